@@ -1,0 +1,1 @@
+//! Rules: from questions to a Program to findings and a verdict.

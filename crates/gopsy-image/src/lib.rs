@@ -1,0 +1,1 @@
+//! Executable files: ELF, build id, build info, pclntab, moduledata, DWARF.

@@ -1,0 +1,194 @@
+//! Frames and stacks.
+
+use crate::{Known, Str};
+
+/// The name of a function as the Go runtime prints it, without arguments: `example.com/a/b.(*T).Method`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FunctionName(pub Str);
+
+impl FunctionName {
+    /// The import path of the package (`example.com/a/b`), or `None` for names without one (C functions, `panic`).
+    ///
+    /// The path ends at the first dot (or `·`, in texts before Go 1.4) behind the last slash that stands before
+    /// any receiver, bracket or argument.
+    #[must_use]
+    pub fn package(&self) -> Option<&str> {
+        let name: &str = &self.0;
+        let head = name.find(['(', '[', '{']).map_or(name, |i| name.get(..i).unwrap_or(name));
+        let start = head.rfind('/').map_or(0, |i| i + 1);
+        let tail = head.get(start..)?;
+        let dot = tail.find(['.', '\u{b7}'])?;
+        let end = start + dot;
+        let path = name.get(..end)?;
+        if path.is_empty() { None } else { Some(path) }
+    }
+
+    /// The part behind the package: `(*T).Method`, `f.func1`.
+    #[must_use]
+    pub fn local(&self) -> &str {
+        match self.package() {
+            Some(path) => {
+                let rest = self.0.get(path.len()..).unwrap_or("");
+                rest.strip_prefix('.').or_else(|| rest.strip_prefix('\u{b7}')).unwrap_or(rest)
+            }
+            None => &self.0,
+        }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One printed argument word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arg {
+    /// A word. `stale` is the runtime's `?`: the register's home on the stack may hold an older value (Go 1.18+).
+    Word {
+        /// The word itself.
+        value: u64,
+        /// The runtime marked it with `?`.
+        stale: bool,
+    },
+    /// `{…}`: the words of one composite argument (Go 1.17+).
+    Group(Vec<Arg>),
+    /// `_`: not recoverable.
+    Unreachable,
+    /// `...`: more arguments than the runtime prints.
+    More,
+}
+
+/// The printed arguments of a frame.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Args {
+    /// The arguments in order.
+    pub list: Vec<Arg>,
+    /// The list was cut or damaged in the text.
+    pub truncated: bool,
+}
+
+impl Args {
+    /// The `n`-th machine word counted through composite arguments, if it was printed.
+    #[must_use]
+    pub fn word(&self, n: usize) -> Option<u64> {
+        self.words().get(n).copied().flatten().map(|(value, _)| value)
+    }
+
+    /// All words, flattened: `(value, stale)`, `None` where the runtime printed `_`.
+    #[must_use]
+    pub fn words(&self) -> Vec<Option<(u64, bool)>> {
+        fn flatten(list: &[Arg], out: &mut Vec<Option<(u64, bool)>>) {
+            for arg in list {
+                match arg {
+                    Arg::Word { value, stale } => out.push(Some((*value, *stale))),
+                    Arg::Group(inner) => flatten(inner, out),
+                    Arg::Unreachable => out.push(None),
+                    Arg::More => {}
+                }
+            }
+        }
+        let mut out = Vec::new();
+        flatten(&self.list, &mut out);
+        out
+    }
+}
+
+/// One activation of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The function's name.
+    pub function: Known<FunctionName>,
+    /// The source file as the binary names it.
+    pub file: Known<Str>,
+    /// The line. Negative lines have been seen in real texts.
+    pub line: Known<i64>,
+    /// Distance of the pc from the function's entry, in bytes (`+0x1d`).
+    pub offset: Known<u64>,
+    /// Program counter.
+    pub pc: Known<u64>,
+    /// Stack pointer.
+    pub sp: Known<u64>,
+    /// Frame pointer as Go prints it: the canonical frame address.
+    pub fp: Known<u64>,
+    /// Printed arguments.
+    pub args: Known<Args>,
+    /// The frame was inlined into the next one.
+    pub inlined: bool,
+    /// A C (or other foreign) frame.
+    pub foreign: bool,
+}
+
+/// Who started a goroutine (`created by …`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Creation {
+    /// The function that contains the `go` statement.
+    pub function: FunctionName,
+    /// Its file.
+    pub file: Known<Str>,
+    /// The line of the `go` statement.
+    pub line: Known<i64>,
+    /// The goroutine that executed it (Go 1.21+).
+    pub goroutine: Known<u64>,
+}
+
+/// Frames that the runtime, a person or a bound of gopsy left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elision {
+    /// How many frames of the stack stand before the gap.
+    pub after: usize,
+    /// How many frames are missing, if that was said.
+    pub count: Known<u64>,
+}
+
+/// The frames of one goroutine or thread, innermost first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stack {
+    /// The frames, innermost first.
+    pub frames: Vec<Frame>,
+    /// Gaps.
+    pub elided: Vec<Elision>,
+    /// Why there are no frames, or why they end early, in the runtime's words (`stack unavailable`).
+    pub unavailable: Option<Str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(name: &str) -> (Option<String>, String) {
+        let f = FunctionName(name.into());
+        (f.package().map(str::to_owned), f.local().to_owned())
+    }
+
+    #[test]
+    fn packages_of_names() {
+        let some = |p: &str, l: &str| (Some(p.to_owned()), l.to_owned());
+        assert_eq!(split("main.main"), some("main", "main"));
+        assert_eq!(split("example.com/a/b.(*T).M"), some("example.com/a/b", "(*T).M"));
+        assert_eq!(split("gopkg.in/check%2ev1.(*R).run"), some("gopkg.in/check%2ev1", "(*R).run"));
+        assert_eq!(split("a/b.F[...].func1"), some("a/b", "F[...].func1"));
+        assert_eq!(split("main\u{b7}generate"), some("main", "generate"));
+        assert_eq!(
+            split("encoding/json.(*E).(encoding/json.encode)-fm"),
+            some("encoding/json", "(*E).(encoding/json.encode)-fm")
+        );
+        assert_eq!(split("panic"), (None, "panic".to_owned()));
+        assert_eq!(split("copystack"), (None, "copystack".to_owned()));
+    }
+
+    #[test]
+    fn words_are_counted_through_groups() {
+        let args = Args {
+            list: vec![
+                Arg::Word { value: 1, stale: false },
+                Arg::Group(vec![Arg::Word { value: 2, stale: true }, Arg::Unreachable]),
+                Arg::More,
+            ],
+            truncated: false,
+        };
+        assert_eq!(args.word(1), Some(2));
+        assert_eq!(args.words().len(), 3);
+    }
+}

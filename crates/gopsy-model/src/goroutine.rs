@@ -1,0 +1,142 @@
+//! Goroutines and the stacks of threads.
+
+use crate::{Creation, Known, Str};
+
+/// What a printed or found stack belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A goroutine with its number.
+    Goroutine,
+    /// A thread's system stack (`runtime stack:`, `goroutine 0`'s frames without a header).
+    System,
+    /// Frames printed without a header after `signal arrived during cgo execution` and its kin.
+    Signal,
+    /// A stack without any header (a panic of 2009, a debugger's backtrace, the visible tail of a cut text).
+    Bare,
+    /// An ancestor of a goroutine (`[originating from goroutine N]`).
+    Ancestor,
+}
+
+/// What a goroutine is doing, as the runtime counts it (`runtime2.go`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Just allocated.
+    Idle,
+    /// On a run queue.
+    Runnable,
+    /// Executing.
+    Running,
+    /// In a system call or in C.
+    Syscall,
+    /// Blocked in the runtime; the reason is in `Goroutine::wait_reason`.
+    Waiting,
+    /// Finished.
+    Dead,
+    /// Its stack is being moved (`copystack`; `stack growth` up to Go 1.6).
+    CopyStack,
+    /// Stopped by a preemption request.
+    Preempted,
+    /// Found unreachable while blocked (Go 1.26+).
+    Leaked,
+    /// A word that none of the known releases prints.
+    Other(Str),
+}
+
+impl Status {
+    /// The word used on the wire and on the terminal.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Status::Idle => "idle",
+            Status::Runnable => "runnable",
+            Status::Running => "running",
+            Status::Syscall => "syscall",
+            Status::Waiting => "waiting",
+            Status::Dead => "dead",
+            Status::CopyStack => "copystack",
+            Status::Preempted => "preempted",
+            Status::Leaked => "leaked",
+            Status::Other(word) => word,
+        }
+    }
+}
+
+/// A synctest group (Go 1.24) or bubble (Go 1.25+).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Bubble {
+    /// Group or bubble.
+    pub kind: BubbleKind,
+    /// Its number.
+    pub id: u64,
+}
+
+/// How the release calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BubbleKind {
+    /// `synctest group G`: the number is that of the root goroutine.
+    Group,
+    /// `synctest bubble ID`.
+    Bubble,
+}
+
+/// One goroutine, or one thread's stack; its frames are asked for separately.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goroutine {
+    /// What kind of stack it is.
+    pub role: Role,
+    /// The goroutine's number. A stack without a header has none.
+    pub id: Known<u64>,
+    /// What it is doing.
+    pub status: Known<Status>,
+    /// Why it waits (`chan receive`, `sync.Mutex.Lock`, `sleep`).
+    pub wait_reason: Known<Str>,
+    /// For how many minutes it has waited; the runtime prints whole minutes from one upwards.
+    pub wait_minutes: Known<u64>,
+    /// `locked to thread`.
+    pub locked_to_thread: bool,
+    /// `(scan)`: the collector was scanning its stack.
+    pub scan: bool,
+    /// `(leaked)`: the collector proved that nothing can wake it (Go 1.26+).
+    pub leaked: bool,
+    /// `(durable)`: durably blocked in its bubble (Go 1.25+).
+    pub durable: bool,
+    /// The synctest bubble it belongs to.
+    pub bubble: Option<Bubble>,
+    /// Profiler labels.
+    pub labels: Vec<(Str, Str)>,
+    /// Address of its `g`.
+    pub gp: Known<u64>,
+    /// Number of the thread that runs it (`m=3`); missing too when it is `nil`.
+    pub m: Known<u64>,
+    /// Address of that thread's `m`.
+    pub mp: Known<u64>,
+    /// Who started it.
+    pub created_by: Known<Creation>,
+    /// The goroutine whose ancestor this is (role [`Role::Ancestor`]).
+    pub ancestor_of: Option<u64>,
+}
+
+impl Goroutine {
+    /// A stack of the given role about which nothing else is known yet.
+    #[must_use]
+    pub fn bare(role: Role) -> Self {
+        Goroutine {
+            role,
+            id: Known::not_printed(),
+            status: Known::not_printed(),
+            wait_reason: Known::not_printed(),
+            wait_minutes: Known::not_printed(),
+            locked_to_thread: false,
+            scan: false,
+            leaked: false,
+            durable: false,
+            bubble: None,
+            labels: Vec::new(),
+            gp: Known::not_printed(),
+            m: Known::not_printed(),
+            mp: Known::not_printed(),
+            created_by: Known::not_printed(),
+            ancestor_of: None,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! One run of one Go program, from whatever evidence there is.
+//!
+//! A [`Program`] is **asked, not filled**: each question reads only what it needs. Rules and commands know this type
+//! and nothing of files; a new kind of source is a new [`Evidence`], and no rule changes.
+//!
+//! Stacks are named by their index ([`StackId`]) in the order in which the source has them.
+
+use gopsy_model::{Crash, Goroutine, Identity, Source, Stack};
+
+/// The index of a goroutine or thread stack within its [`Program`].
+pub type StackId = usize;
+
+/// What a source of evidence can be asked. Object-safe: a Program holds any of them.
+///
+/// Contract: answers do not change while the Program lives (a live process is recorded first); an id below
+/// [`Evidence::stack_count`] is always answered, if only by absences; no method panics.
+pub trait Evidence {
+    /// What kind of source this is.
+    fn source(&self) -> Source;
+    /// What was said about the death.
+    fn crash(&self) -> &Crash;
+    /// Which program it was.
+    fn identity(&self) -> Identity;
+    /// How many goroutines and thread stacks there are.
+    fn stack_count(&self) -> usize;
+    /// A goroutine or thread without its frames.
+    fn goroutine(&self, id: StackId) -> Goroutine;
+    /// Its frames.
+    fn stack(&self, id: StackId) -> Stack;
+    /// What a person should know about how the evidence was read: what was skipped, what is missing.
+    fn notes(&self) -> Vec<String>;
+}
+
+/// One run of one Go program.
+pub struct Program {
+    evidence: Box<dyn Evidence>,
+}
+
+impl Program {
+    /// A program known from one source.
+    pub fn new(evidence: impl Evidence + 'static) -> Self {
+        Program { evidence: Box::new(evidence) }
+    }
+
+    /// What kind of source answers.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.evidence.source()
+    }
+
+    /// What was said about the death.
+    #[must_use]
+    pub fn crash(&self) -> &Crash {
+        self.evidence.crash()
+    }
+
+    /// Which program it was.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.evidence.identity()
+    }
+
+    /// The stacks that belong to this death.
+    #[must_use]
+    pub fn stacks(&self) -> std::ops::Range<StackId> {
+        self.evidence.crash().stacks.clone()
+    }
+
+    /// A goroutine or thread without its frames.
+    #[must_use]
+    pub fn goroutine(&self, id: StackId) -> Goroutine {
+        self.evidence.goroutine(id)
+    }
+
+    /// The frames of a goroutine or thread.
+    #[must_use]
+    pub fn stack(&self, id: StackId) -> Stack {
+        self.evidence.stack(id)
+    }
+
+    /// The stack that failed, if one can be named.
+    #[must_use]
+    pub fn crashed(&self) -> Option<StackId> {
+        self.evidence.crash().crashed
+    }
+
+    /// What a person should know about how the evidence was read.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.evidence.notes()
+    }
+}

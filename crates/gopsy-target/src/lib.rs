@@ -1,0 +1,1 @@
+//! The readers of the outside: files, core files, mapped files.

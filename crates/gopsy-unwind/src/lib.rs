@@ -1,0 +1,1 @@
+//! Stacks of a Go program: frames by pclntab, inlined frames.

@@ -1,0 +1,2 @@
+//! gopsy: why did this Go program die?
+fn main() {}
