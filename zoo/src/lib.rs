@@ -1,0 +1,27 @@
+//! The zoo: small Go programs that each die in one known way.
+//!
+//! A [`Specimen`] is a folder with Go source and an `expect.toml`, which says
+//! what gopsy must say about its death and what it must never say. The
+//! expectation is written from the source. Beside the specimens lie the texts
+//! that they printed under several Go versions ([`VERSIONS`]).
+//!
+//! - [`check()`] holds the JSON of `gopsy explain --json` against an expectation;
+//! - [`Workshop`] builds a specimen with one [`Toolchain`], lets it die and
+//!   returns what it printed;
+//! - [`Shape`] is what must be the same in two texts of one specimen.
+//!
+//! `README.md` documents every key of `expect.toml`.
+
+mod check;
+mod expect;
+mod shape;
+mod specimen;
+mod toolchain;
+mod workshop;
+
+pub use check::{Aspect, Failure, check};
+pub use expect::{Confidence, Expect, Mode, Never, Run, Says};
+pub use shape::{Shape, counted_headers, kind_phrases};
+pub use specimen::{Mark, Specimen, Zoo};
+pub use toolchain::{Toolchain, VERSIONS, go_command};
+pub use workshop::{Outcome, RECORDING_FOLDER, Workshop};

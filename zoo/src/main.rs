@@ -1,0 +1,230 @@
+//! `zoo list`, `zoo record`, `zoo check`: see `README.md`.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail, ensure};
+use gopsy_zoo::{Aspect, Failure, RECORDING_FOLDER, Specimen, Toolchain, VERSIONS, Workshop, Zoo};
+
+const USAGE: &str = "usage:
+  zoo list
+  zoo record [--only NAME] [--go VERSION]
+  zoo check --gopsy PATH [--only NAME] [--go VERSION] [--verbose]";
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("zoo: {error:#}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("zoo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Arguments {
+    verb: String,
+    only: Option<String>,
+    go: Option<String>,
+    gopsy: Option<PathBuf>,
+    verbose: bool,
+}
+
+impl Arguments {
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Self> {
+        let mut arguments = Self { verb: words.next().context("a verb is missing")?, ..Self::default() };
+        while let Some(word) = words.next() {
+            let mut value = || words.next().with_context(|| format!("{word} wants a value"));
+            match word.as_str() {
+                "--only" => arguments.only = Some(value()?),
+                "--go" => arguments.go = Some(value()?),
+                "--gopsy" => arguments.gopsy = Some(value()?.into()),
+                "--verbose" => arguments.verbose = true,
+                _ => bail!("unknown argument {word}"),
+            }
+        }
+        if let Some(go) = &arguments.go {
+            ensure!(VERSIONS.contains(&go.as_str()), "Go {go} is not one of {VERSIONS:?}");
+        }
+        Ok(arguments)
+    }
+
+    fn wants(&self, version: &str) -> bool {
+        self.go.as_deref().is_none_or(|go| go == version)
+    }
+}
+
+/// True when all went well.
+fn run(arguments: &Arguments) -> Result<bool> {
+    let mut specimens = Zoo::own()?.specimens;
+    if let Some(only) = &arguments.only {
+        specimens.retain(|s| &s.name == only);
+        ensure!(!specimens.is_empty(), "there is no specimen {only}");
+    }
+    match arguments.verb.as_str() {
+        "list" => list(&specimens),
+        "record" => record(&specimens, arguments),
+        "check" => check(&specimens, arguments),
+        verb => bail!("there is no verb {verb}\n{USAGE}"),
+    }
+}
+
+fn list(specimens: &[Specimen]) -> Result<bool> {
+    for specimen in specimens {
+        let versions = specimen.expect.versions();
+        let says = specimen.expect.says(versions.last().unwrap_or(&""));
+        println!(
+            "{:<24} {:<20} {:<40} {:<34} {}",
+            specimen.name,
+            says.kind.unwrap_or_default(),
+            says.cause.unwrap_or_default().join(" "),
+            versions.join(" "),
+            specimen.expect.counter_to.as_deref().unwrap_or("")
+        );
+    }
+    Ok(true)
+}
+
+fn record(specimens: &[Specimen], arguments: &Arguments) -> Result<bool> {
+    let folder = PathBuf::from(RECORDING_FOLDER);
+    fs::create_dir_all(&folder)?;
+    // Texts of two recorders at work in the one folder would be a mixture.
+    let lock = fs::File::create(folder.with_extension("lock"))?;
+    lock.lock()?;
+    let workshop = Workshop::at(folder);
+    let mut right = true;
+    for version in VERSIONS.iter().filter(|v| arguments.wants(v)) {
+        let go = Toolchain::find(version)?;
+        for specimen in specimens {
+            if !specimen.expect.versions().contains(version) {
+                continue;
+            }
+            match record_one(specimen, &workshop, &go) {
+                Ok(()) => println!("{:<24} {}", specimen.name, go.release),
+                Err(error) => {
+                    right = false;
+                    eprintln!("{:<24} {}: {error:#}", specimen.name, go.release);
+                }
+            }
+        }
+    }
+    Ok(right)
+}
+
+fn record_one(specimen: &Specimen, workshop: &Workshop, go: &Toolchain) -> Result<()> {
+    let outcome = workshop.run(specimen, go)?;
+    let path = specimen.text_path(&go.version);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(&path, &outcome.text)?;
+    let wanted = specimen.expect.run.exit;
+    ensure!(outcome.exit == wanted, "exit status {}, expected {wanted}", outcome.exit);
+    Ok(())
+}
+
+/// What was right and wrong over many texts.
+#[derive(Debug, Default)]
+struct Tally {
+    texts: usize,
+    kind: (usize, usize),
+    cause: (usize, usize),
+    culprit: (usize, usize),
+    false_claims: usize,
+    abstentions: usize,
+    failed_texts: usize,
+}
+
+fn check(specimens: &[Specimen], arguments: &Arguments) -> Result<bool> {
+    let gopsy = arguments.gopsy.as_ref().context("check wants --gopsy PATH")?;
+    let mut tally = Tally::default();
+    for specimen in specimens {
+        for version in specimen.expect.versions() {
+            if arguments.wants(version) {
+                let answer = explain(gopsy, &specimen.text(version)?);
+                tally.add(specimen, version, answer, arguments.verbose);
+            }
+        }
+    }
+    println!(
+        "{} texts: kind {}/{}, culprit {}/{}, cause {}/{}, {} false claims, {} abstentions, {} texts with a failure",
+        tally.texts,
+        tally.kind.0,
+        tally.kind.1,
+        tally.culprit.0,
+        tally.culprit.1,
+        tally.cause.0,
+        tally.cause.1,
+        tally.false_claims,
+        tally.abstentions,
+        tally.failed_texts
+    );
+    Ok(tally.failed_texts == 0 && tally.texts > 0)
+}
+
+/// Gives gopsy the text under a name that says nothing.
+fn explain(gopsy: &PathBuf, text: &str) -> Result<serde_json::Value> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("crash.txt");
+    fs::write(&file, text)?;
+    let output = Command::new(gopsy)
+        .args(["explain", "--json"])
+        .arg(&file)
+        .output()
+        .with_context(|| format!("cannot run {}", gopsy.display()))?;
+    ensure!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+impl Tally {
+    fn add(&mut self, specimen: &Specimen, version: &str, answer: Result<serde_json::Value>, verbose: bool) {
+        let name = &specimen.name;
+        let answer = answer.unwrap_or_else(|error| {
+            println!("{name} go{version}: no answer: {error:#}");
+            serde_json::Value::Null
+        });
+        let failures = gopsy_zoo::check(specimen, version, &answer);
+        let failed =
+            |aspects: &[Aspect]| failures.iter().any(|f| f.aspect == Aspect::Schema || aspects.contains(&f.aspect));
+        let count = |(right, all): &mut (usize, usize), asked: bool, aspects: &[Aspect]| {
+            *all += usize::from(asked);
+            *right += usize::from(asked && !failed(aspects));
+        };
+        let says = specimen.expect.says(version);
+        self.texts += 1;
+        count(&mut self.kind, says.kind.is_some(), &[Aspect::Kind]);
+        count(&mut self.culprit, says.culprit.is_some(), &[Aspect::Culprit]);
+        count(&mut self.cause, says.cause.is_some(), &[Aspect::Cause, Aspect::Abstained, Aspect::FalseClaim]);
+        self.false_claims += usize::from(failed(&[Aspect::FalseClaim]));
+        self.abstentions += usize::from(answer["verdict"]["cause"] == "unknown");
+        self.failed_texts += usize::from(!failures.is_empty());
+        report(name, version, &answer, &failures, verbose);
+    }
+}
+
+fn report(name: &str, version: &str, answer: &serde_json::Value, failures: &[Failure], verbose: bool) {
+    for failure in failures {
+        println!("{name} go{version}: {failure}");
+    }
+    if verbose {
+        let verdict = &answer["verdict"];
+        println!(
+            "{name} go{version}: kind {}, cause {} ({}), culprit {} {}:{}",
+            verdict["kind"],
+            verdict["cause"],
+            verdict["confidence"],
+            verdict["culprit"]["function"],
+            verdict["culprit"]["file"],
+            verdict["culprit"]["line"]
+        );
+    }
+}
