@@ -5,10 +5,31 @@
 //!
 //! Stacks are named by their index ([`StackId`]) in the order in which the source has them.
 
-use gopsy_model::{Crash, Goroutine, Identity, Source, Stack};
+mod group;
+pub mod key;
+
+pub use group::{By, Change, ChangeKind, Filter, Group, diff, group, is_status};
+
+use gopsy_model::{Crash, Goroutine, Identity, Source, Stack, Status, Str};
 
 /// The index of a goroutine or thread stack within its [`Program`].
 pub type StackId = usize;
+
+/// What is asked about every goroutine when 100,000 of them are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brief {
+    /// Why it waits (`chan receive`); the status (`running`) of one that does not, or of which no reason is known.
+    pub state: Str,
+    /// For how many minutes it has waited.
+    pub wait_minutes: Option<u64>,
+    /// For how many goroutines it stands.
+    pub copies: u64,
+}
+
+impl Brief {
+    /// The state of a stack of which none is known.
+    pub const NO_STATE: &'static str = "no state";
+}
 
 /// What a source of evidence can be asked. Object-safe: a Program holds any of them.
 ///
@@ -29,6 +50,24 @@ pub trait Evidence {
     fn stack(&self, id: StackId) -> Stack;
     /// What a person should know about how the evidence was read: what was skipped, what is missing.
     fn notes(&self) -> Vec<String>;
+
+    /// The same number for all stacks that belong to one group, within this source: [`key::stack_key`], or what a
+    /// source can compute faster.
+    fn stack_key(&self, id: StackId) -> u64 {
+        key::stack_key(&self.goroutine(id), &self.stack(id))
+    }
+
+    /// What a count of goroutines asks about each of them.
+    fn brief(&self, id: StackId) -> Brief {
+        let goroutine = self.goroutine(id);
+        let state = match (goroutine.wait_reason.into_value(), goroutine.status.into_value()) {
+            (Some(reason), _) => reason,
+            (None, Some(Status::Other(word))) => word,
+            (None, Some(status)) => status.as_str().into(),
+            (None, None) => Brief::NO_STATE.into(),
+        };
+        Brief { state, wait_minutes: goroutine.wait_minutes.into_value(), copies: goroutine.copies }
+    }
 }
 
 /// One run of one Go program.
@@ -88,5 +127,17 @@ impl Program {
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         self.evidence.notes()
+    }
+
+    /// The same number for all stacks that belong to one group, within this program.
+    #[must_use]
+    pub fn stack_key(&self, id: StackId) -> u64 {
+        self.evidence.stack_key(id)
+    }
+
+    /// What a count of goroutines asks about each of them.
+    #[must_use]
+    pub fn brief(&self, id: StackId) -> Brief {
+        self.evidence.brief(id)
     }
 }
