@@ -95,6 +95,32 @@ pub struct TestRun {
     pub package: Option<Str>,
 }
 
+/// One word of a stack that the runtime printed (`stack: frame={sp:…, fp:…}` and what follows).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackWord {
+    /// Where it stands.
+    pub address: u64,
+    /// What stands there.
+    pub value: u64,
+    /// The function that the runtime found for it (`runtime.chanrecv1+43`).
+    pub symbol: Option<Str>,
+    /// The runtime's mark: `<` the frame's sp, `>` its fp, `!` the bad word.
+    pub mark: Option<char>,
+}
+
+/// A piece of a stack printed as words.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StackDump {
+    /// Stack pointer of the frame that could not be left.
+    pub sp: Option<u64>,
+    /// Frame pointer of that frame.
+    pub fp: Option<u64>,
+    /// Bounds of the stack.
+    pub bounds: Option<(u64, u64)>,
+    /// The words, by address.
+    pub words: Vec<StackWord>,
+}
+
 /// The registers of the thread that died.
 pub type Registers = Vec<(Str, u64)>;
 
@@ -103,6 +129,8 @@ pub type Registers = Vec<(Str, u64)>;
 /// It holds no opinion. A stack is named by its index among the stacks of its `Program`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Crash {
+    /// The line of the text at which it begins, counted from 1; 0 where there are no lines.
+    pub line: u64,
     /// The headlines in the order in which they stand.
     pub headlines: Vec<Headline>,
     /// The runtime's own lines around them (`runtime: goroutine stack exceeds …`), in order.
@@ -111,6 +139,8 @@ pub struct Crash {
     pub signal: Option<Signal>,
     /// Register dump.
     pub registers: Registers,
+    /// Stacks printed as words, where the runtime could not walk them.
+    pub dumps: Vec<StackDump>,
     /// Race reports.
     pub races: Vec<RaceReport>,
     /// `go test`'s part.

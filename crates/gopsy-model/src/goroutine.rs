@@ -112,6 +112,8 @@ pub struct Goroutine {
     pub mp: Known<u64>,
     /// Who started it.
     pub created_by: Known<Creation>,
+    /// For how many goroutines this entry stands (profiles count goroutines instead of listing them); else 1.
+    pub copies: u64,
     /// The goroutine whose ancestor this is (role [`Role::Ancestor`]).
     pub ancestor_of: Option<u64>,
 }
@@ -136,6 +138,7 @@ impl Goroutine {
             m: Known::not_printed(),
             mp: Known::not_printed(),
             created_by: Known::not_printed(),
+            copies: 1,
             ancestor_of: None,
         }
     }

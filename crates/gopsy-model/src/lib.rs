@@ -16,7 +16,7 @@ mod known;
 mod race;
 mod taxonomy;
 
-pub use crash::{Crash, Exception, Headline, PanicLine, Registers, Running, Signal, TestRun};
+pub use crash::{Crash, Exception, Headline, PanicLine, Registers, Running, Signal, StackDump, StackWord, TestRun};
 pub use finding::{Advice, Claim, Confidence, Culprit, Evidence, Finding, KnownIssue, Verdict};
 pub use frame::{Arg, Args, Creation, Elision, Frame, FunctionName, Stack};
 pub use goroutine::{Bubble, BubbleKind, Goroutine, Role, Status};

@@ -1,0 +1,350 @@
+//! What was read from a text, asked for piece by piece.
+
+use crate::frame;
+use crate::grammar::Grammar;
+use crate::header::{self, flag};
+use crate::identity;
+use crate::store::{NONE, StackRec, Store};
+use gopsy_model::{
+    Crash, Creation, Elision, Frame, FunctionName, Goroutine, Identity, Kind, Known, Missing, Role, Stack, Status, Str,
+};
+
+struct Part {
+    store: Store,
+    /// Number of its first stack among all stacks.
+    first: usize,
+}
+
+/// A crash text that has been read: its goroutines, and what it says of each death.
+///
+/// Stacks are numbered over the whole text, in the order in which their streams have them.
+pub struct Dump {
+    parts: Vec<Part>,
+    crashes: Vec<Crash>,
+    notes: Vec<String>,
+    lines: u64,
+    stacks: usize,
+}
+
+impl Dump {
+    pub(crate) fn new(grammars: Vec<Grammar>, notes: Vec<String>, lines: u64) -> Self {
+        let mut dump = Dump { parts: Vec::new(), crashes: Vec::new(), notes, lines, stacks: 0 };
+        let mut noise = 0u64;
+        let mut strangers = 0u64;
+        for grammar in grammars {
+            let first = dump.stacks;
+            let store = grammar.store;
+            noise = noise.saturating_add(grammar.crashes.noise_lines);
+            strangers = strangers.saturating_add(grammar.strangers);
+            if grammar.crashes.races_left_out > 0 {
+                dump.notes
+                    .push(format!("{} more race reports were counted and not kept", grammar.crashes.races_left_out));
+            }
+            for mut crash in grammar.crashes.crashes {
+                let local = crash.stacks.clone();
+                let (crashed, system) = failed_stack(&store, &crash);
+                crash.crashed = crashed.map(|i| i.saturating_add(first));
+                crash.system_stack = system.map(|i| i.saturating_add(first));
+                crash.stacks = local.start.saturating_add(first)..local.end.saturating_add(first);
+                dump.crashes.push(crash);
+            }
+            dump.stacks = dump.stacks.saturating_add(store.stacks.len());
+            dump.parts.push(Part { store, first });
+        }
+        dump.crashes.sort_by_key(|c| c.line);
+        if strangers > 0 {
+            dump.notes.push(format!(
+                "{strangers} lines among the frames of stacks belong to something else and were passed over"
+            ));
+        }
+        dump
+    }
+
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// The deaths that the text tells of, in its order. Empty if it tells of none.
+    #[must_use]
+    pub fn crashes(&self) -> &[Crash] {
+        &self.crashes
+    }
+
+    /// How many lines were read.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// How many goroutines and thread stacks there are.
+    #[must_use]
+    pub fn stack_count(&self) -> usize {
+        self.stacks
+    }
+
+    /// What a person should know about how the text was read.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Go release and platform as far as paths betray them.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        let files = self.parts.iter().flat_map(|p| p.store.strings.all());
+        identity::guess(files)
+    }
+
+    fn find(&self, id: usize) -> Option<(&Store, &StackRec, usize)> {
+        let at = self.parts.partition_point(|p| p.first <= id).checked_sub(1)?;
+        let part = self.parts.get(at)?;
+        let local = id.checked_sub(part.first)?;
+        part.store.stacks.get(local).map(|rec| (&part.store, rec, local))
+    }
+
+    /// A hash of what makes two stacks the same: functions, files, lines, creator.
+    #[must_use]
+    pub fn stack_key(&self, id: usize) -> u64 {
+        self.find(id).map_or(0, |(_, rec, _)| rec.key)
+    }
+
+    /// The state as printed, without flags and minutes.
+    #[must_use]
+    pub fn state_word(&self, id: usize) -> Option<Str> {
+        let (store, rec, _) = self.find(id)?;
+        store.strings.get(rec.state)
+    }
+
+    /// How many frames a stack has, without reading them.
+    #[must_use]
+    pub fn frame_count(&self, id: usize) -> usize {
+        self.find(id).map_or(0, |(_, rec, _)| rec.frames as usize)
+    }
+
+    /// A goroutine or thread without its frames.
+    #[must_use]
+    pub fn goroutine(&self, id: usize) -> Goroutine {
+        let Some((store, rec, _)) = self.find(id) else { return Goroutine::bare(Role::Bare) };
+        let mut g = Goroutine::bare(rec.role);
+        if rec.numbered {
+            g.id = Known::printed(rec.id);
+        }
+        if let Some(word) = store.strings.get(rec.state) {
+            let (status, reason) = header::status(&word);
+            g.wait_reason = match (&status, reason) {
+                (Status::Waiting, Some(reason)) => Known::printed(reason.into()),
+                (Status::Waiting, None) => Known::not_printed(),
+                _ => Known::Missing(Missing::NotApplicable),
+            };
+            g.status = Known::printed(status);
+        }
+        if rec.minutes > 0 {
+            g.wait_minutes = Known::printed(u64::from(rec.minutes));
+        }
+        g.locked_to_thread = rec.flags & flag::LOCKED != 0;
+        g.scan = rec.flags & flag::SCAN != 0;
+        g.leaked = rec.flags & flag::LEAKED != 0;
+        g.durable = rec.flags & flag::DURABLE != 0;
+        if let Some(x) = store.extras.get(rec.extra as usize) {
+            g.gp = Known::printed_or_not(x.gp);
+            g.m = Known::printed_or_not(x.m);
+            g.mp = Known::printed_or_not(x.mp);
+            g.bubble = x.bubble;
+            g.labels.clone_from(&x.labels);
+            g.copies = x.copies.max(1);
+            g.ancestor_of = x.ancestor_of;
+        }
+        if let Some(site) = store.sites.get(rec.created)
+            && let Some(name) = store.strings.get(site.function)
+        {
+            let file = store.strings.get(site.file);
+            g.created_by = Known::printed(Creation {
+                function: FunctionName(name),
+                line: if file.is_some() { Known::printed(site.line) } else { Known::not_printed() },
+                file: Known::printed_or_not(file),
+                goroutine: Known::printed_or_not((rec.creator > 0).then_some(rec.creator)),
+            });
+        }
+        g
+    }
+
+    /// The frames of a goroutine or thread.
+    #[must_use]
+    pub fn stack(&self, id: usize) -> Stack {
+        let Some((store, rec, local)) = self.find(id) else { return Stack::default() };
+        let first = rec.first_frame as usize;
+        let last = first.saturating_add(rec.frames as usize);
+        let frames = store.frames.get(first..last).unwrap_or(&[]).iter().map(|f| frame_of(store, f)).collect();
+        let number = u32::try_from(local).unwrap_or(NONE);
+        let start = store.gaps.partition_point(|g| g.stack < number);
+        let elided = store
+            .gaps
+            .get(start..)
+            .unwrap_or(&[])
+            .iter()
+            .take_while(|g| g.stack == number)
+            .map(|g| Elision {
+                after: g.after as usize,
+                count: Known::printed_or_not((g.count > 0).then_some(g.count)),
+            })
+            .collect();
+        Stack { frames, elided, unavailable: store.strings.get(rec.unavailable) }
+    }
+}
+
+fn frame_of(store: &Store, rec: &crate::store::FrameRec) -> Frame {
+    let site = store.sites.get(rec.site).copied();
+    let name = site.and_then(|s| store.strings.get(s.function));
+    let file = site.and_then(|s| store.strings.get(s.file));
+    let raw = if rec.args == NONE { None } else { Some(store.raw_args(rec.args)) };
+    let regs = store.regs.get(rec.regs as usize).copied().unwrap_or_default();
+    let some = |v: u64| Known::printed_or_not((v != 0).then_some(v));
+    let foreign = file.as_deref().is_some_and(|f| {
+        let ending = f.rsplit('.').next().unwrap_or("");
+        matches!(ending, "cc" | "cpp" | "cxx" | "h" | "hpp" | "m" | "mm" | "rs")
+    });
+    Frame {
+        function: Known::printed_or_not(name.map(FunctionName)),
+        line: if file.is_some() { Known::printed_or_not(site.map(|s| s.line)) } else { Known::not_printed() },
+        file: Known::printed_or_not(file),
+        offset: Known::printed_or_not(site.and_then(|s| s.offset)),
+        pc: some(regs.pc),
+        sp: some(regs.sp),
+        fp: some(regs.fp),
+        inlined: raw == Some(b"..."),
+        args: match raw {
+            Some(b"...") => Known::Missing(Missing::OptimisedOut),
+            Some(raw) => Known::printed(frame::parse_args(raw)),
+            None => Known::not_printed(),
+        },
+        foreign,
+    }
+}
+
+/// The stack that failed and the system stack that belongs to it, both as local numbers.
+///
+/// The runtime prints the goroutine that failed first. It does not for a dump that was asked for, and not when all
+/// are asleep: there nobody failed, and the first one printed is only the first.
+fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) {
+    let role = |i: &usize| store.stacks.get(*i).map(|s| s.role);
+    let system = crash.stacks.clone().find(|i| role(i) == Some(Role::System));
+    if crash.stated_kind == Some(Kind::Dump)
+        || crash.headlines.is_empty() && crash.stacks.len() > 1 && !first_is_running(store, crash)
+    {
+        return (None, system);
+    }
+    let own = |i: &usize| matches!(role(i), Some(Role::Goroutine | Role::Signal | Role::Bare));
+    let first = crash.stacks.clone().find(|i| own(i));
+    let running = |i: &usize| {
+        store.stacks.get(*i).is_some_and(|s| {
+            let word = store.strings.bytes(s.state);
+            s.numbered && (word == b"running" || word == b"syscall" || word == b"stack growth" || word == b"copystack")
+        })
+    };
+    let chosen = match first {
+        Some(i) if role(&i) == Some(Role::Signal) => Some(i),
+        Some(i) if running(&i) => Some(i),
+        // `goroutine 0 [idle]` is the system stack of the thread that took the signal.
+        Some(i) if store.stacks.get(i).is_some_and(|s| s.numbered && s.id == 0) => Some(i),
+        Some(i) => Some(i),
+        None => system,
+    };
+    (chosen, system)
+}
+
+fn first_is_running(store: &Store, crash: &Crash) -> bool {
+    crash
+        .stacks
+        .clone()
+        .next()
+        .and_then(|i| store.stacks.get(i))
+        .is_some_and(|s| s.numbered && store.strings.bytes(s.state) == b"running")
+}
+
+/// For tests and tools: the text of a stack's function names, innermost first.
+impl std::fmt::Debug for Dump {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dump")
+            .field("lines", &self.lines)
+            .field("stacks", &self.stacks)
+            .field("crashes", &self.crashes.len())
+            .field("notes", &self.notes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Dump, Options, read_bytes};
+    use gopsy_model::{Headline, Role};
+
+    fn read(text: &str) -> Dump {
+        read_bytes(text.as_bytes(), &Options::default())
+    }
+
+    fn names(d: &Dump, id: usize) -> Vec<String> {
+        let name = |f: &gopsy_model::Frame| f.function.value().map_or(String::new(), |n| n.0.to_string());
+        d.stack(id).frames.iter().map(name).collect()
+    }
+
+    const PLAIN: &str = "panic: runtime error: index out of range [5] with length 3\n\ngoroutine 7 [running]:\nmain.f(0x1, 0x2)\n\t/src/app/main.go:12 +0x1d\nmain.main()\n\t/src/app/main.go:3 +0x20\n\ngoroutine 8 [chan receive, 5 minutes]:\nmain.g(...)\n\t/src/app/main.go:20\ncreated by main.main in goroutine 7\n\t/src/app/main.go:2 +0x11\nexit status 2\n";
+
+    #[test]
+    fn a_plain_panic() {
+        let d = read(PLAIN);
+        assert_eq!((d.stack_count(), d.crashes().len()), (2, 1));
+        let c = &d.crashes()[0];
+        assert!(
+            matches!(&c.headlines[0], Headline::Panic(p) if &*p.value == "runtime error: index out of range [5] with length 3")
+        );
+        assert_eq!((c.crashed, c.stacks.clone()), (Some(0), 0..2));
+        assert_eq!(names(&d, 0), ["main.f", "main.main"]);
+        let g = d.goroutine(1);
+        assert_eq!((g.id.value(), g.wait_minutes.value()), (Some(&8), Some(&5)));
+        let by = g.created_by.into_value().unwrap();
+        assert_eq!((&*by.function.0, by.goroutine.into_value(), by.line.into_value()), ("main.main", Some(7), Some(2)));
+        assert!(d.stack(1).frames[0].inlined);
+        assert_eq!(c.exit_status.as_deref(), Some("exit status 2"));
+    }
+
+    #[test]
+    fn a_prefix_changes_nothing() {
+        for prefix in ["Jan 02 03:04:05 host prog[123]: ", "app-1     | ", "> ", "    ", "[pod/a-b/c] "] {
+            let dressed: String = PLAIN.lines().map(|l| format!("{prefix}{l}\n")).collect();
+            let d = read(&dressed);
+            assert_eq!((d.stack_count(), d.crashes().len()), (2, 1), "{prefix:?}");
+            assert_eq!(d.crashes()[0].headlines.len(), 1, "{prefix:?} {:?}", d.crashes());
+            assert_eq!(names(&d, 0), ["main.f", "main.main"], "{prefix:?}");
+        }
+    }
+
+    #[test]
+    fn wraps_are_mended() {
+        let d = read(
+            "panic: x\n\ngoroutine 1 [running]:\na/b.f({0xce18a0,\n0x400b5d4190}, 0x1)\n\n/src/a/b/c.go:114\n+0x2ac\nmain.main()\n\t/src/main.go:1\n0 +0x1d\n",
+        );
+        assert_eq!(names(&d, 0), ["a/b.f", "main.main"]);
+        assert_eq!(d.stack(0).frames[1].line.value(), Some(&10));
+    }
+
+    #[test]
+    fn one_line() {
+        let d = read(
+            "fatal error: unexpected signal [signal SIGSEGV: segmentation violation code=0x1 addr=0xc41ffc7fff pc=0x41439e] goroutine 2395 [running]: runtime.throw(0xae6fb8, 0x2a) /usr/go/src/runtime/panic.go:605 +0x95 fp=0xc4203e8be8 sp=0xc4203e8bc8 pc=0x42c815 a.F(0x1) /b/x.go:85 +0x1",
+        );
+        assert_eq!(names(&d, 0), ["runtime.throw", "a.F"]);
+        assert!(d.crashes()[0].signal.as_ref().is_some_and(|s| s.address.value() == Some(&0xc4_1ffc_7fff)));
+    }
+
+    #[test]
+    fn bare_stacks_and_noise() {
+        let d = read("hello (world)\nfoo.bar baz\n");
+        assert_eq!((d.stack_count(), d.crashes().len()), (0, 0));
+        let d = read(
+            "Exception 0xc0000005 0x8 0x2b 0x2b\nPC=0x2b\n\nsyscall.Syscall(0x7ff9c7e502b0, 0x2)\n        c:/go/src/runtime/syscall_windows.go:128 +0x5c\nmain.main()\n        D:/x/server1.go:11 +0x13a\nrax     0x0\n",
+        );
+        assert_eq!(d.goroutine(0).role, Role::Signal);
+        assert_eq!(names(&d, 0), ["syscall.Syscall", "main.main"]);
+        assert_eq!(d.crashes()[0].registers.len(), 1);
+    }
+}

@@ -1,0 +1,211 @@
+//! Texts whose line feeds are lost: a web page or a chat made one line of them.
+
+use crate::scan::{self, Cursor};
+
+/// What begins a new line in a flattened text, when a blank stands before it.
+const STARTS: [&[u8]; 8] = [
+    b"[signal ",
+    b"goroutine ",
+    b"runtime stack:",
+    b"fatal error: ",
+    b"runtime: ",
+    b"unexpected fault address ",
+    b"created by ",
+    b"panic: ",
+];
+
+/// Splits a headline from what a flattened text has behind it: (`own`, `rest`).
+pub(crate) fn split_headline(message: &[u8]) -> (&[u8], &[u8]) {
+    let mut best = message.len();
+    for start in [&b" [signal "[..], b" goroutine ", b" runtime stack: "] {
+        if let Some(i) = scan::find(message, start) {
+            let rest = scan::from(message, i.saturating_add(1));
+            let real = match start {
+                b" goroutine " => crate::header::header(rest).is_some(),
+                _ => true,
+            };
+            if real {
+                best = best.min(i);
+            }
+        }
+    }
+    if best == message.len() {
+        (message, &[])
+    } else {
+        (scan::trim_end(scan::upto(message, best)), scan::from(message, best.saturating_add(1)))
+    }
+}
+
+/// Gives the lines of a flattened piece, one after the other.
+pub(crate) fn pieces(flat: &[u8], give: &mut dyn FnMut(&[u8])) {
+    let mut rest = scan::trim(flat);
+    let mut steps = 0u32;
+    while !rest.is_empty() && steps < 1_000_000 {
+        steps = steps.saturating_add(1);
+        if rest.starts_with(b"[signal ") {
+            let end = memchr::memchr(b']', rest).map_or(rest.len(), |i| i.saturating_add(1));
+            give(scan::upto(rest, end));
+            rest = scan::trim(scan::from(rest, end));
+            continue;
+        }
+        if crate::header::header(rest).is_some() {
+            // The grammar splits what stands behind a header.
+            give(rest);
+            return;
+        }
+        if let Some(behind) = rest.strip_prefix(b"runtime stack:") {
+            give(b"runtime stack:");
+            frames(behind, give);
+            return;
+        }
+        // Any other line: up to the next start of one.
+        let next = next_start(scan::from(rest, 1)).map_or(rest.len(), |i| i.saturating_add(1));
+        give(scan::trim(scan::upto(rest, next)));
+        rest = scan::trim(scan::from(rest, next));
+    }
+}
+
+fn next_start(b: &[u8]) -> Option<usize> {
+    STARTS
+        .iter()
+        .filter_map(|start| {
+            let mut from = 0usize;
+            while let Some(i) = scan::find(scan::from(b, from), start) {
+                let at = from.saturating_add(i);
+                if at > 0 && scan::at(b, at.saturating_sub(1)) == b' ' {
+                    return Some(at);
+                }
+                from = at.saturating_add(1);
+            }
+            None
+        })
+        .min()
+}
+
+/// Gives function and file lines of the frames that stand in one line.
+pub(crate) fn frames(flat: &[u8], give: &mut dyn FnMut(&[u8])) {
+    let mut rest = scan::trim(flat);
+    let mut steps = 0u32;
+    while !rest.is_empty() && steps < 10_000_000 {
+        steps = steps.saturating_add(1);
+        if is_start(rest) && !rest.starts_with(b"created by ") {
+            pieces(rest, give);
+            return;
+        }
+        let name_end = if rest.starts_with(b"created by ") { creator_end(rest) } else { arguments_end(rest) };
+        let Some(name_end) = name_end else {
+            // A word that is no frame (`<snip>`, `...`): pass over it.
+            let word = memchr::memchr(b' ', rest).unwrap_or(rest.len());
+            give(scan::upto(rest, word));
+            rest = scan::trim(scan::from(rest, word));
+            continue;
+        };
+        give(scan::trim(scan::upto(rest, name_end)));
+        rest = scan::trim(scan::from(rest, name_end));
+        if let Some(place_end) = place_end(rest) {
+            let mut line = vec![b'\t'];
+            line.extend_from_slice(scan::upto(rest, place_end));
+            give(&line);
+            rest = scan::trim(scan::from(rest, place_end));
+        }
+    }
+}
+
+fn is_start(b: &[u8]) -> bool {
+    STARTS.iter().any(|s| b.starts_with(s))
+}
+
+/// End of `pkg.F(args)`: the first `)` behind which a blank and a path, or nothing, stands.
+fn arguments_end(b: &[u8]) -> Option<usize> {
+    let mut from = 0usize;
+    for _ in 0..64 {
+        let close = from.saturating_add(memchr::memchr(b')', scan::from(b, from))?);
+        let end = close.saturating_add(1);
+        let line = scan::upto(b, end);
+        if matches!(scan::at(b, end), 0 | b' ')
+            && matches!(crate::frame::function_line(line), crate::frame::FunctionShape::Whole(_))
+        {
+            return Some(end);
+        }
+        if scan::upto(b, end).contains(&b' ') && close > 8192 {
+            return None;
+        }
+        from = end;
+    }
+    None
+}
+
+/// End of `created by F` or `created by F in goroutine 7`.
+fn creator_end(b: &[u8]) -> Option<usize> {
+    let name = scan::from(b, 11);
+    let mut end = 11usize.saturating_add(memchr::memchr(b' ', name).unwrap_or(name.len()));
+    let mut c = Cursor::new(scan::from(b, end));
+    if c.eat(b" in goroutine ") && c.dec().is_some() {
+        end = b.len().saturating_sub(c.rest().len());
+    }
+    Some(end)
+}
+
+/// End of `path:line +0xOFF fp=… sp=… pc=…` at the start of `b`.
+fn place_end(b: &[u8]) -> Option<usize> {
+    let mut from = 0usize;
+    loop {
+        let colon = from.saturating_add(memchr::memchr(b':', scan::from(b, from))?);
+        if colon > 4096 {
+            return None;
+        }
+        let mut c = Cursor::new(scan::from(b, colon.saturating_add(1)));
+        let here = c.take_while(|d| d.is_ascii_digit()).len();
+        if here > 0 && matches!(c.peek(), 0 | b' ') && crate::frame::is_source_path(scan::upto(b, colon)) {
+            loop {
+                let mut next = c;
+                next.blanks();
+                let taken = (next.eat(b"+") || next.eat(b"fp=") || next.eat(b"sp=") || next.eat(b"pc="))
+                    && next.hex().is_some();
+                if !taken {
+                    break;
+                }
+                c = next;
+            }
+            return Some(b.len().saturating_sub(c.rest().len()));
+        }
+        from = colon.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(flat: &str) -> Vec<String> {
+        let mut out = Vec::new();
+        frames(flat.as_bytes(), &mut |l| out.push(scan::text(l)));
+        out
+    }
+
+    #[test]
+    fn frames_in_one_line() {
+        assert_eq!(
+            lines(
+                "runtime.throw(0xae6fb8, 0x2a) /usr/go/src/runtime/panic.go:605 +0x95 fp=0xc4203e8be8 sp=0xc4203e8bc8 pc=0x42c815 a.F(...) /b c/x.go:85 created by a.G /b/y.go:3 +0x1"
+            ),
+            [
+                "runtime.throw(0xae6fb8, 0x2a)",
+                "\t/usr/go/src/runtime/panic.go:605 +0x95 fp=0xc4203e8be8 sp=0xc4203e8bc8 pc=0x42c815",
+                "a.F(...)",
+                "\t/b c/x.go:85",
+                "created by a.G",
+                "\t/b/y.go:3 +0x1",
+            ]
+        );
+    }
+
+    #[test]
+    fn headline_and_rest() {
+        let (own, rest) =
+            split_headline(b"unexpected signal [signal SIGSEGV: x code=0x1] goroutine 5 [running]: main.f() /a.go:1");
+        assert_eq!(own, b"unexpected signal");
+        assert!(rest.starts_with(b"[signal "));
+        assert_eq!(split_headline(b"no goroutine 5 here"), (&b"no goroutine 5 here"[..], &b""[..]));
+    }
+}

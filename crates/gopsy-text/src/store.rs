@@ -1,0 +1,257 @@
+//! Where a text's goroutines live while they are asked about: compact, and every repeated string once.
+//!
+//! A dump of a hundred thousand goroutines has a million frames at a few dozen places. A frame is a place (an
+//! index), its arguments (a range of raw bytes, parsed when asked for) and its registers.
+
+use crate::scan;
+use gopsy_model::Str;
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
+use std::hash::Hasher;
+
+/// No entry.
+pub(crate) const NONE: u32 = u32::MAX;
+
+fn hash(b: &[u8]) -> u64 {
+    let mut h = FxHasher::default();
+    h.write(b);
+    h.finish()
+}
+
+/// Strings by number.
+#[derive(Default)]
+pub(crate) struct Interner {
+    table: HashTable<u32>,
+    raw: Vec<Box<[u8]>>,
+    text: Vec<Str>,
+}
+
+impl Interner {
+    pub(crate) fn intern(&mut self, b: &[u8]) -> u32 {
+        let h = hash(b);
+        let raw = &self.raw;
+        let same = |i: &u32| raw.get(*i as usize).is_some_and(|r| r.as_ref() == b);
+        if let Some(i) = self.table.find(h, same) {
+            return *i;
+        }
+        let id = u32::try_from(self.raw.len()).unwrap_or(NONE);
+        self.raw.push(b.into());
+        self.text.push(String::from_utf8_lossy(b).into());
+        let raw = &self.raw;
+        self.table.insert_unique(h, id, |i| raw.get(*i as usize).map_or(0, |r| hash(r)));
+        id
+    }
+
+    pub(crate) fn get(&self, id: u32) -> Option<Str> {
+        self.text.get(id as usize).cloned()
+    }
+
+    /// All strings, in the order in which they came.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &[u8]> {
+        self.raw.iter().map(AsRef::as_ref)
+    }
+
+    pub(crate) fn bytes(&self, id: u32) -> &[u8] {
+        self.raw.get(id as usize).map_or(&[], |b| b)
+    }
+}
+
+/// A place in the program: function, file, line, offset.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site {
+    pub(crate) function: u32,
+    /// [`NONE`] when the text has no file for it.
+    pub(crate) file: u32,
+    pub(crate) line: i64,
+    pub(crate) offset: Option<u64>,
+    /// Hash of function, file and line: what makes two frames the same for grouping.
+    pub(crate) key: u64,
+}
+
+/// Places by number, found by the raw text of their two lines.
+#[derive(Default)]
+pub(crate) struct Sites {
+    table: HashTable<u32>,
+    raw: Vec<(usize, usize)>,
+    bytes: Vec<u8>,
+    sites: Vec<Site>,
+    scratch: Vec<u8>,
+}
+
+impl Sites {
+    /// The number of the place whose lines read `name` and `place`; `make` builds it when it is new.
+    pub(crate) fn intern(&mut self, name: &[u8], place: &[u8], make: impl FnOnce() -> Site) -> u32 {
+        self.scratch.clear();
+        self.scratch.extend_from_slice(name);
+        self.scratch.push(b'\n');
+        self.scratch.extend_from_slice(place);
+        let h = hash(&self.scratch);
+        let (raw, bytes, scratch) = (&self.raw, &self.bytes, &self.scratch);
+        let of = |i: &u32| raw.get(*i as usize).map_or(&[][..], |&(a, b)| scan::between(bytes, a, b));
+        if let Some(i) = self.table.find(h, |i| of(i) == scratch.as_slice()) {
+            return *i;
+        }
+        let id = u32::try_from(self.sites.len()).unwrap_or(NONE);
+        self.table.insert_unique(h, id, |i| hash(of(i)));
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&self.scratch);
+        self.raw.push((start, self.bytes.len()));
+        self.sites.push(make());
+        id
+    }
+
+    pub(crate) fn get(&self, id: u32) -> Option<&Site> {
+        self.sites.get(id as usize)
+    }
+}
+
+/// One frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FrameRec {
+    pub(crate) site: u32,
+    /// Start of its raw arguments in [`Store::args`], or [`NONE`]; a length byte pair precedes them.
+    pub(crate) args: u32,
+    /// Index into [`Store::regs`], or [`NONE`].
+    pub(crate) regs: u32,
+}
+
+/// fp, sp, pc of a frame; 0 for what is not printed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Regs {
+    pub(crate) fp: u64,
+    pub(crate) sp: u64,
+    pub(crate) pc: u64,
+}
+
+/// The rare parts of a header.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Extra {
+    pub(crate) gp: Option<u64>,
+    pub(crate) m: Option<u64>,
+    pub(crate) mp: Option<u64>,
+    pub(crate) bubble: Option<gopsy_model::Bubble>,
+    pub(crate) labels: Vec<(Str, Str)>,
+    pub(crate) ancestor_of: Option<u64>,
+    pub(crate) copies: u64,
+}
+
+/// A gap in a stack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gap {
+    pub(crate) stack: u32,
+    pub(crate) after: u32,
+    /// How many frames are missing; 0 when that was not said.
+    pub(crate) count: u64,
+}
+
+/// One goroutine or thread stack.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StackRec {
+    pub(crate) id: u64,
+    /// The creating goroutine's number, 0 when not printed.
+    pub(crate) creator: u64,
+    pub(crate) key: u64,
+    pub(crate) first_frame: u32,
+    pub(crate) frames: u32,
+    /// The state word, interned.
+    pub(crate) state: u32,
+    pub(crate) minutes: u32,
+    /// Site of the `go` statement, or [`NONE`].
+    pub(crate) created: u32,
+    pub(crate) extra: u32,
+    /// Interned reason why there are no frames, or [`NONE`].
+    pub(crate) unavailable: u32,
+    pub(crate) flags: u8,
+    pub(crate) role: gopsy_model::Role,
+    /// It has a number (a header was printed).
+    pub(crate) numbered: bool,
+}
+
+/// Everything that was read from one text.
+#[derive(Default)]
+pub(crate) struct Store {
+    pub(crate) strings: Interner,
+    pub(crate) sites: Sites,
+    pub(crate) frames: Vec<FrameRec>,
+    pub(crate) regs: Vec<Regs>,
+    pub(crate) args: Vec<u8>,
+    pub(crate) stacks: Vec<StackRec>,
+    pub(crate) extras: Vec<Extra>,
+    pub(crate) gaps: Vec<Gap>,
+}
+
+impl Store {
+    /// Keeps raw arguments; returns their handle.
+    pub(crate) fn keep_args(&mut self, raw: &[u8]) -> u32 {
+        let raw = scan::upto(raw, usize::from(u16::MAX));
+        let start = u32::try_from(self.args.len()).unwrap_or(NONE);
+        if start == NONE {
+            return NONE;
+        }
+        let len = u16::try_from(raw.len()).unwrap_or(u16::MAX);
+        self.args.extend_from_slice(&len.to_le_bytes());
+        self.args.extend_from_slice(raw);
+        start
+    }
+
+    /// The raw arguments behind a handle.
+    pub(crate) fn raw_args(&self, handle: u32) -> &[u8] {
+        let start = handle as usize;
+        let len = usize::from(u16::from_le_bytes([
+            scan::at(&self.args, start),
+            scan::at(&self.args, start.saturating_add(1)),
+        ]));
+        let body = start.saturating_add(2);
+        scan::between(&self.args, body, body.saturating_add(len))
+    }
+
+    /// The place for two lines of text.
+    pub(crate) fn site(&mut self, name: &[u8], place: &[u8], path: &[u8], line: i64, offset: Option<u64>) -> u32 {
+        let Store { strings, sites, .. } = self;
+        sites.intern(name, place, || {
+            let mut h = FxHasher::default();
+            h.write(name);
+            h.write_u8(0);
+            h.write(path);
+            h.write_i64(line);
+            Site {
+                function: strings.intern(name),
+                file: if path.is_empty() { NONE } else { strings.intern(path) },
+                line,
+                offset,
+                key: h.finish(),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_and_places_are_kept_once() {
+        let mut s = Store::default();
+        let a = s.site(b"main.f", b"/x.go:3 +0x1", b"/x.go", 3, Some(1));
+        let b = s.site(b"main.f", b"/x.go:3 +0x1", b"/x.go", 3, Some(1));
+        let c = s.site(b"main.f", b"/x.go:3 +0x2", b"/x.go", 3, Some(2));
+        assert_eq!(a, b);
+        assert_ne!(a, c);
+        let key = |id| s.sites.get(id).map(|s| s.key);
+        assert_eq!(key(a), key(c), "the offset does not split a group");
+        let mut other = Interner::default();
+        for i in 0..10_000u32 {
+            assert_eq!(other.intern(&i.to_le_bytes()), i);
+        }
+        assert_eq!(other.intern(&77u32.to_le_bytes()), 77);
+    }
+
+    #[test]
+    fn arguments_come_back() {
+        let mut s = Store::default();
+        let a = s.keep_args(b"0x1, 0x2");
+        let b = s.keep_args(b"");
+        assert_eq!(s.raw_args(a), b"0x1, 0x2");
+        assert_eq!(s.raw_args(b), b"");
+    }
+}

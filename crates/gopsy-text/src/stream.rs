@@ -1,0 +1,640 @@
+//! Carriers: what stands before (and around) each line of a log, learnt from the lines themselves.
+//!
+//! No list of log formats could be complete, so a prefix is learnt where a goroutine header stands behind one: what
+//! is a number in it may change from line to line, the rest may not. Each learnt prefix is a stream of its own, read
+//! by its own grammar, so that interleaved processes are told apart as far as the carrier names them.
+
+use crate::escaped;
+use crate::grammar::Grammar;
+use crate::json::{self, Value};
+use crate::scan::{self, Cursor};
+use std::borrow::Cow;
+
+/// At most so many streams are told apart.
+const MAX_STREAMS: usize = 256;
+/// JSON fields that tell streams apart.
+const NAMES: [&[u8]; 14] = [
+    b"stream",
+    b"Package",
+    b"_PID",
+    b"_HOSTNAME",
+    b"SYSLOG_IDENTIFIER",
+    b"pid",
+    b"pod",
+    b"pod_name",
+    b"container",
+    b"container_name",
+    b"host",
+    b"hostname",
+    b"service",
+    b"container_id",
+];
+
+/// A piece of a prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Exact(Vec<u8>),
+    Digits,
+    Blanks,
+}
+
+/// A learnt prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Template {
+    pieces: Vec<Piece>,
+    /// What closes every line (the right side of a box).
+    suffix: Vec<u8>,
+    /// The content is a quoted string (`msg="…"`).
+    quoted: bool,
+    example: String,
+}
+
+/// How the lines of a stream are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Carrier {
+    /// None: the line is the content.
+    Plain,
+    Prefix(Template),
+    /// Kubernetes' container runtime interface: `TIME stderr F content`; partial lines (`P`) are joined.
+    Cri(Vec<u8>),
+    /// A field of one JSON object a line.
+    Json {
+        key: Vec<u8>,
+        names: Vec<u8>,
+        terminated: bool,
+    },
+}
+
+struct Stream {
+    carrier: Carrier,
+    grammar: Grammar,
+    partial: Vec<u8>,
+    lines: u64,
+}
+
+/// All streams of a text.
+pub(crate) struct Streams {
+    streams: Vec<Stream>,
+    last: usize,
+    keep_args: bool,
+    number: u64,
+    ansi: u64,
+    pub(crate) lines: u64,
+}
+
+impl Streams {
+    pub(crate) fn new(keep_args: bool) -> Self {
+        let plain = Stream { carrier: Carrier::Plain, grammar: Grammar::new(keep_args), partial: Vec::new(), lines: 0 };
+        Streams { streams: vec![plain], last: 0, keep_args, number: 0, ansi: 0, lines: 0 }
+    }
+
+    /// Reads a line; `before` and `after` are what stands around it, for learning.
+    pub(crate) fn line(&mut self, line: &[u8], before: &[u8], after: &[u8]) {
+        self.lines = self.lines.saturating_add(1);
+        self.number = self.lines;
+        if memchr::memchr(0x1b, line).is_some() {
+            let clean = without_escapes(line);
+            self.ansi = self.ansi.saturating_add(1);
+            self.clean_line(&clean, before, after);
+        } else {
+            self.clean_line(line, before, after);
+        }
+    }
+
+    fn clean_line(&mut self, line: &[u8], before: &[u8], after: &[u8]) {
+        if self.streams.len() > 1 && self.carried(line) {
+            return;
+        }
+        if self.may_teach(line) && self.learn(line, before, after) {
+            return;
+        }
+        let number = self.number;
+        if let Some(plain) = self.streams.first_mut() {
+            plain.lines = plain.lines.saturating_add(1);
+            plain.grammar.crashes.line = number;
+            plain.grammar.line(line);
+        }
+    }
+
+    /// Gives the line to the stream whose carrier fits.
+    fn carried(&mut self, line: &[u8]) -> bool {
+        let last = self.last;
+        if last > 0 && self.give(last, line) {
+            return true;
+        }
+        for i in 1..self.streams.len() {
+            if i != last && self.give(i, line) {
+                self.last = i;
+                return true;
+            }
+        }
+        self.new_sibling(line)
+    }
+
+    /// A JSON line of a known form that names another stream.
+    fn new_sibling(&mut self, line: &[u8]) -> bool {
+        if scan::at(line, 0) != b'{' || self.streams.len() >= MAX_STREAMS {
+            return false;
+        }
+        let known = self.streams.iter().find_map(|s| match &s.carrier {
+            Carrier::Json { key, terminated, .. } => Some((key.clone(), *terminated)),
+            _ => None,
+        });
+        let Some((key, terminated)) = known else { return false };
+        let Some((_, names)) = json_line(line, &key) else { return false };
+        self.push(Carrier::Json { key, names, terminated });
+        self.give(self.streams.len().saturating_sub(1), line)
+    }
+
+    fn push(&mut self, carrier: Carrier) {
+        let grammar = Grammar::new(self.keep_args);
+        self.streams.push(Stream { carrier, grammar, partial: Vec::new(), lines: 0 });
+        self.last = self.streams.len().saturating_sub(1);
+    }
+
+    fn give(&mut self, index: usize, line: &[u8]) -> bool {
+        let number = self.number;
+        let Some(stream) = self.streams.get_mut(index) else { return false };
+        stream.grammar.crashes.line = number;
+        match &stream.carrier {
+            Carrier::Plain => false,
+            Carrier::Prefix(template) => {
+                let Some(content) = template.strip(line) else { return false };
+                stream.lines = stream.lines.saturating_add(1);
+                stream.grammar.line(&content);
+                true
+            }
+            Carrier::Cri(name) => {
+                let Some((stream_name, partial, content)) = cri(line) else { return false };
+                if stream_name != name.as_slice() {
+                    return false;
+                }
+                stream.lines = stream.lines.saturating_add(1);
+                stream.partial.extend_from_slice(content);
+                if !partial || stream.partial.len() > 1 << 22 {
+                    let whole = std::mem::take(&mut stream.partial);
+                    stream.grammar.line(&whole);
+                }
+                true
+            }
+            Carrier::Json { key, names, terminated } => {
+                if scan::at(line, 0) != b'{' {
+                    return false;
+                }
+                let Some((value, line_names)) = json_line(line, key) else { return false };
+                if line_names != *names {
+                    return false;
+                }
+                stream.lines = stream.lines.saturating_add(1);
+                let whole = !*terminated || value.ends_with(b"\n");
+                stream.partial.extend_from_slice(&value);
+                if whole || stream.partial.len() > 1 << 22 {
+                    let text = std::mem::take(&mut stream.partial);
+                    for piece in text.strip_suffix(b"\n").unwrap_or(&text).split(|&c| c == b'\n') {
+                        stream.grammar.line(piece);
+                    }
+                }
+                true
+            }
+        }
+    }
+
+    /// A cheap look: could something that begins a trace stand behind a prefix in this line?
+    fn may_teach(&self, line: &[u8]) -> bool {
+        if matches!(scan::at(line, 0), b'\t' | 0) && !line.ends_with(b":") {
+            return false;
+        }
+        let in_stack = self.streams.first().is_some_and(|s| s.grammar.in_stack());
+        match scan::trim_end(line).last() {
+            Some(b')') => false,
+            Some(b':' | b'"' | b'}' | b'|') => true,
+            Some(c) if *c >= 0x80 => true,
+            _ => !in_stack && self.streams.len() < 4 && !line.starts_with(b"goroutine ") && line.len() < 4096,
+        }
+    }
+
+    /// Learns the carrier of a line that has an anchor behind a prefix.
+    fn learn(&mut self, line: &[u8], before: &[u8], after: &[u8]) -> bool {
+        if self.streams.len() >= MAX_STREAMS {
+            return false;
+        }
+        let Some(at) = anchor(line) else { return false };
+        let prefix = scan::upto(line, at);
+        let carrier = if scan::at(line, 0) == b'{' {
+            match json_carrier(line) {
+                Some(c) => c,
+                None => return false,
+            }
+        } else if let Some((name, _, _)) = cri(line) {
+            Carrier::Cri(name.to_vec())
+        } else {
+            let Some(template) = Template::learn(prefix, line) else { return false };
+            Carrier::Prefix(template)
+        };
+        // The lines behind must bear the same prefix, or it was only that of one line.
+        let (mut seen, mut fits) = (0u32, 0u32);
+        for next in after.split(|&c| c == b'\n').filter(|l| !scan::trim(l).is_empty()).take(8) {
+            let next = clean(next);
+            seen = seen.saturating_add(1);
+            let fit = match &carrier {
+                Carrier::Prefix(t) => t.strip(&next).is_some(),
+                Carrier::Cri(_) => cri(&next).is_some(),
+                Carrier::Json { key, .. } => json_line(&next, key).is_some(),
+                Carrier::Plain => false,
+            };
+            fits = fits.saturating_add(u32::from(fit));
+        }
+        let backwards = matches!(carrier, Carrier::Prefix(_)) && seen == 0 && before_fits(&carrier, before);
+        if !(fits.saturating_mul(3) >= seen && fits > 0 || backwards || !matches!(carrier, Carrier::Prefix(_))) {
+            // One prefix, one line: a log message in front of an ordinary trace.
+            let behind = scan::from(line, at);
+            let quoted = prefix.contains(&b'"') || prefix.contains(&b'{');
+            if !quoted
+                && !scan::trim(prefix).is_empty()
+                && crate::header::header(scan::trim_end(behind)).is_some_and(|h| h.rest.is_empty())
+            {
+                let number = self.number;
+                if let Some(plain) = self.streams.first_mut() {
+                    plain.grammar.crashes.line = number;
+                    plain.grammar.line(prefix);
+                    plain.grammar.line(behind);
+                }
+                return true;
+            }
+            return false;
+        }
+        self.push(carrier);
+        let index = self.streams.len().saturating_sub(1);
+        // What stood before with the same carrier was taken for noise: the headline is among it.
+        for earlier in before.split(|&c| c == b'\n') {
+            let earlier = clean(earlier);
+            if !earlier.is_empty() && !(1..index).any(|i| self.fits(i, &earlier)) {
+                self.give(index, &earlier);
+            }
+        }
+        self.give(index, line)
+    }
+
+    fn fits(&self, index: usize, line: &[u8]) -> bool {
+        match self.streams.get(index).map(|s| &s.carrier) {
+            Some(Carrier::Prefix(t)) => t.strip(line).is_some(),
+            Some(Carrier::Cri(name)) => cri(line).is_some_and(|(n, _, _)| n == name.as_slice()),
+            Some(Carrier::Json { key, names, .. }) => json_line(line, key).is_some_and(|(_, n)| n == *names),
+            _ => false,
+        }
+    }
+
+    /// The grammars of all streams, finished, and what is to be told about the carriers.
+    pub(crate) fn finish(mut self) -> (Vec<Grammar>, Vec<String>) {
+        let mut notes = Vec::new();
+        let mut grammars = Vec::new();
+        let carried: u64 = self.streams.iter().skip(1).map(|s| s.lines).sum();
+        for stream in &mut self.streams {
+            if !stream.partial.is_empty() {
+                let rest = std::mem::take(&mut stream.partial);
+                stream.grammar.line(&rest);
+            }
+            stream.grammar.finish();
+        }
+        for stream in self.streams {
+            match &stream.carrier {
+                Carrier::Plain => {
+                    if carried > 0 && stream.lines > 0 {
+                        notes.push(format!(
+                            "{} of {} lines do not bear the log's prefix; they were read apart",
+                            stream.lines, self.lines
+                        ));
+                    }
+                }
+                Carrier::Prefix(t) => {
+                    notes.push(format!("read {} lines behind a prefix like {:?}", stream.lines, t.example))
+                }
+                Carrier::Cri(name) => {
+                    notes.push(format!(
+                        "read {} lines of {} from a container runtime's log (CRI)",
+                        stream.lines,
+                        scan::text(name)
+                    ));
+                }
+                Carrier::Json { key, names, .. } => {
+                    let who = if names.is_empty() { String::new() } else { format!(" of {}", scan::text(names)) };
+                    notes.push(format!(
+                        "read {} lines from the field {:?} of JSON lines{who}",
+                        stream.lines,
+                        scan::text(key)
+                    ));
+                }
+            }
+            grammars.push(stream.grammar);
+        }
+        if self.ansi > 0 {
+            notes.push(format!("terminal control sequences were taken out of {} lines", self.ansi));
+        }
+        (grammars, notes)
+    }
+}
+
+fn before_fits(carrier: &Carrier, before: &[u8]) -> bool {
+    let Carrier::Prefix(t) = carrier else { return false };
+    before.rsplit(|&c| c == b'\n').filter(|l| !scan::trim(l).is_empty()).take(4).any(|l| t.strip(&clean(l)).is_some())
+}
+
+/// Where a trace begins behind a prefix.
+fn anchor(line: &[u8]) -> Option<usize> {
+    if let Some(i) = escaped::header_at(line) {
+        // A header with more behind it on the same line is a flattened text or a string with escapes.
+        let behind = scan::from(line, i);
+        let whole = crate::header::header(scan::trim_end(behind)).is_some_and(|h| h.rest.is_empty());
+        return (i > 0 && (whole || scan::at(line, 0) == b'{' || prefix_is_quoted(line, i))).then_some(i);
+    }
+    for a in [
+        &b"WARNING: DATA RACE"[..],
+        b"fatal error: ",
+        b"runtime: marked free object in span",
+        b"panic: ",
+        b"runtime: goroutine stack exceeds",
+    ] {
+        if let Some(i) = scan::find(line, a) {
+            return (i > 0).then_some(i);
+        }
+    }
+    None
+}
+
+fn prefix_is_quoted(line: &[u8], at: usize) -> bool {
+    scan::upto(line, at).ends_with(b"=\"")
+}
+
+fn clean(line: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(0x1b, line).is_some() { Cow::Owned(without_escapes(line)) } else { Cow::Borrowed(line) }
+}
+
+/// Without ANSI control sequences (CSI, OSC, two-byte escapes).
+fn without_escapes(line: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(line.len());
+    let mut c = Cursor::new(line);
+    loop {
+        out.extend_from_slice(c.take_while(|b| b != 0x1b));
+        if c.at_end() {
+            return out;
+        }
+        c.skip(1);
+        match c.peek() {
+            b'[' => {
+                c.skip(1);
+                c.take_while(|b| (0x20..0x40).contains(&b));
+                c.skip(1);
+            }
+            b']' => {
+                c.take_while(|b| b != 0x07 && b != 0x1b);
+                if c.peek() == 0x07 {
+                    c.skip(1);
+                }
+            }
+            0 => {}
+            _ => c.skip(1),
+        }
+    }
+}
+
+/// `2024-01-02T03:04:05.678Z stderr F content`: stream name, whether partial, content.
+fn cri(line: &[u8]) -> Option<(&[u8], bool, &[u8])> {
+    let mut c = Cursor::new(line);
+    let time = c.take_while(|b| b != b' ');
+    let dated = time.len() >= 20
+        && scan::at(time, 4) == b'-'
+        && scan::at(time, 10) == b'T'
+        && scan::at(time, 0).is_ascii_digit();
+    if !dated || !c.eat(b" ") {
+        return None;
+    }
+    let name = c.take_while(|b| b != b' ');
+    if name != b"stdout" && name != b"stderr" {
+        return None;
+    }
+    let partial = if c.eat(b" F") {
+        false
+    } else if c.eat(b" P") {
+        true
+    } else {
+        return None;
+    };
+    if !c.at_end() && !c.eat(b" ") {
+        return None;
+    }
+    Some((name, partial, c.rest()))
+}
+
+/// The text of a JSON line under `key`, and what tells its stream apart.
+fn json_line(line: &[u8], key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut value = None;
+    let mut names = Vec::new();
+    let whole = json::fields(line, |k, v| {
+        if k == key {
+            if let Value::Text(t) = v {
+                value = Some(t);
+            }
+        } else if NAMES.contains(&k) {
+            if !names.is_empty() {
+                names.push(b' ');
+            }
+            match v {
+                Value::Text(t) => names.extend_from_slice(&t),
+                Value::Other(t) => names.extend_from_slice(&t),
+            }
+        }
+    });
+    let value = value?;
+    whole.then_some((value, names))
+}
+
+/// Which field of this JSON line carries the trace: the one whose text begins with the anchor.
+fn json_carrier(line: &[u8]) -> Option<Carrier> {
+    let mut key = None;
+    json::fields(line, |k, v| {
+        if let Value::Text(t) = v {
+            let one_line = t.strip_suffix(b"\n").unwrap_or(&t);
+            let begins = one_line.starts_with(b"goroutine ")
+                || one_line.starts_with(b"panic: ")
+                || one_line.starts_with(b"fatal error: ")
+                || one_line.starts_with(b"WARNING: DATA RACE");
+            if begins && !one_line.contains(&b'\n') {
+                key = Some((k.to_vec(), t.ends_with(b"\n")));
+            }
+        }
+    });
+    let (key, terminated) = key?;
+    let (_, names) = json_line(line, &key)?;
+    Some(Carrier::Json { key, names, terminated })
+}
+
+impl Template {
+    /// Learns the form of a prefix.
+    fn learn(prefix: &[u8], line: &[u8]) -> Option<Template> {
+        if prefix.is_empty() || prefix.len() > 400 {
+            return None;
+        }
+        let body = scan::trim_end(prefix);
+        let tail = scan::from(prefix, body.len());
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut exact: Vec<u8> = Vec::new();
+        let mut c = Cursor::new(body);
+        let flush = |pieces: &mut Vec<Piece>, exact: &mut Vec<u8>| {
+            if !exact.is_empty() {
+                pieces.push(Piece::Exact(std::mem::take(exact)));
+            }
+        };
+        let mut previous = 0u8;
+        while !c.at_end() {
+            if c.blanks() > 0 {
+                flush(&mut pieces, &mut exact);
+                pieces.push(Piece::Blanks);
+                previous = b' ';
+                continue;
+            }
+            let run = c.take_while(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b >= 0x80);
+            if run.is_empty() {
+                previous = c.peek();
+                exact.push(previous);
+                c.skip(1);
+                continue;
+            }
+            let bracketed_pid = (matches!(previous, b'[') && body_before_is_word(&exact, pieces.last()))
+                || (previous == b'(' && scan::at(c.rest(), 0) == b')');
+            if is_variable(run) && !bracketed_pid {
+                let mut r = Cursor::new(run);
+                while !r.at_end() {
+                    if r.take_while(|b| b.is_ascii_digit()).is_empty() {
+                        exact.push(r.peek());
+                        r.skip(1);
+                    } else {
+                        flush(&mut pieces, &mut exact);
+                        pieces.push(Piece::Digits);
+                    }
+                }
+            } else {
+                exact.extend_from_slice(run);
+            }
+            previous = run.last().copied().unwrap_or(0);
+        }
+        exact.extend_from_slice(tail);
+        flush(&mut pieces, &mut exact);
+        let end = scan::trim_end(line);
+        let suffix = ["\u{2502}", "\u{2503}", "\u{2551}", "|"]
+            .iter()
+            .map(|s| s.as_bytes())
+            .find(|s| body.ends_with(s) && end.len() > prefix.len() && end.ends_with(s))
+            .unwrap_or(b"");
+        let quoted = prefix.ends_with(b"=\"");
+        Some(Template { pieces, suffix: suffix.to_vec(), quoted, example: scan::text(prefix) })
+    }
+
+    /// The content of a line that bears this prefix.
+    fn strip<'a>(&self, line: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let mut c = Cursor::new(line);
+        let last = self.pieces.len().saturating_sub(1);
+        for (i, piece) in self.pieces.iter().enumerate() {
+            let fits = match piece {
+                Piece::Exact(e) => {
+                    c.eat(e)
+                        // Blanks at the end of an otherwise empty line are often lost.
+                        || (i == last && c.rest() == scan::trim_end(e) && {
+                            c.skip(e.len());
+                            true
+                        })
+                }
+                Piece::Digits => !c.take_while(|b| b.is_ascii_digit()).is_empty(),
+                Piece::Blanks => c.blanks() > 0,
+            };
+            if !fits {
+                return None;
+            }
+        }
+        let mut content = c.rest();
+        if !self.suffix.is_empty() {
+            content = scan::trim_end(content);
+            content = scan::trim_end(content.strip_suffix(self.suffix.as_slice()).unwrap_or(content));
+        }
+        if self.quoted {
+            let end = memchr::memrchr(b'"', content).unwrap_or(content.len());
+            return Some(Cow::Owned(escaped::unescape(scan::upto(content, end))));
+        }
+        Some(Cow::Borrowed(content))
+    }
+}
+
+/// A time, a date, a count: its digits may change from line to line.
+fn is_variable(run: &[u8]) -> bool {
+    scan::at(run, 0).is_ascii_digit()
+        && run
+            .iter()
+            .all(|c| c.is_ascii_digit() || matches!(c, b'T' | b'Z' | b'-' | b's' | b'm' | b'u' | b'n' | b'h' | b'_'))
+}
+
+/// Whether the bracket in front of a number follows a word directly: `prog[123]`, not `[ 123]`.
+fn body_before_is_word(exact: &[u8], last: Option<&Piece>) -> bool {
+    let word = exact.strip_suffix(b"[").unwrap_or(exact);
+    match word.last() {
+        Some(c) => c.is_ascii_alphanumeric(),
+        None => matches!(last, Some(Piece::Digits)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(prefix: &str) -> Template {
+        let line = format!("{prefix}goroutine 1 [running]:");
+        match Template::learn(prefix.as_bytes(), line.as_bytes()) {
+            Some(t) => t,
+            None => panic!("nothing learnt from {prefix:?}"),
+        }
+    }
+
+    fn strip(prefix: &str, line: &str) -> Option<String> {
+        template(prefix).strip(line.as_bytes()).map(|c| scan::text(&c))
+    }
+
+    #[test]
+    fn prefixes_are_learnt() {
+        for (prefix, line, content) in [
+            ("Jan 02 03:04:05 host prog[123]: ", "Jan 02 03:05:06 host prog[123]: \tx.go:1", Some("\tx.go:1")),
+            ("Jan 02 03:04:05 host prog[123]: ", "Jan 02 03:05:06 host prog[124]: other", None),
+            ("Jan 02 03:04:05 host prog[123]: ", "Jan 02 03:05:06 host systemd[1]: other", None),
+            ("2024-09-29T21:01:53.5518632Z ", "2024-09-29T21:01:54.1Z panic: x", Some("panic: x")),
+            ("app-1     | ", "srt-1     | connected", None),
+            ("app-1     | ", "app-1     |", Some("")),
+            ("[   55s] ", "[  156s] alloc", Some("alloc")),
+            ("E/Go      (21438): ", "E/Go      (21438): \tx", Some("\tx")),
+            ("   > ", "   > a.F()", Some("a.F()")),
+            ("[pod/web-6d4cf56db6-abcde/app] ", "[pod/web-6d4cf56db6-abcde/app] x", Some("x")),
+            ("[pod/web-6d4cf56db6-abcde/app] ", "[pod/web-7d4cf56db6-zzzzz/app] x", None),
+            ("\t", "\t\tfile.go:3", Some("\tfile.go:3")),
+        ] {
+            assert_eq!(strip(prefix, line).as_deref(), content, "{prefix:?} on {line:?}");
+        }
+    }
+
+    #[test]
+    fn boxes_close() {
+        let line = "\u{2502} goroutine 1 [running]:      \u{2502}";
+        let t = Template::learn("\u{2502} ".as_bytes(), line.as_bytes());
+        let content = t.and_then(|t| t.strip("\u{2502} main.main()   \u{2502}".as_bytes()).map(|c| scan::text(&c)));
+        assert_eq!(content.as_deref(), Some("main.main()"));
+    }
+
+    #[test]
+    fn container_runtime_lines() {
+        let line = b"2024-01-02T03:04:05.678901234Z stderr P goroutine";
+        assert_eq!(cri(line), Some((&b"stderr"[..], true, &b"goroutine"[..])));
+        assert_eq!(cri(b"2024-01-02T03:04:05.678901234Z stderr F "), Some((&b"stderr"[..], false, &b""[..])));
+        assert_eq!(cri(b"not a time stderr F x"), None);
+    }
+
+    #[test]
+    fn control_sequences_go() {
+        assert_eq!(without_escapes(b"\x1b[31mpanic\x1b[0m: x\x1b]0;t\x07y"), b"panic: xy");
+        assert_eq!(without_escapes(b"\x1b"), b"");
+    }
+}
