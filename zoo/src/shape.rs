@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use crate::{Mark, Says};
 
 /// The shape of a text: what died, and where. Addresses, ids, times and the
@@ -21,8 +23,17 @@ impl Shape {
     }
 }
 
+impl Shape {
+    /// Which of several goroutines the runtime catches is chance, and so is
+    /// which of the marked lines they stand in: one in common is enough.
+    pub fn agrees_with(&self, other: &Shape) -> bool {
+        let same_place = self.culprits.is_empty() && other.culprits.is_empty();
+        self.kind_line == other.kind_line && (same_place || !self.culprits.is_disjoint(&other.culprits))
+    }
+}
+
 /// Every kind's promise: a text of that kind holds one of these phrases.
-/// An unknown kind promises nothing, and an empty list says so.
+/// A kind that this list does not know promises nothing.
 pub fn kind_phrases(kind: &str) -> &'static [&'static str] {
     match kind {
         "nil-dereference" => &["invalid memory address or nil pointer dereference", "called using nil *"],
@@ -78,10 +89,20 @@ pub fn counted_headers(text: &str) -> usize {
         .count()
 }
 
-/// Takes a stack out of a JSON string. In other texts it changes nothing,
-/// because no stack has a backslash before these letters.
+/// Takes the text out of JSON, one object to a line: what `go test -json` puts
+/// under `Output`, or every string of an object of another program's log.
 fn unfold(text: &str) -> String {
-    text.replace("\\n", "\n").replace("\\t", "\t")
+    let mut unfolded = String::new();
+    for line in text.lines() {
+        match serde_json::from_str(line) {
+            Ok(Value::Object(event)) => match event.get("Output") {
+                Some(output) => unfolded.push_str(output.as_str().unwrap_or_default()),
+                None => unfolded.extend(event.values().filter_map(Value::as_str).flat_map(|s| [s, "\n"])),
+            },
+            _ => unfolded.extend([line, "\n"]),
+        }
+    }
+    unfolded
 }
 
 fn kind_line<'a>(text: &'a str, says: &Says) -> Option<&'a str> {
@@ -116,11 +137,8 @@ fn culprits(text: &str, says: &Says, marks: &[Mark]) -> BTreeSet<(String, Mark)>
 }
 
 fn is_call(line: &str, function: &str) -> bool {
-    let called = line.strip_prefix("created by ").map_or_else(
-        || line.strip_prefix(function),
-        |_| None, // the line under it says where a goroutine began, not where it died
-    );
-    called.is_some_and(|rest| rest.starts_with('('))
+    // Not "created by F": the line under that says where a goroutine began.
+    line.strip_prefix(function).is_some_and(|rest| rest.starts_with('('))
 }
 
 fn is_at(line: &str, mark: &Mark) -> bool {
@@ -163,9 +181,26 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_in_a_json_string_is_read() {
-        let json = TEXT.replace('\n', "\\n").replace('\t', "\\t");
-        assert_eq!(Shape::of(TEXT, &says(), &[mark(9)]), Shape::of(&json, &says(), &[mark(9)]));
+    fn a_stack_in_json_is_read() {
+        let shape = Shape::of(TEXT, &says(), &[mark(9)]);
+        let one = serde_json::json!({ "level": "error", "stack": TEXT }).to_string();
+        assert_eq!(shape, Shape::of(&one, &says(), &[mark(9)]));
+        let event = |line| serde_json::json!({ "Action": "output", "Output": line }).to_string() + "\n";
+        let events: String = TEXT.split_inclusive('\n').map(event).collect();
+        assert_eq!(shape, Shape::of(&events, &says(), &[mark(9)]));
+    }
+
+    #[test]
+    fn shapes_agree_when_they_share_a_culprit() {
+        let shape = |line| Shape { kind_line: None, culprits: BTreeSet::from([("main.f".to_owned(), mark(line))]) };
+        let mut both = shape(8);
+        both.culprits.extend(shape(9).culprits);
+        assert!(shape(9).agrees_with(&both));
+        assert!(!shape(9).agrees_with(&shape(8)));
+        let nowhere = Shape::of("", &says(), &[mark(9)]);
+        assert!(nowhere.agrees_with(&nowhere) && !nowhere.agrees_with(&shape(9)));
+        let headline = Shape { kind_line: Some("panic: x".into()), ..shape(9) };
+        assert!(!headline.agrees_with(&shape(9)));
     }
 
     #[test]

@@ -75,6 +75,12 @@ impl Specimen {
         Ok(Self { texts: texts.join(&name), marks: marks_in(folder)?, folder: folder.to_owned(), name, expect })
     }
 
+    /// A race build needs cgo as well.
+    pub fn needs_cgo(&self) -> bool {
+        let run = &self.expect.run;
+        run.needs.iter().any(|n| n == "cgo") || run.build.iter().any(|b| b == "-race")
+    }
+
     /// Where the text of this Go version is kept.
     pub fn text_path(&self, version: &str) -> PathBuf {
         self.texts.join(format!("go{version}.txt"))

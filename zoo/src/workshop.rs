@@ -75,10 +75,8 @@ impl Workshop {
     }
 
     fn go(&self, specimen: &Specimen, go: &Toolchain) -> Command {
-        let run = &specimen.expect.run;
-        let cgo = run.needs.iter().any(|n| n == "cgo") || run.build.iter().any(|b| b == "-race");
         let mut command = go.command();
-        command.env("CGO_ENABLED", if cgo { "1" } else { "0" }).current_dir(&self.folder);
+        command.env("CGO_ENABLED", if specimen.needs_cgo() { "1" } else { "0" }).current_dir(&self.folder);
         command
     }
 

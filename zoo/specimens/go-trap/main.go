@@ -1,0 +1,8 @@
+// An unreachable place holds an undefined instruction on purpose.
+package main
+
+func unreachable()
+
+func main() {
+	unreachable()
+}

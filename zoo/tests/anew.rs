@@ -1,0 +1,129 @@
+//! Makes specimens anew with real Go, and compares their shape with the recorded one.
+//!
+//! Every specimen is made with one version, and the versions take turns, so
+//! that each of them is used many times; `GOPSY_ZOO=all` makes the full table.
+//! Without Go, or without a C compiler for the specimens that need one, it
+//! says what it skipped; with `zoo` in `GOPSY_REQUIRE` a skip is a failure.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use gopsy_zoo::{Shape, Specimen, Toolchain, VERSIONS, Workshop, Zoo};
+
+/// Most specimens wait for the go command, which keeps about one core busy.
+const WORKERS: usize = 2;
+
+#[test]
+fn specimens_die_as_recorded() {
+    let zoo = Zoo::own().expect("every specimen can be loaded");
+    let planned = plan(&zoo.specimens, std::env::var("GOPSY_ZOO").is_ok_and(|v| v == "all"));
+    let kit = Kit::find();
+    let mut skipped: BTreeMap<String, usize> = BTreeMap::new();
+    let mut work = Vec::new();
+    for (specimen, version) in planned {
+        match kit.for_run(specimen, version) {
+            Ok(go) => work.push((specimen, go)),
+            Err(why) => *skipped.entry(why).or_default() += 1,
+        }
+    }
+    let complaints = make_all(&work);
+    let mut said = format!("zoo: made {} specimens anew\n", work.len());
+    for (why, count) in &skipped {
+        said.push_str(&format!("zoo: skipped {count}: {why}\n"));
+    }
+    // Not eprint!, which the test harness keeps to itself when all is well.
+    std::io::stderr().write_all(said.as_bytes()).expect("standard error is open");
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let required = std::env::var("GOPSY_REQUIRE").is_ok_and(|r| r.split(',').any(|tier| tier.trim() == "zoo"));
+    assert!(skipped.is_empty() || !required, "GOPSY_REQUIRE asks for the zoo, but {skipped:?} were skipped");
+}
+
+#[test]
+fn the_plan_has_every_specimen_and_every_version_often() {
+    let zoo = Zoo::own().expect("every specimen can be loaded");
+    let plan = plan(&zoo.specimens, false);
+    assert_eq!(plan.len(), zoo.specimens.len());
+    for version in VERSIONS {
+        let count = plan.iter().filter(|(_, v)| *v == version).count();
+        assert!(count >= 5, "Go {version}: {count} specimens");
+    }
+}
+
+fn plan(specimens: &[Specimen], all: bool) -> Vec<(&Specimen, &str)> {
+    let mut plan = Vec::new();
+    for (turn, specimen) in specimens.iter().enumerate() {
+        let versions = specimen.expect.versions();
+        if all {
+            plan.extend(versions.into_iter().map(|version| (specimen, version)));
+        } else {
+            plan.push((specimen, versions[turn % versions.len()]));
+        }
+    }
+    plan
+}
+
+/// What there is to build with.
+struct Kit {
+    toolchains: BTreeMap<&'static str, Result<Toolchain, String>>,
+    has_cc: bool,
+}
+
+impl Kit {
+    fn find() -> Self {
+        let find = |version| (version, Toolchain::find(version).map_err(|e| format!("{e:#}")));
+        Self { toolchains: VERSIONS.into_iter().map(find).collect(), has_cc: runs("gcc") }
+    }
+
+    fn for_run(&self, specimen: &Specimen, version: &str) -> Result<&Toolchain, String> {
+        if specimen.needs_cgo() && !self.has_cc {
+            return Err("there is no gcc".to_owned());
+        }
+        self.toolchains[version].as_ref().map_err(Clone::clone)
+    }
+}
+
+fn runs(tool: &str) -> bool {
+    let mut command = Command::new(tool);
+    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn make_all(work: &[(&Specimen, &Toolchain)]) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let complaints = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                let folder = tempfile::tempdir().expect("a folder to build in");
+                let workshop = Workshop::at(folder.path().join("app"));
+                while let Some((specimen, go)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(complaint) = make(&workshop, specimen, go) {
+                        let complaint = format!("{} go{}: {complaint}", specimen.name, go.version);
+                        complaints.lock().expect("no worker panics with it").push(complaint);
+                    }
+                }
+            });
+        }
+    });
+    complaints.into_inner().expect("no worker panics with it")
+}
+
+fn make(workshop: &Workshop, specimen: &Specimen, go: &Toolchain) -> Result<(), String> {
+    let outcome = workshop.run(specimen, go).map_err(|e| format!("{e:#}"))?;
+    let recorded = specimen.text(&go.version).map_err(|e| format!("{e:#}"))?;
+    let says = specimen.expect.says(&go.version);
+    let was = Shape::of(&recorded, &says, &specimen.marks);
+    let is = Shape::of(&outcome.text, &says, &specimen.marks);
+    if !is.agrees_with(&was) {
+        return Err(format!("recorded {was:?}, now {is:?} in:\n{}", outcome.text));
+    }
+    let exit = specimen.expect.run.exit;
+    if outcome.exit != exit {
+        return Err(format!("exit status {}, expected {exit}", outcome.exit));
+    }
+    Ok(())
+}
