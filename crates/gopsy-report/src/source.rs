@@ -1,0 +1,177 @@
+//! The source around a frame.
+//!
+//! Paths in a crash text are those of the machine that built the program, and a hostile text names what it likes. So
+//! nothing is opened here: candidates are made, and the caller's reader (which opens regular files only) says which of
+//! them exists. A file that was only found by the end of its path must also look like the one that was compiled.
+
+use gopsy_model::{Culprit, FunctionName};
+use gopsy_program::key::base_name;
+use std::path::{Path, PathBuf};
+
+/// Lines around the culprit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceLines {
+    /// The file that was read.
+    pub path: PathBuf,
+    /// Was it found under the very name that the program carries (or the one `--path-map` makes of it)?
+    pub as_printed: bool,
+    /// Line numbers and lines.
+    pub lines: Vec<(i64, String)>,
+    /// The number of the line in question.
+    pub line: i64,
+}
+
+/// One replacement of `--path-map FROM=TO`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathMap {
+    /// How the path begins in the program.
+    pub from: String,
+    /// How it begins here.
+    pub to: String,
+}
+
+impl std::str::FromStr for PathMap {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((from, to)) if !from.is_empty() => Ok(PathMap { from: from.to_owned(), to: to.to_owned() }),
+            _ => Err(format!("{text:?} is not of the form FROM=TO")),
+        }
+    }
+}
+
+/// What Go programs are made of: Go, assembly, C and its kin, and generators that leave their mark with `//line`.
+const EXTENSIONS: &[&str] = &["go", "s", "c", "h", "cc", "cpp", "m", "y", "rl", "templ", "goc"];
+
+/// A file that could be the one of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Where it may be.
+    pub path: PathBuf,
+    /// The name is the printed one, not only an end of it.
+    pub as_printed: bool,
+}
+
+/// Where the file of a frame may be, best first: as the maps say, as printed, then ever shorter ends of the path,
+/// relative to the working folder. Empty for what is no source file, for devices and for network paths.
+#[must_use]
+pub fn candidates(file: &str, maps: &[PathMap]) -> Vec<Candidate> {
+    let normal = file.replace('\\', "/");
+    let extension = base_name(file).rsplit_once('.').map_or("", |(_, extension)| extension);
+    let extension = extension.to_ascii_lowercase();
+    let climbs = normal.split('/').any(|element| element == "..");
+    if !EXTENSIONS.contains(&extension.as_str()) || normal.contains('\0') || normal.contains("//") || climbs {
+        return Vec::new();
+    }
+    let mut out: Vec<Candidate> = Vec::new();
+    let mut add = |path: &str, as_printed: bool| {
+        let path = Path::new(path);
+        let special = ["/dev", "/proc", "/sys"].iter().any(|root| path.starts_with(root));
+        if !special && !out.iter().any(|c| c.path == path) {
+            out.push(Candidate { path: path.to_path_buf(), as_printed });
+        }
+    };
+    for map in maps {
+        // Whole elements only: `/src` must not match `/srcs`.
+        let from = map.from.trim_end_matches(['/', '\\']).replace('\\', "/");
+        if let Some(rest) = normal.strip_prefix(&from)
+            && rest.starts_with('/')
+        {
+            add(&format!("{}{rest}", map.to.trim_end_matches(['/', '\\'])), true);
+        }
+    }
+    if normal.starts_with('/') {
+        add(file, true);
+    }
+    let mut rest = normal.trim_start_matches('/');
+    if rest.get(1..2) == Some(":") {
+        rest = rest.get(2..).unwrap_or("").trim_start_matches('/');
+    }
+    loop {
+        add(rest, false);
+        match rest.split_once('/') {
+            Some((_, shorter)) => rest = shorter,
+            None => break,
+        }
+    }
+    out
+}
+
+/// The lines `around` the culprit's, from the first candidate that exists and fits.
+///
+/// `read` gives the text of a regular file, or nothing; it is asked for candidates only.
+#[must_use]
+pub fn lines(
+    culprit: &Culprit,
+    maps: &[PathMap],
+    around: u32,
+    read: &dyn Fn(&Path) -> Option<String>,
+) -> Option<SourceLines> {
+    let line = culprit.line.filter(|l| *l > 0)?;
+    let file = culprit.file.as_deref()?;
+    let number = usize::try_from(line).ok()?;
+    for candidate in candidates(file, maps) {
+        let Some(text) = read(&candidate.path) else { continue };
+        let all: Vec<&str> = text.lines().collect();
+        if number > all.len() || !(candidate.as_printed || fits(&all, number, &culprit.function)) {
+            continue;
+        }
+        let around = around as usize;
+        let from = number.saturating_sub(around).max(1);
+        let to = number.saturating_add(around).min(all.len());
+        let lines = (from..=to).filter_map(|n| {
+            let text = all.get(n - 1)?.trim_end();
+            Some((i64::try_from(n).ok()?, text.chars().take(MAX_LINE).collect()))
+        });
+        return Some(SourceLines {
+            path: candidate.path,
+            as_printed: candidate.as_printed,
+            lines: without_margin(lines.collect()),
+            line,
+        });
+    }
+    None
+}
+
+/// Longer lines are generated code.
+const MAX_LINE: usize = 400;
+
+/// A file found by the end of its path must name the function above the line: `main.go` is everywhere.
+fn fits(lines: &[&str], number: usize, function: &str) -> bool {
+    let local = FunctionName(function.into());
+    let local = local.local();
+    let name = local
+        .split(['.', '(', ')', '*', '[', ']', '-'])
+        .filter(|part| !part.is_empty())
+        .map(|part| part.trim_end_matches(|c: char| c.is_ascii_digit()))
+        .rfind(|part| !matches!(*part, "func" | "gowrap" | "deferwrap" | "fm" | "" | "…"));
+    let Some(name) = name else { return false };
+    let above = lines.get(..number).unwrap_or(lines);
+    above.iter().any(|line| {
+        // `func (s *Store) Put(`, `Put = func(`; in C and assembly the name alone.
+        line.match_indices(name).any(|(i, _)| {
+            let before = line.get(..i).unwrap_or("").chars().next_back();
+            let after = line.get(i + name.len()..).unwrap_or("").chars().next();
+            let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+            !inside(before) && !inside(after)
+        })
+    })
+}
+
+/// Takes away the indent that all lines share.
+fn without_margin(mut lines: Vec<(i64, String)>) -> Vec<(i64, String)> {
+    for (_, line) in &mut lines {
+        *line = line.replace('\t', "    ");
+    }
+    let margin = lines
+        .iter()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(_, line)| line.len() - line.trim_start_matches(' ').len())
+        .min()
+        .unwrap_or(0);
+    for (_, line) in &mut lines {
+        line.drain(..margin.min(line.len()));
+    }
+    lines
+}

@@ -1,0 +1,315 @@
+//! `gopsy explain`.
+
+use super::canvas::{Canvas, FIELD, Ink, Line, View};
+use super::frames::{self, Detail};
+use crate::case::{Case, besides, evidence, others_matter, provenance, state, title};
+use crate::names::{place, plural, short_file, short_function, thousands};
+use gopsy_model::{Access, AccessKind, Cause, Confidence, Culprit, FunctionName, KnownIssue, Source, Verdict};
+use gopsy_program::{Group, StackId};
+
+/// Lines of a headline (a panic value can be a book).
+const MAX_HEADLINE: usize = 5;
+/// Items of a list.
+const MAX_ITEMS: usize = 5;
+
+/// The page of a verdict.
+#[must_use]
+pub fn explain(case: &Case<'_>, view: &View) -> String {
+    let mut canvas = Canvas::new(view);
+    headline(&mut canvas, case);
+    canvas.gap();
+    for paragraph in case.verdict.summary.lines().filter(|l| !l.trim().is_empty()) {
+        canvas.wrap(2, 2, &Line::new().plain(paragraph));
+    }
+    canvas.gap();
+    culprit(&mut canvas, case);
+    stack(&mut canvas, case);
+    races(&mut canvas, case);
+    others(&mut canvas, case);
+    tests(&mut canvas, case);
+    canvas.gap();
+    why(&mut canvas, case);
+    canvas.gap();
+    next(&mut canvas, case.verdict);
+    canvas.gap();
+    let unseen: Vec<&str> = case.unseen().collect();
+    list(&mut canvas, "unseen", &unseen, Ink::Dim);
+    list(&mut canvas, "notes", &case.notes.iter().map(String::as_str).collect::<Vec<_>>(), Ink::Dim);
+    list(&mut canvas, "also", &case.verdict.also.iter().map(String::as_str).collect::<Vec<_>>(), Ink::Plain);
+    let mut out = canvas.finish();
+    out.truncate(out.trim_end_matches('\n').len());
+    out.push('\n');
+    out
+}
+
+fn headline(canvas: &mut Canvas, case: &Case<'_>) {
+    let identity = Line::new().dim(&case.identity());
+    let mut lines = case.verdict.headline.lines();
+    let first = match lines.next() {
+        Some(first) if !first.trim().is_empty() => Line::of(Ink::Alarm, first),
+        _ => Line::of(Ink::Bold, case.verdict.kind.meaning()),
+    };
+    canvas.sides(&first, &identity);
+    for line in lines.by_ref().take(MAX_HEADLINE - 1) {
+        canvas.wrap(2, 2, &Line::of(Ink::Bold, line));
+    }
+    let more = lines.count();
+    if more > 0 {
+        canvas.wrap(2, 2, &Line::new().dim(&format!("… {}", plural(more as u64, "more line"))));
+    }
+}
+
+fn culprit(canvas: &mut Canvas, case: &Case<'_>) {
+    let Some(culprit) = &case.verdict.culprit else { return };
+    let mut parts = vec![Line::of(Ink::Bold, &short_function(&FunctionName(culprit.function.clone())))];
+    parts.extend(culprit.file.as_ref().map(|file| Line::new().plain(&place(file, culprit.line))));
+    parts.extend(culprit_goroutine(case, culprit).map(|goroutine| Line::new().dim(&goroutine)));
+    canvas.parts("at", &parts);
+    if let Some(why) = &culprit.why {
+        canvas.field("", &Line::new().dim(why));
+    }
+    let Some(source) = case.source else { return };
+    canvas.gap();
+    let digits = source.lines.last().map_or(1, |(number, _)| number.to_string().len());
+    for (number, text) in &source.lines {
+        let here = *number == source.line;
+        let room = canvas.columns.saturating_sub(FIELD + 2 + digits + 2);
+        let text = shorten(canvas, text, room);
+        let line =
+            Line::new().dim(&format!("{number:>digits$}  ")).add(if here { Ink::Bold } else { Ink::Plain }, &text);
+        canvas.labelled(FIELD, "", (Ink::Alarm, if here { "▸" } else { "" }), &line);
+    }
+    if !source.as_printed {
+        canvas.field("", &Line::new().dim(&format!("read from {}", source.path.display())));
+    }
+    canvas.gap();
+}
+
+/// Cuts a source line: its end is seldom what matters.
+fn shorten(canvas: &Canvas, text: &str, room: usize) -> String {
+    let text = text.replace('\t', "    ");
+    if canvas.measure(&text) <= room {
+        return text;
+    }
+    let mut out = String::new();
+    for c in text.chars() {
+        out.push(c);
+        if canvas.measure(&out) + 1 > room {
+            out.pop();
+            break;
+        }
+    }
+    out.push('…');
+    out
+}
+
+fn culprit_goroutine(case: &Case<'_>, culprit: &Culprit) -> Option<String> {
+    let number = culprit.goroutine?;
+    let shown = case.stack_to_show().map(|id| case.program.goroutine(id));
+    let state = shown.filter(|g| g.id.value() == Some(&number)).and_then(|g| state(&g));
+    Some(match state {
+        Some(state) => format!("goroutine {number}, {state}"),
+        None => format!("goroutine {number}"),
+    })
+}
+
+fn stack(canvas: &mut Canvas, case: &Case<'_>) {
+    let Some(id) = case.stack_to_show() else { return };
+    let goroutine = case.program.goroutine(id);
+    let stack = case.program.stack(id);
+    let rows = frames::rows(&stack, goroutine.created_by.value(), case.verdict.culprit.as_ref(), Detail::Short);
+    if rows.is_empty() {
+        return;
+    }
+    if case.verdict.culprit.as_ref().and_then(|c| c.goroutine).is_none() {
+        let mut name = title(&goroutine);
+        if let Some(state) = state(&goroutine) {
+            name = format!("{name}, {state}");
+        }
+        canvas.field("in", &Line::new().plain(&name));
+    }
+    frames::write(canvas, FIELD, "stack", &rows);
+}
+
+fn races(canvas: &mut Canvas, case: &Case<'_>) {
+    let races = &case.program.crash().races;
+    let Some(race) = races.first() else { return };
+    canvas.gap();
+    for access in &race.accesses {
+        let culprit = case.verdict.culprit.as_ref();
+        let rows = frames::rows(&access.stack, None, culprit, Detail::Short);
+        let mut line = Line::new().plain(&access_title(access));
+        if let Some(address) = access.address.value() {
+            line = line.dim(&format!(" at {address:#x}"));
+        }
+        canvas.field(if access.previous { "before" } else { "race" }, &line);
+        if rows.is_empty() {
+            canvas.field("", &Line::new().dim("the detector had lost its stack"));
+        } else {
+            frames::write(canvas, FIELD, "", &rows);
+        }
+    }
+    if races.len() > 1 {
+        let more = plural(races.len() as u64 - 1, "more race report");
+        canvas.field("", &Line::new().dim(&format!("… and {more}")));
+    }
+}
+
+fn access_title(access: &Access) -> String {
+    let kind = match (access.atomic, access.kind) {
+        (false, AccessKind::Read) => "read",
+        (false, AccessKind::Write) => "write",
+        (true, AccessKind::Read) => "atomic read",
+        (true, AccessKind::Write) => "atomic write",
+    };
+    match access.goroutine.value() {
+        Some(0) => format!("{kind} by the main goroutine"),
+        Some(number) => format!("{kind} by goroutine {number}"),
+        None => kind.to_owned(),
+    }
+}
+
+fn others(canvas: &mut Canvas, case: &Case<'_>) {
+    if !others_matter(case.verdict.kind) {
+        return;
+    }
+    let total: u64 = case.groups.iter().map(|g| g.count).sum();
+    if total < 2 {
+        return;
+    }
+    canvas.gap();
+    let groups = plural(case.groups.len() as u64, "group");
+    canvas.field("all", &Line::new().plain(&format!("{} in {groups}", plural(total, "goroutine"))));
+    let mut shown: Vec<_> = case.groups.iter().collect();
+    shown.sort_by_key(|g| std::cmp::Reverse(g.count));
+    shown.truncate(MAX_ITEMS);
+    let count = shown.first().map_or(1, |g| thousands(g.count).len());
+    let word = |g: &Group| g.states.first().map_or_else(String::new, |(word, _)| word.clone());
+    let widest = shown.iter().map(|g| canvas.measure(&word(g))).max().unwrap_or(0);
+    for group in &shown {
+        let word = word(group);
+        let pad = " ".repeat(widest.saturating_sub(canvas.measure(&word)) + 2);
+        let (function, place) = own_frame(case, group.sample);
+        let line = Line::new()
+            .plain(&format!("{:>count$}  {word}{pad}", thousands(group.count)))
+            .plain(&function)
+            .dim(&format!("  {place}"));
+        canvas.item("", count + 2 + widest + 2, &line);
+    }
+    let rest: u64 = total - shown.iter().map(|g| g.count).sum::<u64>();
+    let groups = case.groups.len() - shown.len();
+    if groups > 0 {
+        canvas.field(
+            "",
+            &Line::new().dim(&format!("… and {} in {}", thousands(rest), plural(groups as u64, "more group"))),
+        );
+    }
+}
+
+/// The first frame of a stack that is not the standard library's, or its first one.
+fn own_frame(case: &Case<'_>, id: StackId) -> (String, String) {
+    let stack = case.program.stack(id);
+    let own = stack.frames.iter().find(|f| crate::names::std_package(f).is_none() && !crate::names::is_generated(f));
+    let Some(frame) = own.or(stack.frames.first()) else { return (String::new(), String::new()) };
+    let function = frame.function.value().map_or_else(String::new, short_function);
+    let line = frame.line.value().copied();
+    (function, frame.file.value().map_or_else(String::new, |file| place(short_file(file), line)))
+}
+
+fn tests(canvas: &mut Canvas, case: &Case<'_>) {
+    let test = &case.program.crash().test;
+    if test.running.is_empty() && test.failed.is_empty() {
+        return;
+    }
+    canvas.gap();
+    let running: Vec<String> = test
+        .running
+        .iter()
+        .map(|r| match r.elapsed.value() {
+            Some(elapsed) => format!("{} ({elapsed})", r.name),
+            None => r.name.as_ref().to_owned(),
+        })
+        .collect();
+    words(canvas, "running", &running);
+    words(canvas, "failed", &test.failed.iter().map(|f| f.as_ref().to_owned()).collect::<Vec<_>>());
+}
+
+fn words(canvas: &mut Canvas, label: &str, items: &[String]) {
+    if items.is_empty() {
+        return;
+    }
+    let mut text = items.iter().take(MAX_ITEMS).map(String::as_str).collect::<Vec<_>>().join(" · ");
+    if items.len() > MAX_ITEMS {
+        text.push_str(&format!(" · … {} more", items.len() - MAX_ITEMS));
+    }
+    canvas.field(label, &Line::new().plain(&text));
+}
+
+/// `kind …, cause …, how sure`, and what that rests on.
+fn why(canvas: &mut Canvas, case: &Case<'_>) {
+    let verdict = case.verdict;
+    let line = Line::new().plain("kind ").add(Ink::Bold, verdict.kind.as_str()).plain(" · cause ");
+    let line = line.add(Ink::Bold, verdict.cause.as_str());
+    let line = match (verdict.cause, verdict.confidence) {
+        (Cause::Unknown, _) | (_, Confidence::Unknown) => {
+            line.plain(&format!(": {} what led to it", does_not_show(case.program.source())))
+        }
+        (_, confidence) => line.plain(", ").add(Ink::Bold, confidence.as_str()),
+    };
+    canvas.field("why", &line);
+    let facts = evidence(verdict);
+    for fact in facts.iter().take(MAX_ITEMS) {
+        let line = Line::new().dim("· ").plain(&fact.fact).dim(&format!(" ({})", provenance(fact)));
+        canvas.wrap(FIELD, FIELD + 2, &line);
+    }
+    if facts.len() > MAX_ITEMS {
+        let more = plural((facts.len() - MAX_ITEMS) as u64, "more fact");
+        canvas.wrap(FIELD, FIELD + 2, &Line::new().dim(&format!("… {more}")));
+    }
+    for finding in besides(verdict).into_iter().take(2) {
+        let sure = finding.claim.as_ref().map_or("", |c| c.confidence.as_str());
+        canvas.field("besides", &Line::new().plain(&finding.sentence).dim(&format!(" ({sure})")));
+    }
+    for issue in verdict.known_issues.iter().take(3) {
+        canvas.field("known", &known(issue));
+    }
+}
+
+fn does_not_show(source: Source) -> &'static str {
+    match source {
+        Source::Text => "the text does not show",
+        Source::Core => "the core does not show",
+        Source::Binary => "the binary does not show",
+        Source::Process => "the process does not show",
+        Source::Knowledge => "nothing shows",
+    }
+}
+
+fn known(issue: &KnownIssue) -> Line {
+    let mut line = Line::of(Ink::Bold, &issue.id).plain(" ").plain(&issue.title);
+    if !issue.why.is_empty() {
+        line = line.plain(": ").plain(&issue.why);
+    }
+    match &issue.fixed_in {
+        Some(release) => line.plain(&format!(" (fixed in {release})")),
+        None => line,
+    }
+}
+
+fn next(canvas: &mut Canvas, verdict: &Verdict) {
+    let advice: Vec<&str> = verdict.advice.iter().map(|a| a.0.as_str()).collect();
+    list(canvas, "next", &advice, Ink::Plain);
+}
+
+/// A labelled list; several items have a dot each.
+fn list(canvas: &mut Canvas, label: &str, items: &[&str], ink: Ink) {
+    let dots = items.len() > 1;
+    for (i, item) in items.iter().take(MAX_ITEMS).enumerate() {
+        let line = Line::new().dim(if dots { "· " } else { "" }).add(ink, item);
+        let label = if i == 0 { label } else { "" };
+        canvas.item(label, if dots { 2 } else { 0 }, &line);
+    }
+    if items.len() > MAX_ITEMS {
+        canvas.field("", &Line::new().dim(&format!("… {} more", items.len() - MAX_ITEMS)));
+    }
+}

@@ -1,0 +1,261 @@
+//! A stack as a table: functions left, places right.
+
+use super::canvas::{Canvas, Ink, Line};
+use crate::fold::{Part, fold};
+use crate::names::{is_generated, place, plural, short_file, short_function, std_package, thousands};
+use gopsy_model::{Creation, Culprit, Frame, Missing, Stack};
+
+/// How much of a stack is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// What a verdict needs: the user's frames and where they enter the standard library; the rest is counted.
+    Short,
+    /// Every frame, recursions folded, at most so many rows.
+    Rows(usize),
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) sign: &'static str,
+    pub(crate) function: String,
+    pub(crate) place: String,
+    pub(crate) ink: Ink,
+}
+
+impl Row {
+    fn note(text: String) -> Self {
+        Row { sign: "", function: text, place: String::new(), ink: Ink::Dim }
+    }
+}
+
+/// The rows of a stack.
+pub(crate) fn rows(
+    stack: &Stack,
+    created_by: Option<&Creation>,
+    culprit: Option<&Culprit>,
+    detail: Detail,
+) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut at_top = true;
+    let mut marked = false;
+    for part in fold(stack) {
+        match part {
+            Part::Frames(from, to) => {
+                let frames = stack.frames.get(from..to).unwrap_or(&[]);
+                let bottom = to == stack.frames.len();
+                match detail {
+                    Detail::Short => short_rows(frames, at_top, bottom, culprit, &mut marked, &mut rows),
+                    Detail::Rows(_) => rows.extend(frames.iter().map(|f| row(f, culprit, &mut marked))),
+                }
+            }
+            Part::Cycle { start, period, times } => {
+                rows.push(Row {
+                    sign: "↻",
+                    function: format!("{} × {}", plural(period as u64, "frame"), thousands(times)),
+                    place: String::new(),
+                    ink: Ink::Bold,
+                });
+                let frames = stack.frames.get(start..start + period).unwrap_or(&[]);
+                rows.extend(frames.iter().map(|f| Row { sign: "│", ..row(f, culprit, &mut marked) }));
+            }
+            Part::Gap(Some(count)) => rows.push(Row::note(format!("… {} left out", plural(count, "frame")))),
+            Part::Gap(None) => rows.push(Row::note("… frames left out".to_owned())),
+        }
+        at_top = false;
+    }
+    let limit = match detail {
+        Detail::Short => 14,
+        Detail::Rows(limit) => limit.max(4),
+    };
+    cut(&mut rows, limit);
+    if let Some(why) = &stack.unavailable {
+        rows.push(Row::note(why.as_ref().to_owned()));
+    }
+    if let Some(creation) = created_by {
+        rows.push(Row {
+            sign: "",
+            function: format!("created by {}", short_function(&creation.function)),
+            place: creation
+                .file
+                .value()
+                .map_or_else(String::new, |f| place(short_file(f), creation.line.value().copied())),
+            ink: Ink::Dim,
+        });
+    }
+    rows
+}
+
+/// Keeps the first rows, which say where it stopped, and the last, which say what began it.
+fn cut(rows: &mut Vec<Row>, limit: usize) {
+    if rows.len() <= limit + 1 {
+        return;
+    }
+    let tail = (limit / 4).max(1);
+    let left_out = rows.len() - limit;
+    rows.splice(
+        limit - tail..rows.len() - tail,
+        [Row::note(format!("… {} rows of the stack", thousands(left_out as u64)))],
+    );
+}
+
+fn row(frame: &Frame, culprit: Option<&Culprit>, marked: &mut bool) -> Row {
+    let is_culprit = !*marked && culprit.is_some_and(|c| same_place(c, frame));
+    *marked |= is_culprit;
+    let theirs = std_package(frame).is_some() || is_generated(frame);
+    Row {
+        sign: if is_culprit { "▸" } else { "" },
+        function: function_of(frame),
+        place: place_of(frame),
+        ink: match (is_culprit, theirs) {
+            (true, _) => Ink::Bold,
+            (false, true) => Ink::Dim,
+            (false, false) => Ink::Plain,
+        },
+    }
+}
+
+fn function_of(frame: &Frame) -> String {
+    match (frame.function.value(), frame.pc.value()) {
+        (Some(name), _) => short_function(name),
+        (None, Some(pc)) => format!("{pc:#x}"),
+        (None, None) => "a function that is not named".to_owned(),
+    }
+}
+
+fn place_of(frame: &Frame) -> String {
+    match (&frame.file, frame.file.missing()) {
+        (_, Some(Missing::NotPrinted | Missing::NotApplicable)) => String::new(),
+        (_, Some(why)) => why.to_string(),
+        (file, None) => file.value().map_or_else(String::new, |f| place(short_file(f), frame.line.value().copied())),
+    }
+}
+
+/// Is this the frame that the verdict names?
+pub(crate) fn same_place(culprit: &Culprit, frame: &Frame) -> bool {
+    frame.function.value().is_some_and(|f| f.0 == culprit.function)
+        && (culprit.line.is_none() || frame.line.value().copied() == culprit.line)
+        && (culprit.file.is_none() || frame.file.value() == culprit.file.as_ref())
+}
+
+/// What is nobody's question at the bottom of a stack.
+fn is_root(frame: &Frame) -> bool {
+    let name = frame.function.value().map_or("", |f| f.as_str());
+    matches!(name, "runtime.goexit" | "runtime.main" | "goexit" | "runtime.mstart" | "runtime.rt0_go" | "runtime.mcall")
+}
+
+fn short_rows(
+    frames: &[Frame],
+    top: bool,
+    bottom: bool,
+    culprit: Option<&Culprit>,
+    marked: &mut bool,
+    rows: &mut Vec<Row>,
+) {
+    let frames = if bottom {
+        let kept = frames.len() - frames.iter().rev().take_while(|f| is_root(f)).count();
+        frames.get(..kept.max(1)).unwrap_or(frames)
+    } else {
+        frames
+    };
+    let theirs = |frame: &Frame| std_package(frame).is_some() || is_generated(frame);
+    if frames.iter().all(theirs) && culprit.is_none_or(|c| frames.iter().any(|f| same_place(c, f))) {
+        // Nobody's own code: the place itself is all there is to see.
+        let shown = 6.min(frames.len());
+        let (first, rest) = frames.split_at(shown);
+        rows.extend(first.iter().map(|f| row(f, culprit, marked)));
+        count_rows(rest, rows);
+        return;
+    }
+    let mut at = 0;
+    while at < frames.len() {
+        let run = frames.get(at..).unwrap_or(&[]);
+        let length = run.iter().take_while(|f| theirs(f) && !culprit.is_some_and(|c| same_place(c, f))).count();
+        if length == 0 {
+            rows.extend(run.first().map(|f| row(f, culprit, marked)));
+            at += 1;
+            continue;
+        }
+        let (run, _) = run.split_at(length);
+        if top && at == 0 {
+            // Where the user's code went in, and where outside the runtime it ended.
+            let entered = run.last().and_then(|f| f.function.value()).is_none_or(|f| !is_prologue(f.as_str()));
+            let (inner, entry) = run.split_at(if entered { length - 1 } else { length });
+            let stopped = inner.iter().position(|f| std_package(f).is_some_and(|p| !is_runtime(&p)));
+            match stopped {
+                Some(i) => {
+                    let (above, rest) = inner.split_at(i);
+                    count_rows(above, rows);
+                    let (stop, between) = rest.split_at(1);
+                    rows.extend(stop.iter().map(|f| row(f, culprit, marked)));
+                    count_rows(between, rows);
+                }
+                None => count_rows(inner, rows),
+            }
+            rows.extend(entry.iter().map(|f| row(f, culprit, marked)));
+        } else {
+            count_rows(run, rows);
+        }
+        at += length;
+    }
+}
+
+/// What no one calls: it is entered from the first instructions of a function.
+fn is_prologue(name: &str) -> bool {
+    name.starts_with("runtime.morestack") || name == "runtime.asyncPreempt" || name == "runtime.sigpanic"
+}
+
+fn is_runtime(package: &str) -> bool {
+    package == "runtime" || package.starts_with("runtime/") || package.starts_with("internal/runtime")
+}
+
+/// `… 7 frames of net/http`; a single frame is shown itself.
+fn count_rows(frames: &[Frame], rows: &mut Vec<Row>) {
+    match frames {
+        [] => {}
+        [one] => rows.push(row(one, None, &mut false)),
+        _ => {
+            let mut packages: Vec<String> = Vec::new();
+            for package in frames.iter().filter_map(std_package) {
+                if !packages.contains(&package) {
+                    packages.push(package);
+                }
+            }
+            let more = packages.len().saturating_sub(3);
+            packages.truncate(3);
+            let mut text = format!("… {}", plural(frames.len() as u64, "frame"));
+            if !packages.is_empty() {
+                text.push_str(" of ");
+                text.push_str(&packages.join(", "));
+            }
+            if more > 0 {
+                text.push_str(", …");
+            }
+            rows.push(Row::note(text));
+        }
+    }
+}
+
+/// Writes the rows with their functions from column `indent` on and their signs two columns before it. The first row
+/// stands behind `label`.
+pub(crate) fn write(canvas: &mut Canvas, indent: usize, label: &str, rows: &[Row]) {
+    let room = canvas.columns.saturating_sub(indent);
+    let places = rows.iter().map(|r| canvas.measure(&r.place)).max().unwrap_or(0);
+    let functions = rows.iter().filter(|r| !r.place.is_empty()).map(|r| canvas.measure(&r.function));
+    let column = functions.filter(|w| w + 2 + places <= room).max().unwrap_or(0);
+    for (i, row) in rows.iter().enumerate() {
+        let width = canvas.measure(&row.function);
+        let place = canvas.measure(&row.place);
+        let mut line = Line::of(row.ink, &row.function);
+        let place_ink = if row.ink == Ink::Bold { Ink::Plain } else { Ink::Dim };
+        let fits = width.max(column) + 2 + place <= room;
+        if !row.place.is_empty() && fits {
+            line = line.plain(&" ".repeat(width.max(column) + 2 - width)).add(place_ink, &row.place);
+        }
+        let sign = if row.sign == "│" { Ink::Dim } else { Ink::Alarm };
+        canvas.labelled(indent, if i == 0 { label } else { "" }, (sign, row.sign), &line);
+        if !row.place.is_empty() && !fits {
+            canvas.wrap(indent + 2, indent + 2, &Line::of(place_ink, &row.place));
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! A verdict on one screen, and goroutines in groups.
+//!
+//! Made for a person at three in the morning: the headline first, their own line of code next, nothing that does not
+//! help. Right in a pipe, without colour, on light and dark grounds, from 40 columns on, in ASCII.
+
+mod canvas;
+mod explain;
+mod frames;
+mod stacks;
+
+pub use canvas::View;
+pub use explain::explain;
+pub use stacks::{StacksPage, diff, stacks};

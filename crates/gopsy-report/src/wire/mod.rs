@@ -1,0 +1,262 @@
+//! The wire forms: `gopsy.explain/1` and `gopsy.stacks/1`.
+//!
+//! Described for readers in `docs/wire/`, for machines in `schema/`. Facts are never `Serialize`: what is written is
+//! built here, one goroutine at a time, so that a dump of a million goroutines never stands in memory twice.
+//!
+//! Promises: a field keeps its meaning within one schema number, new ones may come; a reader treats every field as
+//! optional (absent and `null` say the same); enums are open; numbers that are addresses or keys are hex strings.
+
+mod explain;
+mod json;
+mod stacks;
+
+pub use explain::explain;
+pub use json::Form;
+pub use stacks::{Stacks, stacks};
+
+use crate::fold::{Part, fold};
+use gopsy_model as model;
+use gopsy_model::{Known, Str};
+use gopsy_program::{Program, StackId};
+use serde::{Serialize, Serializer};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// An iterator that is written as a list and asked only once.
+pub(crate) struct Streamed<I>(RefCell<Option<I>>);
+
+impl<I> Streamed<I> {
+    pub(crate) fn new(items: I) -> Self {
+        Streamed(RefCell::new(Some(items)))
+    }
+}
+
+impl<I: Iterator<Item: Serialize>> Serialize for Streamed<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0.take() {
+            Some(items) => serializer.collect_seq(items),
+            None => serializer.collect_seq(std::iter::empty::<()>()),
+        }
+    }
+}
+
+/// An address or another number that no reader should compute with in floating point.
+pub(crate) fn hex(number: u64) -> String {
+    format!("{number:#x}")
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[derive(Serialize)]
+pub(crate) struct Frame {
+    function: Option<Str>,
+    file: Option<Str>,
+    line: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pc: Option<String>,
+    inlined: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    foreign: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trust: Option<&'static str>,
+}
+
+impl Frame {
+    fn new(frame: &model::Frame) -> Self {
+        // Of function and place: the worse of the two is what the frame as a whole is worth.
+        let trust = [frame.function.trust(), frame.file.trust(), frame.line.trust()].into_iter().flatten().max();
+        Frame {
+            function: frame.function.value().map(|f| f.0.clone()),
+            file: frame.file.value().cloned(),
+            line: frame.line.value().copied(),
+            pc: frame.pc.value().copied().map(hex),
+            inlined: frame.inlined,
+            foreign: frame.foreign,
+            trust: trust.map(model::Trust::as_str),
+        }
+    }
+}
+
+/// Frames that are not in `frames`.
+#[derive(Serialize)]
+pub(crate) struct Elided {
+    /// How many of the frames that are given stand before the gap.
+    after: usize,
+    /// How many are missing; absent if that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u64>,
+    /// `recursion`: left out by gopsy, the last `cycle` frames before the gap repeat in it. `source`: not in the source.
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cycle: Option<usize>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Frames {
+    frames: Vec<Frame>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    elided: Vec<Elided>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unavailable: Option<Str>,
+}
+
+/// A recursion with fewer frames is given in full.
+const LONG_RECURSION: u64 = 100;
+
+impl Frames {
+    fn new(stack: &model::Stack) -> Self {
+        let unavailable = stack.unavailable.clone();
+        if (stack.frames.len() as u64) <= LONG_RECURSION {
+            let elided = stack
+                .elided
+                .iter()
+                .map(|gap| Elided {
+                    after: gap.after,
+                    count: gap.count.value().copied(),
+                    reason: "source",
+                    cycle: None,
+                })
+                .collect();
+            return Frames { frames: stack.frames.iter().map(Frame::new).collect(), elided, unavailable };
+        }
+        let (mut frames, mut elided) = (Vec::new(), Vec::new());
+        let mut give = |from: usize, to: usize| {
+            frames.extend(stack.frames.get(from..to).unwrap_or(&[]).iter().map(Frame::new));
+            frames.len()
+        };
+        for part in fold(stack) {
+            match part {
+                Part::Frames(from, to) => {
+                    give(from, to);
+                }
+                Part::Cycle { start, period, times } if times.saturating_mul(period as u64) > LONG_RECURSION => {
+                    let after = give(start, start + period);
+                    let count = Some((times - 1).saturating_mul(period as u64));
+                    elided.push(Elided { after, count, reason: "recursion", cycle: Some(period) });
+                }
+                Part::Cycle { start, period, times } => {
+                    let frames = usize::try_from(times).unwrap_or(usize::MAX).saturating_mul(period);
+                    give(start, start.saturating_add(frames));
+                }
+                Part::Gap(count) => {
+                    let after = give(0, 0);
+                    elided.push(Elided { after, count, reason: "source", cycle: None });
+                }
+            }
+        }
+        Frames { frames, elided, unavailable }
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Creation {
+    function: Str,
+    file: Option<Str>,
+    line: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    goroutine: Option<u64>,
+}
+
+impl Creation {
+    fn without_goroutine(self) -> Self {
+        Creation { goroutine: None, ..self }
+    }
+
+    fn new(creation: &model::Creation) -> Self {
+        Creation {
+            function: creation.function.0.clone(),
+            file: creation.file.value().cloned(),
+            line: creation.line.value().copied(),
+            goroutine: creation.goroutine.value().copied(),
+        }
+    }
+}
+
+fn role(role: model::Role) -> &'static str {
+    match role {
+        model::Role::Goroutine => "goroutine",
+        model::Role::System => "system",
+        model::Role::Signal => "signal",
+        model::Role::Bare => "bare",
+        model::Role::Ancestor => "ancestor",
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct Goroutine {
+    id: Option<u64>,
+    /// Absent for goroutines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    state: Option<Str>,
+    wait_reason: Option<Str>,
+    wait_minutes: Option<u64>,
+    labels: BTreeMap<Str, Str>,
+    crashed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copies: Option<u64>,
+    #[serde(skip_serializing_if = "is_false")]
+    locked_to_thread: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    leaked: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bubble: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ancestor_of: Option<u64>,
+    #[serde(flatten)]
+    frames: Frames,
+    created_by: Option<Creation>,
+}
+
+impl Goroutine {
+    pub(crate) fn new(program: &Program, id: StackId) -> Self {
+        let goroutine = program.goroutine(id);
+        Goroutine {
+            id: goroutine.id.value().copied(),
+            role: (goroutine.role != model::Role::Goroutine).then(|| role(goroutine.role)),
+            state: goroutine.status.value().map(|s| Str::from(s.as_str())),
+            wait_reason: goroutine.wait_reason.into_value(),
+            wait_minutes: goroutine.wait_minutes.into_value(),
+            labels: goroutine.labels.into_iter().collect(),
+            crashed: program.crashed() == Some(id),
+            copies: (goroutine.copies != 1).then_some(goroutine.copies),
+            locked_to_thread: goroutine.locked_to_thread,
+            leaked: goroutine.leaked,
+            bubble: goroutine.bubble.map(|b| b.id),
+            ancestor_of: goroutine.ancestor_of,
+            frames: Frames::new(&program.stack(id)),
+            created_by: goroutine.created_by.value().map(Creation::new),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Identity {
+    go_version: Option<Str>,
+    os: Option<Str>,
+    arch: Option<Str>,
+    module: Option<Str>,
+    build_id: Option<Str>,
+    pid: Option<u64>,
+    started: Option<String>,
+}
+
+impl Identity {
+    fn new(identity: model::Identity) -> Self {
+        Identity {
+            go_version: identity.go_version.into_value(),
+            os: identity.os.into_value(),
+            arch: identity.arch.into_value(),
+            module: identity.module.into_value(),
+            build_id: identity.build_id.into_value(),
+            pid: identity.pid.into_value(),
+            started: None,
+        }
+    }
+}
+
+fn known_hex(number: &Known<u64>) -> Option<String> {
+    number.value().copied().map(hex)
+}
