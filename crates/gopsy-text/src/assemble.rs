@@ -33,6 +33,8 @@ pub(crate) struct Assembler {
     recent: VecDeque<Str>,
     /// Diagnostics that stand before a headline.
     before: Vec<Str>,
+    /// Where they begin.
+    before_line: u64,
     failed_before: Vec<Str>,
     /// Threads of a crash relay follow: their SIGQUIT is no headline.
     relay: bool,
@@ -70,7 +72,7 @@ impl Assembler {
         }
         if self.crashes.len() < MAX_CRASHES {
             self.crashes.push(Crash {
-                line: self.line,
+                line: if self.before.is_empty() { self.line } else { self.before_line },
                 stacks: from..from,
                 log_before: self.recent.drain(..).collect(),
                 diagnostics: std::mem::take(&mut self.before),
@@ -369,6 +371,9 @@ impl Assembler {
                 c.diagnostics.push(line);
             }
         } else if self.before.len() < MAX_DIAGNOSTICS {
+            if self.before.is_empty() {
+                self.before_line = self.line;
+            }
             self.before.push(line);
         }
     }

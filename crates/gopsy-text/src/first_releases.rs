@@ -29,6 +29,7 @@ pub(crate) fn line(body: &[u8], grammar: &mut Grammar) -> bool {
                 let role = grammar.crashes.role_of_bare_stack();
                 grammar.start_bare(role, None);
             }
+            grammar.old_layout = true;
             grammar.foreign_frame(name, f.path, f.line, 0);
             true
         }

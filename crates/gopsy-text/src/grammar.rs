@@ -76,6 +76,8 @@ pub(crate) struct Grammar {
     /// Raw place of the last frame, for a number cut by a wrap.
     last_place: Vec<u8>,
     last_cut: bool,
+    /// Frames stand in the layout of 2009.
+    pub(crate) old_layout: bool,
     pub(crate) frames_seen: u64,
     pub(crate) strangers: u64,
 }
@@ -100,6 +102,7 @@ impl Grammar {
             joins: 0,
             last_place: Vec::new(),
             last_cut: false,
+            old_layout: false,
             frames_seen: 0,
             strangers: 0,
         }
@@ -433,6 +436,8 @@ impl Grammar {
             return;
         }
         match shape {
+            // The layout of 2009 repeats the function behind its place.
+            FunctionShape::Whole(f) if self.old_layout && self.is_last(f.name) => {}
             FunctionShape::Whole(f) => self.pend(f.name, f.args, true),
             FunctionShape::Open => {
                 self.fragment = body.to_vec();
@@ -441,6 +446,11 @@ impl Grammar {
             FunctionShape::Word => self.pend(body, b"", false),
             FunctionShape::No => self.noise(line),
         }
+    }
+
+    fn is_last(&self, name: &[u8]) -> bool {
+        let last = self.store.frames.last().and_then(|f| self.store.sites.get(f.site));
+        last.is_some_and(|s| self.store.strings.bytes(s.function) == name)
     }
 
     /// A line that says nothing about a death, as far as this stream knows.

@@ -471,10 +471,11 @@ fn json_carrier(line: &[u8]) -> Option<Carrier> {
 impl Template {
     /// Learns the form of a prefix.
     fn learn(prefix: &[u8], line: &[u8]) -> Option<Template> {
-        if prefix.is_empty() || prefix.len() > 400 {
+        let body = scan::trim_end(prefix);
+        // Indentation alone needs no carrier: the grammar reads past it.
+        if body.is_empty() || prefix.len() > 400 {
             return None;
         }
-        let body = scan::trim_end(prefix);
         let tail = scan::from(prefix, body.len());
         let mut pieces: Vec<Piece> = Vec::new();
         let mut exact: Vec<u8> = Vec::new();
@@ -610,7 +611,6 @@ mod tests {
             ("   > ", "   > a.F()", Some("a.F()")),
             ("[pod/web-6d4cf56db6-abcde/app] ", "[pod/web-6d4cf56db6-abcde/app] x", Some("x")),
             ("[pod/web-6d4cf56db6-abcde/app] ", "[pod/web-7d4cf56db6-zzzzz/app] x", None),
-            ("\t", "\t\tfile.go:3", Some("\tfile.go:3")),
         ] {
             assert_eq!(strip(prefix, line).as_deref(), content, "{prefix:?} on {line:?}");
         }
