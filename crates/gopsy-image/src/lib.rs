@@ -1,1 +1,37 @@
 //! Executable files: ELF, build id, build info, pclntab, moduledata, DWARF.
+//!
+//! An [`Image`] is one executable file. Nothing is read before it is asked for, and what was asked for is kept where
+//! that pays (pclntab's place, inflated DWARF). All addresses here are [`gopsy_mem::LinkAddr`]: as the file states them.
+//!
+//! Invariants: no bytes of a file cause a panic, an endless loop, or an allocation larger than a small multiple of the
+//! file; what this crate cannot read yet is [`ImageError::NotSupported`], never a guess.
+//!
+//! Formats: pclntab of Go 1.20 to 1.27 (`internal/abi/symtab.go`, `runtime/symtab.go`), build info of all releases that
+//! have it (`debug/buildinfo`), DWARF 4 and 5 as the Go linker writes them.
+
+#![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects))]
+
+mod buildinfo;
+mod bytes;
+mod dwarf;
+mod elf;
+mod error;
+mod func;
+mod moduledata;
+mod note;
+mod pclntab;
+
+#[cfg(test)]
+mod testkit;
+#[cfg(test)]
+mod tests;
+
+pub use buildinfo::{BuildInfo, Module};
+pub use dwarf::{DebugInfo, Field, Found, StructLayout, Variable};
+pub use elf::{BuildId, Bytes, Image, Machine, Section, Segment};
+pub use error::ImageError;
+pub use func::{Func, FuncFlags, SourceFrame};
+pub use moduledata::ModuleData;
+pub use note::{Note, Notes};
+pub use pclntab::Pclntab;

@@ -1,0 +1,185 @@
+//! Build info: what `go version -m` prints (`debug/buildinfo/buildinfo.go`, Go 1.27).
+
+use crate::bytes;
+use crate::{Image, ImageError};
+use gopsy_mem::LinkAddr;
+
+const MAGIC: &[u8] = b"\xff Go buildinf:";
+/// Strings longer than this are not believed: the longest real module lists are some 100 KiB.
+const MAX_STRING: u64 = 16 * 1024 * 1024;
+
+/// A module that was linked in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Module {
+    /// Its path (`golang.org/x/net`).
+    pub path: String,
+    /// Its version (`v0.30.0`, `(devel)`).
+    pub version: String,
+}
+
+/// How a Go program was built.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BuildInfo {
+    /// The Go release (`go1.27.3`, with experiments: `go1.27.3 X:nogreenteagc`).
+    pub version: String,
+    /// Import path of the main package.
+    pub path: Option<String>,
+    /// The main module.
+    pub main: Option<Module>,
+    /// The other modules.
+    pub dependencies: Vec<Module>,
+    /// Build settings (`-race`, `GOARCH`, `vcs.revision`) in the order of the file.
+    pub settings: Vec<(String, String)>,
+}
+
+impl BuildInfo {
+    /// A build setting.
+    #[must_use]
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        self.settings.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
+    }
+}
+
+pub(crate) fn read(image: &Image) -> Result<BuildInfo, ImageError> {
+    let blob =
+        locate(image).ok_or(ImageError::Absent("Go build information: it is no Go program, or an old plugin"))?;
+    let (version, modinfo) =
+        strings(image, blob).ok_or_else(|| ImageError::damaged("its build information ends early"))?;
+    let mut info = parse_modinfo(&String::from_utf8_lossy(unframe(modinfo)));
+    info.version = String::from_utf8_lossy(version).into_owned();
+    Ok(info)
+}
+
+/// The blob, by its section or, without section headers, 16-aligned in the first writable segment.
+fn locate(image: &Image) -> Option<&[u8]> {
+    if let Some(section) = image.section(".go.buildinfo") {
+        let data = image.section_bytes(section)?;
+        if data.starts_with(MAGIC) {
+            return Some(data);
+        }
+    }
+    let segment = image.segments().iter().find(|s| s.writable)?;
+    let data = bytes::slice(image.file(), segment.file_offset, segment.file_size)?;
+    let at = memchr::memmem::find_iter(data, MAGIC).find(|at| at.is_multiple_of(16))?;
+    data.get(at..)
+}
+
+fn strings<'a>(image: &'a Image, blob: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let flags = bytes::u8(blob, 15)?;
+    if flags & 2 != 0 {
+        // Go 1.18+: two strings, each behind its length.
+        let (version, rest) = inline_string(bytes::tail(blob, 32)?)?;
+        let (modinfo, _) = inline_string(rest)?;
+        return Some((version, modinfo));
+    }
+    // Up to Go 1.17: two pointers to Go string headers.
+    let string = |at| {
+        let header = LinkAddr(bytes::u64(blob, at)?);
+        let words = image.read(header, 16)?;
+        image.read(LinkAddr(bytes::u64(words, 0)?), bytes::u64(words, 8).filter(|n| *n <= MAX_STRING)?)
+    };
+    Some((string(16)?, string(24).unwrap_or(&[])))
+}
+
+fn inline_string(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, taken) = bytes::uvarint(data)?;
+    let rest = data.get(taken..)?;
+    if len > MAX_STRING {
+        return None;
+    }
+    rest.split_at_checked(usize::try_from(len).ok()?)
+}
+
+/// The module list stands between two 16-byte marks, so that it can be found in memory.
+fn unframe(modinfo: &[u8]) -> &[u8] {
+    let inner = modinfo.get(16..).and_then(|m| m.get(..m.len().checked_sub(16)?));
+    inner.unwrap_or(&[])
+}
+
+fn parse_modinfo(text: &str) -> BuildInfo {
+    let mut info = BuildInfo::default();
+    for line in text.lines() {
+        let Some((kind, rest)) = line.split_once('\t') else { continue };
+        let mut columns = rest.split('\t');
+        let first = columns.next().unwrap_or_default();
+        let module =
+            |version: Option<&str>| Module { path: first.to_owned(), version: version.unwrap_or_default().to_owned() };
+        match kind {
+            "path" => info.path = Some(first.to_owned()),
+            "mod" => info.main = Some(module(columns.next())),
+            "dep" => info.dependencies.push(module(columns.next())),
+            // A replacement stands behind what it replaces.
+            "=>" => {
+                let replaced = module(columns.next());
+                match info.dependencies.last_mut() {
+                    Some(last) => *last = replaced,
+                    None => info.main = Some(replaced),
+                }
+            }
+            "build" => {
+                if let Some((key, value)) = rest.split_once('=') {
+                    info.settings.push((key.to_owned(), value.trim_matches('"').to_owned()));
+                }
+            }
+            _ => {}
+        }
+    }
+    info
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testkit::{Elf, image};
+
+    fn blob(version: &str, modinfo: &str) -> Vec<u8> {
+        let mut out = b"\xff Go buildinf:\x08\x02".to_vec();
+        out.resize(32, 0);
+        out.push(version.len() as u8);
+        out.extend(version.bytes());
+        let framed = format!("0123456789abcdef{modinfo}0123456789abcdef");
+        out.extend([framed.len() as u8 | 0x80, (framed.len() >> 7) as u8]);
+        out.extend(framed.bytes());
+        out
+    }
+
+    const MODINFO: &str = "path\texample.com/a/cmd\nmod\texample.com/a\tv1.2.3\t\ndep\tx.org/y\tv0.1.0\th1:abc=\nbuild\t-race=true\nbuild\tGOARCH=amd64\n";
+
+    #[test]
+    fn inline_form() {
+        let file = Elf::new().segment(0x40_0000, "rw", &blob("go1.27.3", MODINFO));
+        let info = image(&file).build_info().unwrap();
+        assert_eq!(info.version, "go1.27.3");
+        assert_eq!(info.path.as_deref(), Some("example.com/a/cmd"));
+        assert_eq!(info.main.as_ref().unwrap().version, "v1.2.3");
+        assert_eq!(info.dependencies[0].path, "x.org/y");
+        assert_eq!(info.setting("-race"), Some("true"));
+        assert_eq!(info.setting("nope"), None);
+    }
+
+    #[test]
+    fn pointer_form() {
+        let base = 0x40_0000u64;
+        let mut data = b"\xff Go buildinf:\x08\x00".to_vec();
+        data.extend((base + 32).to_le_bytes());
+        data.extend((base + 48).to_le_bytes());
+        data.extend((base + 64).to_le_bytes());
+        data.extend(9u64.to_le_bytes());
+        data.extend([0; 16]);
+        data.extend(b"go1.16.15");
+        let info = image(&Elf::new().segment(base, "rw", &data)).build_info().unwrap();
+        assert_eq!(info.version, "go1.16.15");
+        assert_eq!(info.path, None);
+    }
+
+    #[test]
+    fn cut_and_lying_blobs_are_errors() {
+        let whole = blob("go1.27.3", MODINFO);
+        for len in 0..whole.len() {
+            let file = Elf::new().segment(0x40_0000, "rw", &whole[..len]);
+            assert!(image(&file).build_info().is_err(), "{len}");
+        }
+        let mut lying = whole;
+        lying[32..42].fill(0xff);
+        assert!(image(&Elf::new().segment(0x40_0000, "rw", &lying)).build_info().is_err());
+    }
+}

@@ -1,0 +1,344 @@
+//! The ELF file itself: segments, sections, symbols, build ids.
+
+use crate::bytes;
+use crate::note::Notes;
+use crate::{BuildInfo, DebugInfo, ImageError, ModuleData, Pclntab, buildinfo, moduledata, pclntab};
+use gopsy_mem::{Addr, LinkAddr};
+use object::LittleEndian as LE;
+use object::elf;
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
+use std::sync::{Arc, OnceLock};
+
+type Header = elf::FileHeader64<LE>;
+
+/// The bytes of a file: mapped, or in memory.
+pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// The instruction set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    /// GOARCH=amd64.
+    X86_64,
+    /// GOARCH=arm64.
+    Aarch64,
+    /// Another `e_machine`.
+    Other(u16),
+}
+
+impl Machine {
+    /// From an ELF header's `e_machine`.
+    #[must_use]
+    pub fn from_elf(machine: u16) -> Machine {
+        match elf::Machine(machine) {
+            elf::EM_X86_64 => Machine::X86_64,
+            elf::EM_AARCH64 => Machine::Aarch64,
+            _ => Machine::Other(machine),
+        }
+    }
+
+    /// Go's name for it (GOARCH), where gopsy knows it.
+    #[must_use]
+    pub fn goarch(self) -> Option<&'static str> {
+        match self {
+            Machine::X86_64 => Some("amd64"),
+            Machine::Aarch64 => Some("arm64"),
+            Machine::Other(_) => None,
+        }
+    }
+}
+
+/// A part of the file that is mapped when it runs (`PT_LOAD`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Where it is mapped.
+    pub address: LinkAddr,
+    /// How much of the address space it covers, in bytes.
+    pub memory_size: u64,
+    /// Where its bytes begin in the file.
+    pub file_offset: u64,
+    /// How many of them the file holds; the rest is zero.
+    pub file_size: u64,
+    /// May be written.
+    pub writable: bool,
+    /// May be executed.
+    pub executable: bool,
+}
+
+/// A named part of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Its name.
+    pub name: String,
+    /// Where it is mapped; zero if it is not.
+    pub address: LinkAddr,
+    /// Where its bytes begin in the file.
+    pub file_offset: u64,
+    /// Its size in bytes, in the file and in memory (before inflating).
+    pub size: u64,
+    /// `SHF_COMPRESSED`.
+    pub compressed: bool,
+    /// `SHT_NOBITS`: it takes no room in the file.
+    pub no_bits: bool,
+}
+
+/// A build id and where it is mapped, so that a core can be asked for the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildId {
+    /// The id.
+    pub bytes: Vec<u8>,
+    /// Where it stands.
+    pub address: LinkAddr,
+}
+
+/// One executable file.
+pub struct Image {
+    data: Bytes,
+    machine: Machine,
+    entry: LinkAddr,
+    relocatable: bool,
+    segments: Vec<Segment>,
+    sections: Vec<Section>,
+    build_id: Option<BuildId>,
+    go_build_id: Option<BuildId>,
+    module: OnceLock<Result<ModuleData, ImageError>>,
+    pclntab: OnceLock<Result<pclntab::Place, ImageError>>,
+    debug: OnceLock<Result<DebugInfo, ImageError>>,
+}
+
+impl Image {
+    /// Reads the headers. A file without sections, or with damaged ones, is still an image.
+    ///
+    /// # Errors
+    /// When it is no 64-bit little-endian ELF executable, or its program headers cannot be read.
+    pub fn parse(data: Bytes) -> Result<Image, ImageError> {
+        let file = (*data).as_ref();
+        if !file.starts_with(&elf::ELFMAG) {
+            return Err(ImageError::NotElf);
+        }
+        let header = parse_header(file)?;
+        let e_type = header.e_type(LE);
+        if e_type != elf::ET_EXEC && e_type != elf::ET_DYN {
+            return Err(ImageError::not_supported("an ELF file that is neither an executable nor a shared object"));
+        }
+        let programs = header
+            .program_headers(LE, file)
+            .map_err(|e| ImageError::damaged(format!("its program headers cannot be read ({e})")))?;
+        let segments: Vec<Segment> = programs.iter().filter(|p| p.p_type(LE) == elf::PT_LOAD).map(segment).collect();
+        let sections = sections(header, file).unwrap_or_default();
+        let (build_id, go_build_id) = build_ids(file, programs, &sections);
+        Ok(Image {
+            machine: Machine::from_elf(header.e_machine(LE).0),
+            entry: LinkAddr(header.e_entry(LE)),
+            relocatable: e_type == elf::ET_DYN,
+            segments,
+            sections,
+            build_id,
+            go_build_id,
+            module: OnceLock::new(),
+            pclntab: OnceLock::new(),
+            debug: OnceLock::new(),
+            data,
+        })
+    }
+
+    /// The instruction set.
+    #[must_use]
+    pub fn machine(&self) -> Machine {
+        self.machine
+    }
+
+    /// The address at which execution begins.
+    #[must_use]
+    pub fn entry(&self) -> LinkAddr {
+        self.entry
+    }
+
+    /// Whether it may be loaded elsewhere than stated (PIE, shared object).
+    #[must_use]
+    pub fn relocatable(&self) -> bool {
+        self.relocatable
+    }
+
+    /// What is mapped when it runs.
+    #[must_use]
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The section of that name.
+    #[must_use]
+    pub fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|s| s.name == name)
+    }
+
+    /// The GNU build id (`NT_GNU_BUILD_ID`). The Go linker writes one by default since Go 1.24; external linkers may.
+    #[must_use]
+    pub fn build_id(&self) -> Option<&BuildId> {
+        self.build_id.as_ref()
+    }
+
+    /// Go's own build id: `actionID/…/contentID`, text.
+    #[must_use]
+    pub fn go_build_id(&self) -> Option<&BuildId> {
+        self.go_build_id.as_ref()
+    }
+
+    /// All bytes of the file.
+    #[must_use]
+    pub fn file(&self) -> &[u8] {
+        (*self.data).as_ref()
+    }
+
+    /// The bytes of a section as they are in the file (perhaps compressed).
+    #[must_use]
+    pub fn section_bytes(&self, section: &Section) -> Option<&[u8]> {
+        if section.no_bits { None } else { bytes::slice(self.file(), section.file_offset, section.size) }
+    }
+
+    /// The bytes of the segment from that address on, as far as the file holds them.
+    #[must_use]
+    pub fn bytes_from(&self, address: LinkAddr) -> Option<&[u8]> {
+        self.segments.iter().find_map(|s| {
+            let offset = address.offset_from(s.address).filter(|o| *o < s.file_size)?;
+            let file = bytes::slice(self.file(), s.file_offset, s.file_size)?;
+            bytes::tail(file, offset)
+        })
+    }
+
+    /// `len` bytes at that address.
+    #[must_use]
+    pub fn read(&self, address: LinkAddr, len: u64) -> Option<&[u8]> {
+        bytes::slice(self.bytes_from(address)?, 0, len)
+    }
+
+    /// Whether code is mapped at that address.
+    #[must_use]
+    pub fn is_executable(&self, address: LinkAddr) -> bool {
+        self.segments.iter().any(|s| s.executable && address.offset_from(s.address).is_some_and(|o| o < s.memory_size))
+    }
+
+    /// The address of a symbol of the symbol table (absent in stripped files). Linear in the table's size.
+    #[must_use]
+    pub fn symbol(&self, name: &str) -> Option<LinkAddr> {
+        let file = self.file();
+        let header = parse_header(file).ok()?;
+        let sections = header.sections(LE, file).ok()?;
+        let table = sections.symbols(LE, file, elf::SHT_SYMTAB).ok()?;
+        let found = table.iter().find(|s| table.symbol_name(LE, *s).is_ok_and(|n| n == name.as_bytes()))?;
+        Some(LinkAddr(object::read::elf::Sym::st_value(found, LE)))
+    }
+
+    /// What `go version -m` prints.
+    ///
+    /// # Errors
+    /// When there is none: not a Go program, or a plugin before Go 1.21.
+    pub fn build_info(&self) -> Result<BuildInfo, ImageError> {
+        buildinfo::read(self)
+    }
+
+    /// Go's table of functions.
+    ///
+    /// # Errors
+    /// When there is none, or it has a format other than that of Go 1.20 to 1.27.
+    pub fn pclntab(&self) -> Result<Pclntab<'_>, ImageError> {
+        let place = self.pclntab.get_or_init(|| pclntab::find(self)).clone()?;
+        Pclntab::at(self, &place)
+    }
+
+    /// The first moduledata.
+    ///
+    /// # Errors
+    /// When it cannot be found or its layout is not known.
+    pub fn module_data(&self) -> Result<&ModuleData, ImageError> {
+        self.module.get_or_init(|| moduledata::find(self)).as_ref().map_err(Clone::clone)
+    }
+
+    /// The place of pclntab's header, if it was found.
+    pub(crate) fn pclntab_place(&self) -> Result<pclntab::Place, ImageError> {
+        self.pclntab.get_or_init(|| pclntab::find(self)).clone()
+    }
+
+    /// DWARF. Inflated once, when first asked for.
+    ///
+    /// # Errors
+    /// When the file has none (`-ldflags=-w`), or it cannot be inflated.
+    pub fn debug_info(&self) -> Result<&DebugInfo, ImageError> {
+        self.debug.get_or_init(|| DebugInfo::load(self)).as_ref().map_err(Clone::clone)
+    }
+
+    /// Where the file's first byte would be mapped if it were loaded as stated, for comparing with a core's file list.
+    #[must_use]
+    pub fn stated_base(&self) -> Addr {
+        Addr(self.segments.first().map_or(0, |s| s.address.0.saturating_sub(s.file_offset)))
+    }
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Image")
+            .field("machine", &self.machine)
+            .field("segments", &self.segments)
+            .finish_non_exhaustive()
+    }
+}
+
+fn parse_header(file: &[u8]) -> Result<&Header, ImageError> {
+    let header =
+        Header::parse(file).map_err(|e| ImageError::damaged(format!("its ELF header cannot be read ({e})")))?;
+    if !header.is_class_64() || !header.is_little_endian() {
+        return Err(ImageError::not_supported("a 32-bit or big-endian ELF file"));
+    }
+    Ok(header)
+}
+
+/// Build ids, from the note segments and then from the note sections: the Go linker's `PT_NOTE` covers its own note
+/// only, and leaves the GNU one beside it to the section table (seen with Go 1.27, internal linking).
+fn build_ids(
+    file: &[u8],
+    programs: &[elf::ProgramHeader64<LE>],
+    sections: &[Section],
+) -> (Option<BuildId>, Option<BuildId>) {
+    let segments = programs.iter().filter(|p| p.p_type(LE) == elf::PT_NOTE);
+    let segments = segments.filter_map(|p| Some((p.data(LE, file).ok()?, p.p_align(LE), LinkAddr(p.p_vaddr(LE)))));
+    let sections = sections.iter().filter(|s| s.name.starts_with(".note") && !s.no_bits);
+    let sections = sections.filter_map(|s| Some((bytes::slice(file, s.file_offset, s.size)?, 4, s.address)));
+    let (mut build_id, mut go_build_id) = (None, None);
+    for (data, align, start) in segments.chain(sections) {
+        for note in Notes::new(data, align) {
+            let slot = match (note.owner, note.kind) {
+                (b"GNU", 3) => &mut build_id,
+                (b"Go", 4) => &mut go_build_id,
+                _ => continue,
+            };
+            if let (None, Some(address)) = (&slot, start.checked_add(note.desc_offset)) {
+                *slot = Some(BuildId { bytes: note.desc.to_vec(), address });
+            }
+        }
+    }
+    (build_id, go_build_id)
+}
+
+fn segment(p: &elf::ProgramHeader64<LE>) -> Segment {
+    let flags = p.p_flags(LE);
+    Segment {
+        address: LinkAddr(p.p_vaddr(LE)),
+        memory_size: p.p_memsz(LE),
+        file_offset: p.p_offset(LE),
+        file_size: p.p_filesz(LE),
+        writable: flags.contains(elf::PF_W),
+        executable: flags.contains(elf::PF_X),
+    }
+}
+
+fn sections(header: &Header, file: &[u8]) -> Option<Vec<Section>> {
+    let table = header.sections(LE, file).ok()?;
+    let section = |s: &elf::SectionHeader64<LE>| Section {
+        name: table.section_name(LE, s).map(|n| String::from_utf8_lossy(n).into_owned()).unwrap_or_default(),
+        address: LinkAddr(s.sh_addr(LE)),
+        file_offset: s.sh_offset(LE),
+        size: s.sh_size(LE),
+        compressed: s.sh_flags(LE).contains(elf::SHF_COMPRESSED),
+        no_bits: s.sh_type(LE) == elf::SHT_NOBITS,
+    };
+    Some(table.iter().map(section).collect())
+}

@@ -1,0 +1,198 @@
+//! The readers against built files, whole and damaged.
+
+use crate::testkit::{DATA, Elf, RODATA, TEXT, Tiny, dwarf, image};
+use crate::{Image, ImageError};
+use gopsy_mem::LinkAddr;
+use std::sync::Arc;
+
+fn at(offset: u64) -> LinkAddr {
+    LinkAddr(TEXT + offset)
+}
+
+#[test]
+fn functions_by_pc() {
+    let image = image(&Tiny::default().elf());
+    let table = image.pclntab().unwrap();
+    let name = |offset| table.find(at(offset)).and_then(|f| f.name());
+    assert_eq!(name(0).as_deref(), Some("main.f"));
+    assert_eq!(name(0x3f).as_deref(), Some("main.f"));
+    assert_eq!(name(0x40).as_deref(), Some("main.h"));
+    assert_eq!(name(0x4f).as_deref(), Some("main.h"));
+    assert_eq!(name(0x50), None);
+    assert!(table.find(LinkAddr(TEXT - 1)).is_none() && table.find(LinkAddr(u64::MAX)).is_none());
+    assert_eq!(table.len(), 2);
+    assert_eq!(table.by_name("main.h").unwrap().entry(), at(0x40));
+    assert!(table.find(at(0x40)).unwrap().flags().top_frame());
+}
+
+#[test]
+fn values_by_pc() {
+    let image = image(&Tiny::default().elf());
+    let f = image.pclntab().unwrap().find(at(0)).unwrap();
+    assert_eq!([0, 3, 4, 0x3f].map(|o| f.sp_delta(at(o))), [Some(0), Some(0), Some(24), Some(24)]);
+    assert_eq!(f.sp_delta(at(0x40)), None);
+    assert_eq!([0, 0x10, 0x20].map(|o| f.line(at(o))), [Some(10), Some(5), Some(12)]);
+    assert_eq!(f.file(at(0x10)).as_deref(), Some("/s/b.go"));
+    assert_eq!((f.pcdata(0, at(0)), f.pcdata(9, at(0)), f.funcdata(0)), (None, None, None));
+}
+
+#[test]
+fn inlined_functions() {
+    let image = image(&Tiny::default().elf());
+    let f = image.pclntab().unwrap().find(at(0)).unwrap();
+    let frames = |offset| -> Vec<_> {
+        let frames = f.source_frames(at(offset)).unwrap();
+        frames.into_iter().map(|s| (s.function.unwrap(), s.file.unwrap(), s.line.unwrap(), s.inlined)).collect()
+    };
+    let plain = |name: &str, file: &str, line, inlined| (name.to_owned(), file.to_owned(), line, inlined);
+    assert_eq!(frames(0x0c), [plain("main.f", "/s/a.go", 10, false)]);
+    assert_eq!(frames(0x14), [plain("main.g", "/s/b.go", 5, true), plain("main.f", "/s/a.go", 10, false)]);
+    assert_eq!(frames(0x20), [plain("main.f", "/s/a.go", 12, false)]);
+}
+
+#[test]
+fn an_inline_tree_that_turns_in_a_circle_or_leads_outside_is_an_error() {
+    for parent_pc in [0x14, 0x40, -1, i32::MAX] {
+        let image = image(&Tiny { parent_pc, ..Tiny::default() }.elf());
+        let f = image.pclntab().unwrap().find(at(0)).unwrap();
+        assert!(matches!(f.source_frames(at(0x14)), Err(ImageError::Damaged(_))), "{parent_pc}");
+        assert_eq!(f.name().as_deref(), Some("main.f"));
+    }
+}
+
+#[test]
+fn other_formats_are_named() {
+    for (magic, release) in [(0xffff_fff0, "1.18"), (0xffff_fffa, "1.16")] {
+        let error = image(&Tiny { magic, ..Tiny::default() }.elf()).pclntab().unwrap_err();
+        assert!(matches!(&error, ImageError::NotSupported(what) if what.contains(release)), "{error}");
+    }
+    let error = image(&Tiny { magic: 0x1234_5678, ..Tiny::default() }.elf()).pclntab().unwrap_err();
+    assert!(matches!(error, ImageError::Absent(_)), "{error}");
+}
+
+#[test]
+fn moduledata_by_release() {
+    for (version, gofunc_at) in [("go1.20.6", 320), ("go1.26.6", 320), ("go1.27.3", 344)] {
+        let image = image(&Tiny { version, gofunc_at, ..Tiny::default() }.elf());
+        assert_eq!(image.module_data().unwrap().address, LinkAddr(DATA + 64), "{version}");
+        let f = image.pclntab().unwrap().find(at(0)).unwrap();
+        assert_eq!(f.source_frames(at(0x14)).unwrap().len(), 2, "{version}");
+    }
+    let unknown = image(&Tiny { version: "go1.99", ..Tiny::default() }.elf());
+    assert!(matches!(unknown.module_data(), Err(ImageError::NotSupported(_))));
+}
+
+#[test]
+fn layouts_and_variables_from_dwarf() {
+    let (abbrev, info) = dwarf();
+    let plain = Elf::new().section(".debug_abbrev", 0, &abbrev).section(".debug_info", 0, &info);
+    let compressed = Elf::new().compressed_section(".debug_abbrev", &abbrev).compressed_section(".debug_info", &info);
+    for elf in [plain, compressed] {
+        let image = image(&elf);
+        let found = image.debug_info().unwrap().lookup(&["runtime.g", "runtime.none"], &["runtime.allgs"]).unwrap();
+        let g = &found.structs["runtime.g"];
+        assert_eq!(g.size, 40);
+        let field = |name| g.field(name).map(|f| (f.offset, f.size));
+        assert_eq!(field("goid"), Some((16, Some(8))));
+        assert_eq!(field("m"), Some((24, Some(8))));
+        assert_eq!(field("flag"), Some((32, Some(1))));
+        assert_eq!(field("none"), None);
+        let allgs = found.variables["runtime.allgs"];
+        assert_eq!((allgs.address, allgs.size), (LinkAddr(0x60_1000), Some(40)));
+        assert!(!found.structs.contains_key("runtime.none"));
+    }
+    assert!(matches!(image(&Elf::new()).debug_info(), Err(ImageError::Absent(_))));
+}
+
+#[test]
+fn a_section_that_claims_to_inflate_without_end_is_refused() {
+    let (abbrev, info) = dwarf();
+    let elf = Elf::new().section(".debug_abbrev", 0, &abbrev).compressed_section(".debug_info", &info);
+    let mut bytes = elf.bytes();
+    // The claimed size stands 8 bytes into the compression header, right before the zlib stream.
+    let stream = bytes.windows(2).rposition(|w| w == [0x78, 0x9c]).unwrap();
+    bytes[stream - 16..stream - 8].copy_from_slice(&(1u64 << 40).to_le_bytes());
+    let image = Image::parse(Arc::new(bytes)).unwrap();
+    assert!(matches!(image.debug_info(), Err(ImageError::Damaged(_))));
+}
+
+#[test]
+fn build_ids_from_segments_and_sections() {
+    let note = |owner: &[u8], kind: u32, desc: &[u8]| {
+        let mut out = 4u32.to_le_bytes().to_vec();
+        out.extend((desc.len() as u32).to_le_bytes());
+        out.extend(kind.to_le_bytes());
+        out.extend(owner);
+        out.extend(desc);
+        out
+    };
+    let (go, gnu) = (note(b"Go\0\0", 4, b"abcd/efgh"), note(b"GNU\0", 3, &[1, 2, 3, 4]));
+    // As the Go linker does it: the segment holds its own note only.
+    let image = image(&Elf::new().notes(0x40_0f78, &go).section(".note.gnu.build-id", 0x40_0fdc, &gnu));
+    assert_eq!(image.go_build_id().unwrap().bytes, b"abcd/efgh");
+    assert_eq!(image.go_build_id().unwrap().address, LinkAddr(0x40_0f78 + 16));
+    assert_eq!(image.build_id().unwrap().bytes, [1, 2, 3, 4]);
+    assert_eq!(image.build_id().unwrap().address, LinkAddr(0x40_0fdc + 16));
+}
+
+/// Asks a file everything.
+fn exercise(bytes: Vec<u8>) {
+    let Ok(image) = Image::parse(Arc::new(bytes)) else { return };
+    let _ = (image.build_info(), image.build_id(), image.symbol("runtime.firstmoduledata"), image.stated_base());
+    let _ = (image.read(LinkAddr(RODATA), 64), image.is_executable(LinkAddr(TEXT)));
+    if let Ok(debug) = image.debug_info() {
+        let _ = debug.lookup(&["runtime.g", "runtime.none"], &["runtime.allgs"]);
+    }
+    let Ok(table) = image.pclntab() else { return };
+    let _ = table.by_name("main.none");
+    for offset in 0..0x60 {
+        let Some(func) = table.find(at(offset)) else { continue };
+        let _ = (func.name(), func.file(at(offset)), func.sp_delta(at(offset)), func.source_frames(at(offset)));
+    }
+}
+
+fn everything() -> Vec<u8> {
+    let (abbrev, info) = dwarf();
+    let elf = Tiny::default().elf().section(".debug_abbrev", 0, &abbrev).compressed_section(".debug_info", &info);
+    elf.bytes()
+}
+
+#[test]
+fn every_truncation_is_survived() {
+    let whole = everything();
+    for len in 0..whole.len() {
+        exercise(whole[..len].to_vec());
+    }
+}
+
+#[test]
+fn single_bytes_changed_are_survived() {
+    let whole = everything();
+    for place in 0..whole.len() {
+        for value in [0, 0x7f, 0x80, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[place] = value;
+            exercise(bytes);
+        }
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+    #[test]
+    fn many_bytes_changed_are_survived(changes in proptest::collection::vec((proptest::prelude::any::<u16>(), proptest::prelude::any::<u8>()), 1..24)) {
+        let mut bytes = everything();
+        for (place, value) in changes {
+            let place = usize::from(place) % bytes.len();
+            bytes[place] = value;
+        }
+        exercise(bytes);
+    }
+
+    #[test]
+    fn varints_are_total(data in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..16)) {
+        if let Some((_, taken)) = crate::bytes::uvarint(&data) {
+            proptest::prop_assert!(taken >= 1 && taken <= data.len().min(10));
+        }
+    }
+}
