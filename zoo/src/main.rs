@@ -204,7 +204,7 @@ impl Tally {
         count(&mut self.kind, says.kind.is_some(), &[Aspect::Kind]);
         count(&mut self.culprit, says.culprit.is_some(), &[Aspect::Culprit]);
         count(&mut self.cause, says.cause.is_some(), &[Aspect::Cause, Aspect::Abstained, Aspect::FalseClaim]);
-        self.false_claims += usize::from(failed(&[Aspect::FalseClaim]));
+        self.false_claims += usize::from(failures.iter().any(|f| f.aspect == Aspect::FalseClaim));
         self.abstentions += usize::from(answer["verdict"]["cause"] == "unknown");
         self.failed_texts += usize::from(!failures.is_empty());
         report(name, version, &answer, &failures, verbose);

@@ -1,4 +1,4 @@
-// An address is kept as a number, and turned back when the memory is gone.
+// Addresses are kept as numbers, and turned back when the memory is gone.
 package main
 
 import (
@@ -6,21 +6,28 @@ import (
 	"unsafe"
 )
 
-type box struct{ p unsafe.Pointer }
+const count = 64
+
+type index struct{ at [count]unsafe.Pointer }
 
 //go:noinline
-func address() uintptr {
-	b := make([]byte, 4<<20)
-	return uintptr(unsafe.Pointer(&b[3<<20])) // the front is soon in use again
+func addresses() (numbers [count]uintptr) {
+	for i := range numbers {
+		b := make([]byte, 1<<20)
+		numbers[i] = uintptr(unsafe.Pointer(&b[len(b)/2]))
+	}
+	return numbers
 }
 
-var kept = new(box)
+var kept = new(index)
 
 func main() {
-	n := address()
+	numbers := addresses()
 	for i := 0; i < 3; i++ {
 		runtime.GC() // the memory is freed: a number keeps nothing alive
 	}
-	kept.p = *(*unsafe.Pointer)(unsafe.Pointer(&n))
+	for i := range numbers {
+		kept.at[i] = *(*unsafe.Pointer)(unsafe.Pointer(&numbers[i]))
+	}
 	runtime.GC()
 }
