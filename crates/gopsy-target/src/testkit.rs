@@ -17,11 +17,11 @@ impl CoreFile {
         self.notes.extend(kind.to_le_bytes());
         self.notes.extend(owner.bytes());
         self.notes.push(0);
-        while self.notes.len() % 4 != 0 {
+        while !self.notes.len().is_multiple_of(4) {
             self.notes.push(0);
         }
         self.notes.extend(desc);
-        while self.notes.len() % 4 != 0 {
+        while !self.notes.len().is_multiple_of(4) {
             self.notes.push(0);
         }
         self

@@ -1,1 +1,35 @@
 //! Stacks of a Go program: frames by pclntab, inlined frames.
+//!
+//! Two layers. [`Walk`] finds the frames that stand on a stack: pc, stack pointer, function, which stack, and how the pc
+//! came to be known ([`Pc`]: interrupted at it, or to be returned to; so nobody has to remember the −1). [`frames`] turns
+//! them into the model's frames, one for each function of the source, inlined ones included, under the names that the
+//! runtime's own traceback prints.
+//!
+//! The rules are those of the runtime's unwinder (`runtime/traceback.go`, Go 1.27), which knows no frame pointers and no
+//! CFI, with one more: where the runtime stops at a signal handler, this goes on through the kernel's signal frame to the
+//! code that was interrupted. That is how one gets from the thread that a core shows (inside `raise`, on its signal
+//! stack) to the goroutine that died.
+//!
+//! Invariants: a walk ends; it says why it ended ([`End`]); every frame lies within a stack that the runtime knows; no
+//! frame is guessed: where the tables say nothing, the walk is over.
+//!
+//! Wrappers and the runtime's own functions are not hidden: the frames are those that the runtime prints under
+//! `GOTRACEBACK=system` and above. Hiding is a matter of showing.
+
+#![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects))]
+
+mod frames;
+mod name;
+mod sigframe;
+mod stacks;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use frames::{creation, frames};
+pub use name::printed_name;
+pub use sigframe::SignalFrame;
+pub use stacks::{On, Stacks};
+pub use walk::{End, Pc, RawFrame, Walk, Walker};

@@ -1,0 +1,195 @@
+//! Goroutines: `runtime.g` (`runtime/runtime2.go`).
+
+use crate::{Known, Runtime, RuntimeError};
+use gopsy_mem::{Addr, MemoryExt, Range};
+use gopsy_model::{Missing, Status, Str};
+
+/// More goroutines than this are counted but not listed: a list of 16 Mi addresses is 128 MiB.
+const MAX_GOROUTINES: u64 = 1 << 24;
+/// `_Gscan`: the collector is scanning the stack; a bit on top of the status.
+const GSCAN: u64 = 0x1000;
+
+/// Where a goroutine that does not run will go on: `runtime.gobuf`. Stale while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gobuf {
+    /// Its stack pointer.
+    pub sp: Addr,
+    /// Where it will go on: the address behind the call that parked it.
+    pub pc: Addr,
+}
+
+/// The signal that a goroutine's panic or throw came from (`g.sig*`). It stays until the panic is recovered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoSignal {
+    /// Its number.
+    pub number: u64,
+    /// Its name and description as the runtime prints them (`SIGSEGV: segmentation violation`), from `runtime.sigtable`.
+    pub text: Known<Str>,
+    /// `si_code`.
+    pub code: Known<i64>,
+    /// The fault address.
+    pub address: Known<u64>,
+    /// The instruction that faulted.
+    pub pc: Known<Addr>,
+}
+
+/// One goroutine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct G {
+    /// The address of the struct.
+    pub address: Addr,
+    /// Its number.
+    pub id: Known<u64>,
+    /// What it is doing.
+    pub status: Known<Status>,
+    /// The collector was scanning its stack.
+    pub scan: bool,
+    /// Why it waits; says something only when the status is waiting.
+    pub wait_reason: Known<Str>,
+    /// Its stack.
+    pub stack: Known<Range>,
+    /// The thread that runs it; null when none does.
+    pub m: Known<Addr>,
+    /// Where it will go on.
+    pub sched: Known<Gobuf>,
+    /// Where it will return from a system call; null pc when it is in none.
+    pub syscall: Known<Gobuf>,
+    /// The address behind the call of `newproc` that created it.
+    pub go_pc: Known<Addr>,
+    /// Its first function.
+    pub start_pc: Known<Addr>,
+    /// Who created it (Go 1.21+); 0 for those that the runtime starts with.
+    pub parent: Known<u64>,
+    /// Its innermost panic; null when it is not panicking.
+    pub panic: Known<Addr>,
+    /// The thread it is locked to; null for none.
+    pub locked_m: Known<Addr>,
+}
+
+/// The goroutines that `allgs` names, dead ones (kept for reuse) included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Goroutines {
+    /// Their addresses, in the order in which they were made.
+    pub addresses: Vec<Addr>,
+    /// How many `allgs` claims.
+    pub claimed: u64,
+}
+
+impl Runtime<'_> {
+    /// All goroutines.
+    ///
+    /// # Errors
+    /// When `allgs` cannot be read. A list that breaks off is returned as far as it goes: compare with `claimed`.
+    pub fn goroutines(&self) -> Result<Goroutines, RuntimeError> {
+        let unreadable = |why: String| RuntimeError::Unreadable { what: "goroutines", why };
+        let variable = self.layouts.variable("runtime.allgs").ok_or(RuntimeError::NotDescribed("runtime.allgs"))?;
+        let slice = self.bias.load(variable.address);
+        let array = self.mem.ptr(slice).map_err(|f| unreadable(f.to_string()))?;
+        let len_at =
+            slice.checked_add(8).ok_or_else(|| unreadable("an address beyond the end of memory".to_owned()))?;
+        let claimed = self.mem.u64(len_at).map_err(|f| unreadable(f.to_string()))?;
+        self.mem.prefetch(&[Range::new(array, claimed.min(MAX_GOROUTINES).saturating_mul(8))]);
+        let mut addresses = Vec::new();
+        for index in 0..claimed.min(MAX_GOROUTINES) {
+            let Some(Ok(g)) = array.checked_add(index.saturating_mul(8)).map(|at| self.mem.ptr(at)) else { break };
+            addresses.push(g);
+        }
+        Ok(Goroutines { addresses, claimed })
+    }
+
+    /// What the goroutine at that address is doing: all that is asked of every goroutine of a large program.
+    #[must_use]
+    pub fn status(&self, g: Addr) -> Known<Status> {
+        self.word(g, &[("runtime.g", "atomicstatus")]).map(|s| status(s & !GSCAN))
+    }
+
+    /// The goroutine at that address.
+    #[must_use]
+    pub fn g(&self, address: Addr) -> G {
+        let word = |name| self.word(address, &[("runtime.g", name)]);
+        let raw_status = word("atomicstatus");
+        let waits = word("waitreason");
+        G {
+            address,
+            id: word("goid"),
+            scan: raw_status.value().is_some_and(|s| s & GSCAN != 0),
+            status: raw_status.map(|s| status(s & !GSCAN)),
+            wait_reason: match waits {
+                Known::Have { value, .. } => self.string_in("runtime.waitReasonStrings", 16, 0, value),
+                Known::Missing(why) => Known::Missing(why),
+            },
+            stack: self.stack(address),
+            m: word("m").map(Addr),
+            sched: self.pair(
+                self.word(address, &[("runtime.g", "sched"), ("runtime.gobuf", "sp")]),
+                self.word(address, &[("runtime.g", "sched"), ("runtime.gobuf", "pc")]),
+            ),
+            syscall: self.pair(word("syscallsp"), word("syscallpc")),
+            go_pc: word("gopc").map(Addr),
+            start_pc: word("startpc").map(Addr),
+            parent: word("parentGoid"),
+            panic: word("_panic").map(Addr),
+            locked_m: word("lockedm").map(Addr),
+        }
+    }
+
+    /// The stack bounds of the g at that address (also of a g0 or gsignal).
+    #[must_use]
+    pub fn stack(&self, g: Addr) -> Known<Range> {
+        let low = self.word(g, &[("runtime.g", "stack"), ("runtime.stack", "lo")]);
+        let high = self.word(g, &[("runtime.g", "stack"), ("runtime.stack", "hi")]);
+        match (low, high) {
+            (Known::Have { value: low, .. }, Known::Have { value: high, .. }) if low < high => {
+                self.have(Range { start: Addr(low), end: Addr(high) })
+            }
+            (Known::Have { .. }, Known::Have { .. }) => Known::Missing(Missing::NotApplicable),
+            (Known::Missing(why), _) | (_, Known::Missing(why)) => Known::Missing(why),
+        }
+    }
+
+    fn pair(&self, sp: Known<u64>, pc: Known<u64>) -> Known<Gobuf> {
+        match (sp, pc) {
+            (Known::Have { value: sp, .. }, Known::Have { value: pc, .. }) => {
+                self.have(Gobuf { sp: Addr(sp), pc: Addr(pc) })
+            }
+            (Known::Missing(why), _) | (_, Known::Missing(why)) => Known::Missing(why),
+        }
+    }
+
+    /// The signal that the goroutine's panic came from, if it came from one.
+    #[must_use]
+    pub fn signal(&self, g: Addr) -> Option<GoSignal> {
+        let word = |name| self.word(g, &[("runtime.g", name)]);
+        let number = word("sig").into_value().filter(|n| *n != 0)?;
+        let text = match (self.layouts.size("runtime.sigTabT"), self.layouts.field("runtime.sigTabT", "name")) {
+            (Some(size), Some(name)) => self.string_in("runtime.sigtable", size, name.offset, number),
+            _ => Known::Missing(Missing::NotSupported("this Go release has no runtime.sigTabT".into())),
+        };
+        Some(GoSignal {
+            number,
+            text,
+            // g.sigcode0 is a uintptr that holds the sign-extended si_code.
+            code: word("sigcode0").map(u64::cast_signed),
+            address: word("sigcode1"),
+            pc: word("sigpc").map(Addr),
+        })
+    }
+}
+
+/// `_Gidle` and its kin (`runtime/runtime2.go`): the numbers are the same in all releases, some are newer.
+fn status(raw: u64) -> Status {
+    match raw {
+        0 => Status::Idle,
+        1 => Status::Runnable,
+        2 => Status::Running,
+        3 => Status::Syscall,
+        4 => Status::Waiting,
+        6 => Status::Dead,
+        8 => Status::CopyStack,
+        9 => Status::Preempted,
+        10 => Status::Leaked,
+        // _Gdeadextra (Go 1.26): a g that waits for a C thread to use it.
+        11 => Status::Dead,
+        other => Status::Other(format!("status {other}").into()),
+    }
+}

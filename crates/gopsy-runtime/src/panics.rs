@@ -1,0 +1,62 @@
+//! Panics: `runtime._panic` and the text that the runtime prints for one (`runtime/panic.go`, `runtime/error.go`).
+
+use crate::{Known, Runtime};
+use gopsy_mem::Addr;
+use gopsy_model::{Missing, Str};
+use std::collections::HashSet;
+
+/// Panics within panics; the runtime itself sets no bound.
+const MAX_PANICS: usize = 1024;
+
+/// One panic of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Panic {
+    /// The value as the runtime prints it. Of an error or a Stringer it is the text: `preprintpanics` has replaced the
+    /// value by it before the process died.
+    pub value: Known<Str>,
+    /// `[recovered]`.
+    pub recovered: bool,
+    /// `[recovered, repanicked]` (Go 1.25+).
+    pub repanicked: bool,
+    /// `runtime.Goexit` in progress, not a panic; the runtime prints nothing for it.
+    pub goexit: bool,
+}
+
+impl Runtime<'_> {
+    /// The panics of a goroutine in the order in which the runtime prints them, the oldest first.
+    #[must_use]
+    pub fn panics(&self, innermost: Addr) -> Vec<Panic> {
+        let mut chain = Vec::new();
+        let mut seen = HashSet::new();
+        let mut next = Some(innermost);
+        while let Some(at) = next.filter(|at| !at.is_null() && chain.len() < MAX_PANICS && seen.insert(*at)) {
+            let flag = |name| self.word(at, &[("runtime._panic", name)]).value().is_some_and(|v| *v != 0);
+            chain.push(Panic {
+                value: self.panic_value(at),
+                recovered: flag("recovered"),
+                repanicked: flag("repanicked"),
+                goexit: flag("goexit"),
+            });
+            next = self.pointer(at, &[("runtime._panic", "link")]).into_value();
+        }
+        chain.reverse();
+        // printpanics: a panic whose predecessor is marked as repanicked is the same panic again and is not printed.
+        let mut printed: Vec<Panic> = Vec::new();
+        let mut repeated = false;
+        for panic in chain {
+            let skip = repeated;
+            repeated = panic.repanicked;
+            if !skip && !panic.goexit {
+                printed.push(panic);
+            }
+        }
+        printed
+    }
+
+    fn panic_value(&self, panic: Addr) -> Known<Str> {
+        match self.place(panic, "runtime._panic", "arg") {
+            Some(at) => self.printed_value(at),
+            None => Known::Missing(Missing::NotSupported("this Go release has no runtime._panic.arg".into())),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The readers of runtime structs against a made-up runtime.
+
+use crate::testkit::{BIAS, G0, G1, M0, PANIC, TYPES, check, memory, words};
+use crate::{How, RuntimeError};
+use gopsy_mem::{Addr, Range, SliceMemory};
+use gopsy_model::{Known, Missing, Source, Status, Trust};
+
+#[test]
+fn a_goroutine() {
+    check(&memory(), |runtime| {
+        let g = runtime.g(Addr(G1));
+        assert_eq!(g.id, Known::have(7, Trust::DebugInfo, Source::Core));
+        assert_eq!((g.status.value(), g.scan), (Some(&Status::Running), true));
+        assert_eq!(runtime.status(Addr(G1)).value(), Some(&Status::Running));
+        assert_eq!(g.wait_reason.value().map(AsRef::as_ref), Some("chan receive"));
+        assert_eq!(g.stack.value(), Some(&Range { start: Addr(0x7000_0000), end: Addr(0x7000_2000) }));
+        assert_eq!(g.sched.value().map(|s| (s.sp, s.pc)), Some((Addr(0x7000_1f00), Addr(0x40_1234))));
+        // This made-up release has no parentGoid: a reason, not a word that stands where another has one.
+        assert!(matches!(g.parent.missing(), Some(Missing::NotSupported(why)) if why.contains("parentGoid")));
+    });
+}
+
+#[test]
+fn a_goroutine_that_is_not_there() {
+    check(&memory(), |runtime| {
+        let g = runtime.g(Addr(0xdead_0000));
+        assert!(matches!(g.id.missing(), Some(Missing::Unreadable(_))));
+        assert!(g.stack.missing().is_some() && g.wait_reason.missing().is_some());
+        assert_eq!(runtime.signal(Addr(0xdead_0000)), None);
+    });
+}
+
+#[test]
+fn the_signal_of_a_panic() {
+    check(&memory(), |runtime| {
+        let signal = runtime.signal(Addr(G1)).unwrap();
+        assert_eq!(signal.text.value().map(AsRef::as_ref), Some("SIGX: why"));
+        assert_eq!((signal.code.value(), signal.address.value()), (Some(&-6), Some(&0x30)));
+        assert_eq!(runtime.signal(Addr(G0)), None);
+    });
+}
+
+#[test]
+fn lists_of_goroutines_are_read_as_far_as_they_go() {
+    let lying = memory().with(Addr(0x60_0000 + BIAS), words(&[0xc000_5000, u64::MAX, 1]));
+    check(&lying, |runtime| {
+        let listed = runtime.goroutines().unwrap();
+        assert_eq!((listed.addresses, listed.claimed), (vec![Addr(G1)], u64::MAX));
+    });
+    check(&SliceMemory::new(), |runtime| {
+        assert!(matches!(runtime.goroutines(), Err(RuntimeError::Unreadable { what: "goroutines", .. })));
+    });
+}
+
+#[test]
+fn threads_are_proved() {
+    check(&memory(), |runtime| {
+        let threads = runtime.threads().unwrap();
+        assert_eq!(threads.iter().map(|m| m.tid.value().copied()).collect::<Vec<_>>(), [Some(4242)]);
+    });
+    let circle = memory().with(Addr(M0 + 0x20), words(&[M0]));
+    check(&circle, |runtime| assert!(matches!(runtime.threads(), Err(RuntimeError::DoNotFit(_)))));
+    let stranger = memory().with(Addr(G0 + 0x40), words(&[M0 + 8]));
+    check(&stranger, |runtime| assert!(matches!(runtime.threads(), Err(RuntimeError::DoNotFit(_)))));
+    let torn = memory().with(Addr(M0), words(&[0xdead_0000]));
+    check(&torn, |runtime| assert!(matches!(runtime.threads(), Err(RuntimeError::Unreadable { .. }))));
+}
+
+#[test]
+fn the_culprit() {
+    let culprit = |memory: &SliceMemory, tid| {
+        check(memory, |runtime| {
+            let threads = runtime.threads().unwrap();
+            runtime.culprit(&threads, tid).map(|c| (c.how, c.g.value().copied()))
+        })
+    };
+    assert_eq!(culprit(&memory(), None), Some((How::Panic, Some(Addr(G1)))));
+    let thrown = memory().with(Addr(M0 + 0x1c), 2u32.to_le_bytes());
+    assert_eq!(culprit(&thrown, None), Some((How::Thrown, Some(Addr(G1)))));
+    let quiet = memory().with(Addr(M0 + 0x18), [0; 8]);
+    assert_eq!(culprit(&quiet, None), None);
+    assert_eq!(culprit(&quiet, Some(4242)), Some((How::Signalled, Some(Addr(G1)))));
+    assert_eq!(culprit(&quiet, Some(1)), None);
+    // The goroutine says that another thread runs it.
+    let moved = memory().with(Addr(G1 + 0x40), words(&[0xc000_9000]));
+    assert_eq!(culprit(&moved, None), Some((How::Panic, None)));
+    let idle = memory().with(Addr(M0 + 8), words(&[0]));
+    assert_eq!(culprit(&idle, None), Some((How::Panic, None)));
+}
+
+/// A panic with that value.
+fn panicking(kind: u8, flag: u8, name: &str, data: &[u8]) -> SliceMemory {
+    let descriptor = TYPES + BIAS + 0x1000;
+    let mut encoded = vec![0, name.len() as u8];
+    encoded.extend(name.bytes());
+    memory()
+        .with(Addr(PANIC), words(&[0, descriptor, 0xc000_6000, 0]))
+        .with(Addr(descriptor), [flag, kind, 0, 0, 0x40, 0, 0, 0])
+        .with(Addr(TYPES + BIAS + 0x40), encoded)
+        .with(Addr(0xc000_6000), data)
+        .with(Addr(0xc000_7000), *b"out of cheese")
+}
+
+fn value(memory: &SliceMemory) -> Known<String> {
+    check(memory, |runtime| runtime.panics(Addr(PANIC)).remove(0).value.map(|v| v.to_string()))
+}
+
+#[test]
+fn values_as_the_runtime_prints_them() {
+    let string = words(&[0xc000_7000, 13]);
+    let printed = |memory| value(&memory).into_value();
+    assert_eq!(printed(panicking(24, 0, "string", &string)).as_deref(), Some("out of cheese"));
+    assert_eq!(printed(panicking(24, 0, "main.Err", &string)).as_deref(), Some("main.Err(\"out of cheese\")"));
+    assert_eq!(printed(panicking(2, 0, "int", &words(&[u64::MAX]))).as_deref(), Some("-1"));
+    assert_eq!(printed(panicking(8, 0, "main.Code", &[200])).as_deref(), Some("main.Code(200)"));
+    assert_eq!(printed(panicking(1, 0, "bool", &[1])).as_deref(), Some("true"));
+    // The name of a struct type is stored as `*main.T`, with a flag that says so.
+    assert_eq!(printed(panicking(25, 2, "*main.T", &[])).as_deref(), Some("(main.T) 0xc0006000"));
+    assert_eq!(printed(panicking(22, 0, "*main.T", &[])).as_deref(), Some("(*main.T) 0xc0006000"));
+    assert_eq!(printed(memory().with(Addr(PANIC), words(&[0, 0, 0, 0]))).as_deref(), Some("nil"));
+}
+
+#[test]
+fn values_that_cannot_be_told() {
+    assert!(matches!(value(&panicking(14, 0, "float64", &[0; 8])).missing(), Some(Missing::NotSupported(_))));
+    let lost = panicking(24, 0, "string", &words(&[0xdead_0000, 5]));
+    assert!(matches!(value(&lost).missing(), Some(Missing::Unreadable(_))));
+}
+
+#[test]
+fn chains_of_panics() {
+    let chain = |first: [u8; 8], second: [u8; 8]| {
+        let memory = memory()
+            .with(Addr(PANIC), words(&[PANIC + 0x100, 0, 0]))
+            .with(Addr(PANIC + 0x18), second)
+            .with(Addr(PANIC + 0x100), words(&[0, 0, 0]))
+            .with(Addr(PANIC + 0x118), first);
+        check(&memory, |runtime| {
+            runtime.panics(Addr(PANIC)).iter().map(|p| (p.recovered, p.repanicked)).collect::<Vec<_>>()
+        })
+    };
+    // recovered, repanicked, goexit
+    assert_eq!(chain([1, 0, 0, 0, 0, 0, 0, 0], [0; 8]), [(true, false), (false, false)]);
+    assert_eq!(chain([1, 1, 0, 0, 0, 0, 0, 0], [0; 8]), [(true, true)]);
+    assert_eq!(chain([0, 0, 1, 0, 0, 0, 0, 0], [0; 8]), [(false, false)]);
+    let circle = memory().with(Addr(PANIC), words(&[PANIC, 0, 0, 0]));
+    assert_eq!(check(&circle, |runtime| runtime.panics(Addr(PANIC)).len()), 1);
+}

@@ -1,0 +1,99 @@
+//! The model's frames.
+
+use crate::{Walk, printed_name, walk::RawFrame};
+use gopsy_image::{Pclntab, SourceFrame};
+use gopsy_mem::{Addr, Bias};
+use gopsy_model::{Creation, Elision, Frame, FunctionName, Known, Missing, Source, Stack, Trust};
+
+/// The frames of a walk from the `skip`-th on, each with those inlined into it.
+///
+/// Names, files and lines come from the binary's tables; pc, sp and fp from the memory, where those tables say that they
+/// stand: `memory` is its source.
+#[must_use]
+pub fn frames(walk: &Walk<'_>, skip: usize, bias: Bias, memory: Source) -> Stack {
+    let mut stack = Stack::default();
+    for raw in walk.frames.iter().skip(skip) {
+        add(&mut stack.frames, raw, bias, memory);
+    }
+    match &walk.end {
+        crate::End::Outermost => {}
+        crate::End::Broken(why) => stack.unavailable = Some(why.as_str().into()),
+        crate::End::Limit => {
+            let count = Known::Missing(Missing::NotSupported("counting frames beyond the bound".into()));
+            stack.elided.push(Elision { after: stack.frames.len(), count });
+        }
+    }
+    stack
+}
+
+/// Who created a goroutine, from the address behind the `go` statement's call (`printcreatedby1` in
+/// `runtime/traceback.go`). Like the runtime it names the function in the code, not one inlined into it.
+#[must_use]
+pub fn creation(table: &Pclntab<'_>, bias: Bias, go_pc: Addr, goroutine: Known<u64>) -> Known<Creation> {
+    if go_pc.is_null() {
+        return Known::Missing(Missing::NotApplicable);
+    }
+    let at = bias.unload(crate::Pc::Return(go_pc).lookup());
+    let Some(func) = table.find(at) else {
+        return Known::Missing(Missing::Unreadable(format!("{go_pc} is in no Go function").into()));
+    };
+    let Some(name) = func.name() else {
+        return Known::Missing(Missing::Unreadable("the function's name is not in its table".into()));
+    };
+    let creation = Creation {
+        function: FunctionName(printed_name(&name).into()),
+        file: listed(func.file(at)).map(Into::into),
+        line: listed(func.line(at)).map(i64::from),
+        goroutine,
+    };
+    Known::have(creation, Trust::Table, Source::Binary)
+}
+
+fn add(frames: &mut Vec<Frame>, raw: &RawFrame<'_>, bias: Bias, memory: Source) {
+    let at = bias.unload(raw.pc.lookup());
+    match raw.func.source_frames(at) {
+        Ok(source) => frames.extend(source.into_iter().map(|s| frame(s, raw, bias, memory))),
+        // The function itself is known; which line of which function was inlined into it there is not.
+        Err(error) => {
+            let why = || Missing::Unreadable(error.to_string().into());
+            let source = SourceFrame {
+                function: raw.func.name(),
+                file: None,
+                line: None,
+                start_line: 0,
+                func_id: raw.func.func_id(),
+                inlined: false,
+            };
+            let physical = frame(source, raw, bias, memory);
+            frames.push(Frame { file: Known::Missing(why()), line: Known::Missing(why()), ..physical });
+        }
+    }
+}
+
+fn frame(source: SourceFrame, raw: &RawFrame<'_>, bias: Bias, memory: Source) -> Frame {
+    let own = |value: Option<u64>| match value {
+        // An inlined function has no activation of its own.
+        _ if source.inlined => Known::Missing(Missing::NotApplicable),
+        Some(value) => Known::have(value, Trust::Table, memory),
+        None => Known::Missing(Missing::NotApplicable),
+    };
+    Frame {
+        offset: own(raw.offset(bias)),
+        pc: own(Some(raw.pc.address().0)),
+        sp: own(Some(raw.sp.0)),
+        fp: own(Some(raw.fp.0)),
+        args: Known::Missing(Missing::NotSupported("arguments of frames in memory".into())),
+        inlined: source.inlined,
+        foreign: false,
+        function: listed(source.function).map(|n| FunctionName(printed_name(&n).into())),
+        file: listed(source.file).map(Into::into),
+        line: listed(source.line).map(i64::from),
+    }
+}
+
+fn listed<T>(value: Option<T>) -> Known<T> {
+    match value {
+        Some(value) => Known::have(value, Trust::Table, Source::Binary),
+        None => Known::Missing(Missing::Unreadable("the function's table does not say".into())),
+    }
+}

@@ -1,0 +1,38 @@
+//! The frame that the kernel builds on a stack when it delivers a signal (linux/amd64: `struct rt_sigframe` in
+//! `arch/x86/include/asm/sigframe.h`, `struct sigcontext` in `arch/x86/include/uapi/asm/sigcontext.h`).
+
+use gopsy_mem::{Addr, Fault, Memory, MemoryExt};
+
+/// `uc_mcontext` begins behind uc_flags, uc_link and uc_stack; offsets below are from the start of `struct ucontext`.
+const RSP: u64 = 160;
+const RIP: u64 = 168;
+const CS: u64 = 184;
+/// `struct ucontext` takes 304 bytes; siginfo follows.
+const SIGINFO: u64 = 304;
+/// The code segment of 64-bit user code (`__USER_CS`).
+const USER_CS: u16 = 0x33;
+
+/// What was interrupted by a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignalFrame {
+    /// The signal.
+    pub number: u32,
+    /// The instruction that was about to be executed, or that faulted.
+    pub pc: Addr,
+    /// The stack pointer then.
+    pub sp: Addr,
+}
+
+impl SignalFrame {
+    /// Reads the signal frame whose ucontext stands at `ucontext`: right above the handler's return address. `None` when
+    /// what stands there is no signal frame.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(mem: &dyn Memory, ucontext: Addr) -> Result<Option<SignalFrame>, Fault> {
+        let at = |offset: u64| Addr(ucontext.0.wrapping_add(offset));
+        let frame = SignalFrame { number: mem.u32(at(SIGINFO))?, pc: mem.ptr(at(RIP))?, sp: mem.ptr(at(RSP))? };
+        let plausible = mem.u16(at(CS))? == USER_CS && (1..=64).contains(&frame.number);
+        Ok(plausible.then_some(frame))
+    }
+}

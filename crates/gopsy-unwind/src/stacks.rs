@@ -1,0 +1,50 @@
+//! The stacks that one thread may stand on.
+
+use gopsy_mem::{Addr, Range};
+use gopsy_model::Known;
+use gopsy_runtime::{G, Gobuf, M, Runtime};
+
+/// Which stack a frame stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum On {
+    /// The goroutine's own.
+    Goroutine,
+    /// The thread's system stack (g0).
+    System,
+    /// The thread's signal stack (gsignal).
+    Signal,
+}
+
+/// The stacks of a goroutine and of the thread that runs it.
+#[derive(Debug, Clone, Default)]
+pub struct Stacks {
+    /// The goroutine's stack.
+    pub goroutine: Option<Range>,
+    /// Where the goroutine left off when its thread switched to the system stack. Stale unless such a switch is seen.
+    pub sched: Option<Gobuf>,
+    /// The thread's system stack.
+    pub system: Option<Range>,
+    /// The thread's signal stack.
+    pub signal: Option<Range>,
+}
+
+impl Stacks {
+    /// Those of a goroutine, and of its thread if one runs it.
+    #[must_use]
+    pub fn of(runtime: &Runtime<'_>, g: &G, m: Option<&M>) -> Stacks {
+        let stack = |g: &Known<Addr>| g.value().and_then(|g| runtime.stack(*g).into_value());
+        Stacks {
+            goroutine: g.stack.value().copied(),
+            sched: g.sched.value().copied(),
+            system: m.and_then(|m| stack(&m.g0)),
+            signal: m.and_then(|m| stack(&m.gsignal)),
+        }
+    }
+
+    /// The stack that holds that stack pointer. A pointer to a stack's very end belongs to it: the stack is then empty.
+    #[must_use]
+    pub fn holding(&self, sp: Addr) -> Option<(On, Range)> {
+        let all = [(On::Goroutine, self.goroutine), (On::Signal, self.signal), (On::System, self.system)];
+        all.into_iter().find_map(|(on, range)| range.filter(|r| r.start <= sp && sp <= r.end).map(|r| (on, r)))
+    }
+}

@@ -1,0 +1,310 @@
+//! Walks over built stacks, whole and damaged. The program is built here too, byte by byte: functions of 0x40 bytes, each
+//! with one stack size from its first byte on.
+
+use crate::{End, On, Pc, Stacks, Walk, Walker, creation, frames};
+use gopsy_image::Image;
+use gopsy_mem::{Addr, Bias, LinkAddr, Memory, Range, SliceMemory};
+use gopsy_model::{Known, Missing, Source, Trust};
+use gopsy_runtime::Gobuf;
+use std::sync::Arc;
+
+const TEXT: u64 = 0x40_1000;
+const TABLE: u64 = 0x50_0000;
+const DATA: u64 = 0x60_0000;
+const SIZE: u64 = 0x40;
+/// The goroutine's stack, and the thread's others.
+const USER: Range = Range { start: Addr(0x7000_0000), end: Addr(0x7000_1000) };
+const SIGNAL: Range = Range { start: Addr(0x7100_0000), end: Addr(0x7100_1000) };
+const SYSTEM: Range = Range { start: Addr(0x7200_0000), end: Addr(0x7200_1000) };
+
+const TOP: u8 = 1;
+const SPWRITE: u8 = 2;
+
+/// Name, size of the frame without the return address, flags.
+const FUNCS: [(&str, u8, u8); 9] = [
+    ("main.leaf", 0x10, 0),
+    ("main.caller", 0x20, 0),
+    ("runtime.goexit", 0, TOP),
+    ("runtime.sigpanic", 8, 0),
+    ("runtime.sigtramp", 0x18, TOP),
+    ("runtime.systemstack", 0, SPWRITE),
+    ("runtime.gogo", 0, SPWRITE),
+    ("runtime.morestack", 0, SPWRITE),
+    ("runtime.gopanic", 0x30, 0),
+];
+
+fn pc(name: &str, offset: u64) -> u64 {
+    let index = FUNCS.iter().position(|f| f.0 == name).unwrap() as u64;
+    TEXT + index * SIZE + offset
+}
+
+fn program() -> Image {
+    let (mut names, mut values, mut functab, mut records) = (Vec::new(), vec![0u8], Vec::new(), Vec::new());
+    let count = FUNCS.len();
+    for (index, (name, size, flags)) in FUNCS.iter().enumerate() {
+        let entry = index as u32 * SIZE as u32;
+        functab.extend(entry.to_le_bytes());
+        functab.extend((((count + 1) * 8 + records.len()) as u32).to_le_bytes());
+        let sp = values.len() as u32;
+        // Up by size + 1 from −1, zig-zag, as a varint of up to two bytes; then the whole function.
+        let up = (u32::from(*size) + 1) * 2;
+        values.extend(if up < 0x80 { vec![up as u8] } else { vec![up as u8 | 0x80, (up >> 7) as u8] });
+        values.extend([SIZE as u8, 0]);
+        let line = values.len() as u32;
+        values.extend([(index as u8 + 11) * 2, SIZE as u8, 0]);
+        let file = values.len() as u32;
+        values.extend([2, SIZE as u8, 0]);
+        for word in [entry, names.len() as u32, 0, 0, sp, file, line, 0, 0, 1] {
+            records.extend(word.to_le_bytes());
+        }
+        records.extend([0, *flags, 0, 0]);
+        names.extend(name.bytes());
+        names.push(0);
+    }
+    functab.extend((count as u32 * SIZE as u32).to_le_bytes());
+    functab.extend([0; 4]);
+    functab.extend(records);
+    let parts = [names, vec![0, 0, 0, 0], b"/s/a.go\0".to_vec(), values, functab];
+    let mut table = vec![0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8];
+    let mut at = 0x48;
+    let mut header = vec![count, 1, 0];
+    for part in &parts {
+        header.push(at);
+        at += part.len();
+    }
+    table.extend(header.iter().flat_map(|w| (*w as u64).to_le_bytes()));
+    table.extend(parts.concat());
+    let mut data = b"\xff Go buildinf:\x08\x02".to_vec();
+    data.resize(32, 0);
+    data.extend(b"\x08go1.27.3\x00");
+    data.resize(64 + 568, 0);
+    for (offset, word) in [(0, TABLE), (8, TABLE + 0x48), (176, TEXT), (184, TEXT + 0x1000), (296, TABLE), (344, TABLE)]
+    {
+        data[64 + offset..][..8].copy_from_slice(&word.to_le_bytes());
+    }
+    let segments = [(5u32, TEXT, vec![0xcc; 0x1000]), (4, TABLE, table), (6, DATA, data)];
+    let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0".to_vec();
+    for word in [TEXT, 64, 0] {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend(b"\0\0\0\0\x40\0\x38\0\x03\0\0\0\0\0\0\0");
+    let mut offset = 64 + 3 * 56;
+    for (flags, address, bytes) in &segments {
+        file.extend(1u32.to_le_bytes());
+        file.extend(flags.to_le_bytes());
+        let len = bytes.len() as u64;
+        for word in [offset, *address, *address, len, len, 4] {
+            file.extend(word.to_le_bytes());
+        }
+        offset += len;
+    }
+    file.extend(segments.into_iter().flat_map(|s| s.2));
+    Image::parse(Arc::new(file)).unwrap()
+}
+
+fn stacks() -> Stacks {
+    Stacks { goroutine: Some(USER), sched: None, system: Some(SYSTEM), signal: Some(SIGNAL) }
+}
+
+/// Memory with those words.
+fn words(at: &[(u64, u64)]) -> SliceMemory {
+    let zeros = [USER, SIGNAL, SYSTEM].into_iter().fold(SliceMemory::new(), |m, r| m.with(r.start, vec![0; 0x1000]));
+    at.iter().fold(zeros, |m, (address, word)| m.with(Addr(*address), word.to_le_bytes()))
+}
+
+fn check<T>(memory: &dyn Memory, start: (Pc, u64), stacks: &Stacks, question: impl FnOnce(&Walk<'_>) -> T) -> T {
+    let image = program();
+    let walker = Walker::new(memory, image.pclntab().unwrap(), Bias::ZERO);
+    question(&walker.walk(start.0, Addr(start.1), stacks))
+}
+
+fn trace(walk: &Walk<'_>) -> Vec<(String, On, u64)> {
+    walk.frames.iter().map(|f| (f.func.name().unwrap(), f.on, f.fp.0)).collect()
+}
+
+fn row(name: &str, on: On, fp: u64) -> (String, On, u64) {
+    (name.to_owned(), on, fp)
+}
+
+/// leaf (0x10) ← caller (0x20) ← goexit, from 0x70000100.
+fn plain() -> SliceMemory {
+    words(&[(0x7000_0110, pc("main.caller", 9)), (0x7000_0138, pc("runtime.goexit", 1))])
+}
+
+#[test]
+fn frames_by_their_tables() {
+    let start = (Pc::Interrupted(Addr(pc("main.leaf", 4))), 0x7000_0100);
+    check(&plain(), start, &stacks(), |walk| {
+        let on = On::Goroutine;
+        let expected = [
+            row("main.leaf", on, 0x7000_0118),
+            row("main.caller", on, 0x7000_0140),
+            row("runtime.goexit", on, 0x7000_0148),
+        ];
+        assert_eq!((trace(walk).as_slice(), &walk.end), (expected.as_slice(), &End::Outermost));
+        let stack = frames(walk, 1, Bias::ZERO, Source::Core);
+        assert_eq!(stack.frames.len(), 2);
+        let caller = &stack.frames[0];
+        assert_eq!(caller.offset, Known::have(9, Trust::Table, Source::Core));
+        assert_eq!(caller.line, Known::have(11, Trust::Table, Source::Binary));
+        assert_eq!(caller.file.value().map(AsRef::as_ref), Some("/s/a.go"));
+        assert_eq!((&stack.unavailable, stack.elided.len()), (&None, 0));
+    });
+}
+
+#[test]
+fn a_call_may_be_the_last_instruction_of_its_function() {
+    // The return address is the first byte of the next function.
+    let memory = words(&[(0x7000_0110, pc("main.caller", SIZE)), (0x7000_0138, pc("runtime.goexit", 1))]);
+    let start = (Pc::Interrupted(Addr(pc("main.leaf", 4))), 0x7000_0100);
+    check(&memory, start, &stacks(), |walk| assert_eq!(trace(walk)[1].0, "main.caller"));
+}
+
+#[test]
+fn behind_sigpanic_the_pc_was_interrupted() {
+    // The fault was at the very first instruction of main.caller: one byte less would be another function.
+    let memory = words(&[(0x7000_0108, pc("main.caller", 0)), (0x7000_0130, pc("runtime.goexit", 1))]);
+    let start = (Pc::Return(Addr(pc("runtime.sigpanic", 5))), 0x7000_0100);
+    check(&memory, start, &stacks(), |walk| {
+        assert_eq!(trace(walk)[1].0, "main.caller");
+        assert_eq!(walk.frames[1].pc, Pc::Interrupted(Addr(pc("main.caller", 0))));
+        assert_eq!(walk.end, End::Outermost);
+    });
+}
+
+/// sigtramp on the signal stack above a signal frame that interrupted main.leaf of [`plain`].
+fn signalled(cs: u64, number: u64, sp: u64) -> SliceMemory {
+    let fp = 0x7100_0800;
+    [(fp + 160, sp), (fp + 168, pc("main.leaf", 4)), (fp + 184, cs), (fp + 304, number)]
+        .iter()
+        .fold(plain(), |m, (address, word)| m.with(Addr(*address), word.to_le_bytes()))
+}
+
+#[test]
+fn through_the_signal_frame() {
+    let start = (Pc::Return(Addr(pc("runtime.sigtramp", 8))), 0x7100_0800 - 8 - 0x18);
+    check(&signalled(0x33, 6, 0x7000_0100), start, &stacks(), |walk| {
+        let expected = [
+            row("runtime.sigtramp", On::Signal, 0x7100_0800),
+            row("main.leaf", On::Goroutine, 0x7000_0118),
+            row("main.caller", On::Goroutine, 0x7000_0140),
+            row("runtime.goexit", On::Goroutine, 0x7000_0148),
+        ];
+        assert_eq!(trace(walk), expected);
+        assert_eq!(walk.signals.iter().map(|s| s.number).collect::<Vec<_>>(), [6]);
+    });
+    // What is no signal frame is not believed, and one that leads back to itself is not followed.
+    for memory in [signalled(0x23, 6, 0x7000_0100), signalled(0x33, 99, 0x7000_0100), signalled(0x33, 6, 0x7100_0700)] {
+        check(&memory, start, &stacks(), |walk| {
+            assert!(matches!(walk.end, End::Broken(_)));
+            assert_eq!(walk.frames.len(), 1);
+        });
+    }
+}
+
+#[test]
+fn from_the_system_stack_to_the_goroutine() {
+    let left = Some(Gobuf { sp: Addr(0x7000_0100), pc: Addr(pc("main.leaf", 4)) });
+    let on_system = Stacks { sched: left, ..stacks() };
+    // systemstack: its return address stands on the goroutine's stack.
+    let memory = words(&[(0x7000_0100, pc("main.caller", 9)), (0x7000_0128, pc("runtime.goexit", 1))]);
+    let start = (Pc::Return(Addr(pc("runtime.systemstack", 8))), 0x7200_0100);
+    check(&memory, start, &on_system, |walk| {
+        assert_eq!(
+            trace(walk)[..2],
+            [row("runtime.systemstack", On::Goroutine, 0x7000_0108), row("main.caller", On::Goroutine, 0x7000_0130)]
+        );
+        assert_eq!(walk.end, End::Outermost);
+    });
+    check(&memory, start, &stacks(), |walk| assert!(matches!(walk.end, End::Broken(_))));
+    // morestack never returns: the goroutine goes on where it left off.
+    let start = (Pc::Return(Addr(pc("runtime.morestack", 8))), 0x7200_0100);
+    check(&plain(), start, &on_system, |walk| assert_eq!(trace(walk)[0].0, "main.leaf"));
+}
+
+#[test]
+fn walks_that_cannot_go_on_say_why() {
+    let broken = |memory: &SliceMemory, start, stacks: &Stacks| {
+        check(memory, start, stacks, |walk| (walk.frames.len(), walk.end.clone()))
+    };
+    let leaf = Pc::Interrupted(Addr(pc("main.leaf", 4)));
+    let why = |text: &str| End::Broken(text.to_owned());
+    assert_eq!(broken(&words(&[]), (leaf, 0x7000_0100), &stacks()), (1, why("a return address is 0")));
+    assert_eq!(
+        broken(&words(&[(0x7000_0110, 0x7fff_ffff_e000)]), (leaf, 0x7000_0100), &stacks()),
+        (1, why("0x7fffffffe000 is in no Go function"))
+    );
+    assert_eq!(
+        broken(&plain(), (leaf, 0x1000), &stacks()),
+        (0, why("the stack pointer 0x1000 is in none of the thread's stacks"))
+    );
+    assert_eq!(
+        broken(&plain(), (leaf, 0x7000_0ff8), &stacks()),
+        (0, why("a frame at 0x70000ff8 would reach beyond the end of its stack"))
+    );
+    assert_eq!(
+        broken(&SliceMemory::new(), (leaf, 0x7000_0100), &stacks()),
+        (1, why("nothing is mapped at 0x70000110"))
+    );
+    let gogo = (Pc::Interrupted(Addr(pc("runtime.gogo", 4))), 0x7000_0100);
+    assert!(matches!(broken(&plain(), gogo, &stacks()), (1, End::Broken(_))));
+    let stack = check(&words(&[]), (leaf, 0x7000_0100), &stacks(), |walk| frames(walk, 0, Bias::ZERO, Source::Core));
+    assert_eq!(stack.unavailable.as_deref(), Some("a return address is 0"));
+}
+
+#[test]
+fn deep_stacks_end_at_a_bound_and_say_so() {
+    // caller calls itself through the whole of a large stack.
+    let size = 0x28u64 * 70_000;
+    let bytes: Vec<u8> =
+        (0..size / 8).flat_map(|i| if i % 5 == 4 { pc("main.caller", 9) } else { 0 }.to_le_bytes()).collect();
+    let big = Range::new(Addr(0x7000_0000), size);
+    let memory = SliceMemory::new().with(big.start, bytes);
+    let start = (Pc::Interrupted(Addr(pc("main.caller", 9))), 0x7000_0000);
+    check(&memory, start, &Stacks { goroutine: Some(big), ..Stacks::default() }, |walk| {
+        assert_eq!((walk.frames.len(), &walk.end), (1 << 16, &End::Limit));
+        assert_eq!(frames(walk, 0, Bias::ZERO, Source::Core).elided[0].after, 1 << 16);
+    });
+}
+
+#[test]
+fn any_words_on_a_stack_are_survived() {
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut random = move || {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        state >> 16
+    };
+    let image = program();
+    for _ in 0..2000 {
+        let fill = |random: &mut dyn FnMut() -> u64| -> Vec<u8> {
+            let word = |random: &mut dyn FnMut() -> u64| match random() % 4 {
+                0 => random(),
+                1 => [USER, SIGNAL, SYSTEM][(random() % 3) as usize].start.0 + random() % 0x1100,
+                2 => [6, 0x33][(random() % 2) as usize],
+                _ => TEXT + random() % (SIZE * FUNCS.len() as u64),
+            };
+            (0..0x200).flat_map(|_| word(random).to_le_bytes()).collect()
+        };
+        let memory =
+            [USER, SIGNAL, SYSTEM].into_iter().fold(SliceMemory::new(), |m, r| m.with(r.start, fill(&mut random)));
+        let sched = Some(Gobuf { sp: Addr(USER.start.0 + random() % 0x1000), pc: Addr(TEXT + random() % 0x200) });
+        let walker = Walker::new(&memory, image.pclntab().unwrap(), Bias::ZERO);
+        let start = [USER, SIGNAL, SYSTEM][(random() % 3) as usize].start.0 + random() % 0x1000;
+        let walk = walker.walk(Pc::Return(Addr(TEXT + random() % 0x200)), Addr(start), &Stacks { sched, ..stacks() });
+        let _ = frames(&walk, 0, Bias::ZERO, Source::Core);
+        assert!(walk.frames.len() <= 1 << 16);
+    }
+}
+
+#[test]
+fn who_created_a_goroutine() {
+    let image = program();
+    let table = image.pclntab().unwrap();
+    let goroutine = || Known::have(1, Trust::DebugInfo, Source::Core);
+    let made = creation(&table, Bias::ZERO, Addr(pc("main.caller", SIZE)), goroutine());
+    assert_eq!(made.value().map(|c| (c.function.as_str(), c.line.value().copied())), Some(("main.caller", Some(11))));
+    assert_eq!(creation(&table, Bias::ZERO, Addr(0), goroutine()), Known::Missing(Missing::NotApplicable));
+    assert!(matches!(creation(&table, Bias::ZERO, Addr(1), goroutine()).missing(), Some(Missing::Unreadable(_))));
+    assert_eq!(image.symbol("x"), None);
+    assert_eq!(image.read(LinkAddr(TEXT), 1), Some(&[0xcc][..]));
+}
