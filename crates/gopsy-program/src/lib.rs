@@ -5,9 +5,11 @@
 //!
 //! Stacks are named by their index ([`StackId`]) in the order in which the source has them.
 
+mod core;
 mod group;
 pub mod key;
 
+pub use core::{CoreError, CoreEvidence};
 pub use group::{By, Change, ChangeKind, Filter, Group, diff, group, is_status};
 
 use gopsy_model::{Crash, Goroutine, Identity, Source, Stack, Status, Str};

@@ -1,0 +1,251 @@
+//! The core tier: a real core of Go 1.27.3 with its binary, compared with what the runtime itself printed in the same run.
+//!
+//! The recorded specimen (`tests/core/`) needs no Go. The second half makes the specimen anew with the real toolchain; it
+//! is skipped, with a message, where there is none, and a skip is a failure when `GOPSY_REQUIRE` names `zoo`.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod printed;
+
+use gopsy_model::{Headline, Known, Source, Status, Trust};
+use gopsy_program::{CoreError, CoreEvidence, Evidence, Program};
+use printed::Printed;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const NIL: &str = "runtime error: invalid memory address or nil pointer dereference";
+
+fn specimen() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/core")
+}
+
+fn decompress(name: &str) -> Vec<u8> {
+    let file = std::fs::File::open(specimen().join(name)).unwrap();
+    let mut out = Vec::new();
+    ruzstd::decoding::StreamingDecoder::new(file).unwrap().read_to_end(&mut out).unwrap();
+    out
+}
+
+/// The recorded core and binary in a folder of their own, with the runtime's text.
+fn unpack() -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("core"), decompress("core.zst")).unwrap();
+    std::fs::write(dir.path().join("nilfield"), decompress("nilfield.zst")).unwrap();
+    (dir, std::fs::read_to_string(specimen().join("nilfield.stderr")).unwrap())
+}
+
+fn open(dir: &Path) -> Program {
+    Program::new(CoreEvidence::open(&dir.join("core"), Some(&dir.join("nilfield"))).unwrap())
+}
+
+/// Everything that both the runtime's text and the core say must agree.
+fn compare(program: &Program, text: &str) {
+    let printed = printed::parse(text);
+    assert!(printed.len() >= 3, "the text is not what was expected:\n{text}");
+    // The runtime prints the crashing goroutine first, the others in the order of allgs.
+    let crashed = program.crashed().unwrap();
+    let order = std::iter::once(crashed).chain(program.stacks().filter(|id| *id != crashed)).collect::<Vec<_>>();
+    let found: Vec<Printed> = order.iter().map(|id| printed::from_program(program, *id)).collect();
+    for (printed, found) in printed.iter().zip(&found) {
+        assert_eq!(printed, found, "goroutine {:?}", printed.id);
+    }
+    assert_eq!(printed.len(), found.len());
+}
+
+#[test]
+fn the_crashing_goroutine_is_as_the_runtime_printed_it() {
+    let (dir, text) = unpack();
+    let program = open(dir.path());
+    assert_eq!(program.source(), Source::Core);
+    let crashed = program.crashed().unwrap();
+    assert_eq!(program.goroutine(crashed).id, Known::have(1, Trust::DebugInfo, Source::Core));
+    let printed = printed::parse(&text).into_iter().next().unwrap();
+    let found = printed::from_program(&program, crashed);
+    assert_eq!(printed.frames, found.frames);
+    // From the source, not from either text: the inlined call and the two around it.
+    let stack = program.stack(crashed);
+    let names: Vec<_> = stack.frames.iter().filter_map(|f| f.function.value()).map(|f| f.as_str()).collect();
+    assert_eq!(
+        names[..6],
+        ["panic", "runtime.panicmem", "runtime.sigpanic", "main.(*ledger).lookup", "main.report", "main.main"]
+    );
+    assert!(stack.frames[3].inlined && !stack.frames[4].inlined);
+    assert_eq!((&stack.unavailable, stack.elided.len()), (&None, 0));
+    for frame in &stack.frames {
+        assert_eq!((frame.function.trust(), frame.line.trust()), (Some(Trust::Table), Some(Trust::Table)));
+        assert!(matches!(frame.function, Known::Have { source: Source::Binary, .. }));
+        assert!(frame.inlined || matches!(frame.pc, Known::Have { source: Source::Core, .. }));
+    }
+}
+
+#[test]
+fn all_goroutines_are_as_the_runtime_printed_them() {
+    let (dir, text) = unpack();
+    compare(&open(dir.path()), &text);
+}
+
+#[test]
+fn the_death_in_the_words_of_the_text() {
+    let (dir, text) = unpack();
+    let program = open(dir.path());
+    let crash = program.crash();
+    let [Headline::Panic(panic)] = crash.headlines.as_slice() else { panic!("{:?}", crash.headlines) };
+    assert_eq!((panic.value.as_ref(), panic.recovered, panic.repanicked, panic.depth), (NIL, false, false, 0));
+    let signal = crash.signal.as_ref().unwrap();
+    let said = format!(
+        "[signal {}: {} code={:#x} addr={:#x} pc={:#x}]",
+        signal.name,
+        signal.description.value().unwrap(),
+        signal.code.value().unwrap(),
+        signal.address.value().unwrap(),
+        signal.pc.value().unwrap()
+    );
+    assert!(text.contains(&said), "{said}");
+    // The offset of account.balance: a string of 16 bytes and four ints stand before it.
+    assert_eq!(signal.address.value(), Some(&48));
+    assert_eq!((crash.stacks.clone(), crash.stated_kind), (0..program.stacks().end, None));
+    let identity = program.identity();
+    assert_eq!(identity.go_version.value().map(AsRef::as_ref), Some("go1.27.3"));
+    assert_eq!(identity.module.value().map(AsRef::as_ref), Some("example.com/nilfield"));
+    assert_eq!(identity.arch.value().map(AsRef::as_ref), Some("amd64"));
+    assert!(identity.pid.value().is_some());
+}
+
+#[test]
+fn the_binary_beside_the_core_is_found() {
+    let (dir, _) = unpack();
+    // On a machine where the recorded path happens to exist, that file is taken; it may be another build.
+    match CoreEvidence::open(&dir.path().join("core"), None) {
+        Ok(evidence) => assert!(evidence.crash().crashed.is_some()),
+        Err(error) => assert!(matches!(error, CoreError::OtherBuild { .. }), "{error}"),
+    }
+}
+
+#[test]
+fn a_binary_of_another_build_is_refused() {
+    let (dir, _) = unpack();
+    let path = dir.path().join("nilfield");
+    let mut other = std::fs::read(&path).unwrap();
+    let note = other.windows(4).position(|w| w == b"GNU\0").unwrap();
+    other[note + 4] ^= 1;
+    std::fs::write(&path, other).unwrap();
+    // The GNU id is not in the first page's PT_NOTE, but it is in the page: the core holds it.
+    let error = CoreEvidence::open(&dir.path().join("core"), Some(&path)).err().unwrap();
+    assert!(matches!(error, CoreError::OtherBuild { .. }), "{error}");
+}
+
+#[test]
+fn files_that_are_no_core_are_told_apart() {
+    let (dir, _) = unpack();
+    let binary = dir.path().join("nilfield");
+    assert!(CoreEvidence::open(&binary, Some(&binary)).is_err());
+    assert!(CoreEvidence::open(&dir.path().join("none"), None).is_err());
+    let script = specimen().join("record.sh");
+    assert!(CoreEvidence::open(&script, None).is_err());
+    assert!(CoreEvidence::open(&dir.path().join("core"), Some(&script)).is_err());
+}
+
+/// Asks a program everything.
+fn exercise(core: Vec<u8>, binary: Vec<u8>) {
+    let Ok(core) = gopsy_target::Core::parse(std::sync::Arc::new(core)) else { return };
+    let Ok(image) = gopsy_image::Image::parse(std::sync::Arc::new(binary)) else { return };
+    let Ok(evidence) = CoreEvidence::join(core, std::sync::Arc::new(image), Path::new("nilfield")) else { return };
+    let program = Program::new(evidence);
+    let _ = (program.identity(), program.notes());
+    for id in program.stacks() {
+        let _ = (program.goroutine(id), program.stack(id));
+    }
+}
+
+#[test]
+fn a_core_that_was_cut_off_is_survived() {
+    let (core, binary) = (decompress("core.zst"), decompress("nilfield.zst"));
+    for sixteenth in 0..16 {
+        exercise(core[..core.len() * sixteenth / 16].to_vec(), binary.clone());
+    }
+    for len in [0, 63, 64, 0x700, 0x800, 0x5000, 0x6000] {
+        exercise(core[..len].to_vec(), binary.clone());
+    }
+}
+
+#[test]
+fn damaged_bytes_are_survived() {
+    // Most of a Go core is reserved and empty memory: only pages that hold something are changed.
+    let (core, binary) = (decompress("core.zst"), decompress("nilfield.zst"));
+    let pages: Vec<usize> =
+        (0..core.len() / 4096).filter(|p| core[p * 4096..][..4096].iter().any(|b| *b != 0)).collect();
+    let mut state = 1u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (state >> 33) as usize % below
+    };
+    for round in 0..32 {
+        let (mut core, mut binary) = (core.clone(), binary.clone());
+        for _ in 0..=random(256) {
+            let value = random(256) as u8;
+            if round % 2 == 0 {
+                core[pages[random(pages.len())] * 4096 + random(4096)] = value;
+            } else {
+                let place = random(binary.len());
+                binary[place] = value;
+            }
+        }
+        exercise(core, binary);
+    }
+}
+
+/// The tier that needs Go.
+#[test]
+fn made_anew_with_the_real_toolchain() {
+    let required = std::env::var("GOPSY_REQUIRE").is_ok_and(|v| v.split(',').any(|t| t == "zoo"));
+    match make() {
+        Ok((dir, text)) => {
+            let program = open(dir.path());
+            compare(&program, &text);
+            let waits = |id| program.goroutine(id).status.value() == Some(&Status::Waiting);
+            assert!(program.stacks().filter(|id| waits(*id)).count() >= 2);
+        }
+        Err(why) => {
+            assert!(!required, "GOPSY_REQUIRE names zoo, but {why}");
+            let message = format!("skipped: {why}\n");
+            std::io::Write::write_all(&mut std::io::stderr(), message.as_bytes()).unwrap();
+        }
+    }
+}
+
+/// Builds the specimen and lets it die. `Err` says what this machine lacks.
+fn make() -> Result<(tempfile::TempDir, String), String> {
+    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    if pattern.starts_with('|') || pattern.contains('/') || !pattern.starts_with("core") {
+        return Err(format!("core_pattern is {:?}: cores do not land in the working directory", pattern.trim()));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    for file in ["main.go", "go.mod"] {
+        std::fs::copy(specimen().join(file), dir.path().join(file)).unwrap();
+    }
+    let built = Command::new("go")
+        .args(["build", "-o", "nilfield", "."])
+        .current_dir(dir.path())
+        .env("GOTOOLCHAIN", "go1.27.3")
+        .env("CGO_ENABLED", "0")
+        .env_remove("GOFLAGS")
+        .output()
+        .map_err(|e| format!("there is no Go here ({e})"))?;
+    if !built.status.success() {
+        return Err(format!("Go 1.27.3 cannot build here: {}", String::from_utf8_lossy(&built.stderr)));
+    }
+    let died = Command::new("sh")
+        .args(["-c", "ulimit -c unlimited && exec ./nilfield"])
+        .current_dir(dir.path())
+        .env("GOTRACEBACK", "crash")
+        .output()
+        .map_err(|e| format!("there is no shell here ({e})"))?;
+    let core = std::fs::read_dir(dir.path()).unwrap().filter_map(Result::ok).map(|e| e.path());
+    let core = core.into_iter().find(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("core")));
+    let Some(core) = core else { return Err("the kernel wrote no core (ulimit -c?)".to_owned()) };
+    if core != dir.path().join("core") {
+        std::fs::rename(core, dir.path().join("core")).unwrap();
+    }
+    Ok((dir, String::from_utf8(died.stderr).unwrap()))
+}
