@@ -6,7 +6,10 @@
 mod case;
 pub mod escape;
 pub mod fold;
+pub mod github;
+pub mod markdown;
 pub mod names;
+pub mod redact;
 pub mod source;
 pub mod terminal;
 pub mod wire;

@@ -98,6 +98,8 @@ pub(crate) struct Canvas {
     out: String,
 }
 
+/// Sentences get no longer lines than this, however wide the terminal.
+const PROSE: usize = 110;
 /// Where the text behind a label begins.
 pub(crate) const FIELD: usize = 11;
 
@@ -217,7 +219,7 @@ impl Canvas {
         self.end();
     }
 
-    /// A line of a table, with a label before its first one; never broken at blanks, which stand for columns.
+    /// A line of a table, with a label before its first one and a sign two columns before its text.
     pub(crate) fn labelled(&mut self, indent: usize, label: &str, sign: (Ink, &str), line: &Line) {
         let mut at = self.label(indent.saturating_sub(2), label);
         let text = self.signs(sign.1).into_owned();
@@ -225,11 +227,12 @@ impl Canvas {
         let pad = indent.saturating_sub(at + text.width());
         self.indent(pad);
         at += text.width() + pad;
-        for (ink, text) in &line.0 {
-            let text = self.signs(text).into_owned();
-            at = self.long(at, indent + 2, *ink, &text);
+        if at + self.measure_line(line) <= self.columns {
+            self.raw(0, line);
+        } else {
+            self.flow(at, indent + 2, line);
+            self.end();
         }
-        self.end();
     }
 
     /// Writes a label and blanks up to `column`; returns where it ended.
@@ -270,8 +273,8 @@ impl Canvas {
             let pieces: Vec<(Ink, String)> =
                 word.pieces.iter().map(|(ink, text)| (*ink, self.signs(text).into_owned())).collect();
             let width: usize = pieces.iter().map(|(_, text)| text.width()).sum();
-            let mut blanks = if first { 0 } else { word.blanks };
-            if !first && at + blanks + width > self.columns {
+            let mut blanks = word.blanks;
+            if !first && at + blanks + width > self.columns.min(PROSE) {
                 // A word that fits on no line is begun where it stands if a good part of it fits there.
                 let hopeless = indent + width > self.columns && at + blanks + width / 3 < self.columns;
                 if !hopeless {

@@ -23,6 +23,7 @@ pub fn explain(case: &Case<'_>, view: &View) -> String {
     }
     canvas.gap();
     culprit(&mut canvas, case);
+    canvas.gap();
     stack(&mut canvas, case);
     races(&mut canvas, case);
     others(&mut canvas, case);
@@ -82,7 +83,6 @@ fn culprit(canvas: &mut Canvas, case: &Case<'_>) {
     if !source.as_printed {
         canvas.field("", &Line::new().dim(&format!("read from {}", source.path.display())));
     }
-    canvas.gap();
 }
 
 /// Cuts a source line: its end is seldom what matters.

@@ -16,7 +16,8 @@ pub enum Form {
 }
 
 /// Writes `value` and a line break. An error of `out` (a broken pipe) keeps its kind.
-pub(crate) fn write(mut out: impl Write, value: &impl Serialize, form: Form) -> io::Result<()> {
+pub(crate) fn write(out: impl Write, value: &impl Serialize, form: Form) -> io::Result<()> {
+    let mut out = io::BufWriter::with_capacity(1 << 16, out);
     match form {
         Form::Compact => value.serialize(&mut Serializer::with_formatter(&mut out, Safe(CompactFormatter)))?,
         Form::Pretty => value.serialize(&mut Serializer::with_formatter(&mut out, Safe(PrettyFormatter::new())))?,

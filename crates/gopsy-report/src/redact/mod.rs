@@ -1,0 +1,277 @@
+//! `--redact`: a report that can be shown to others.
+//!
+//! Left out are argument words, the strings of panic values (what the runtime itself worded stays), labels, log lines,
+//! home folders and user names in paths, hosts and addresses of the network, process ids. Functions, files below a
+//! home, lines, messages of the runtime stay: without them nobody could help.
+//!
+//! The facts are redacted, not the forms: [`Redaction::program`] puts itself before a [`Program`], so that no form can
+//! forget it. Rules run on the full facts; their sentences are redacted afterwards ([`Redaction::verdict`]). What was
+//! left out is counted where it was asked for, and said ([`Redaction::note`]).
+//!
+//! It is a help, not a proof: what a rule rephrased or a function name gives away is not found.
+
+mod clean;
+
+use clean::{Cleaner, left_out};
+use gopsy_model as model;
+use gopsy_model::{Crash, Goroutine, Headline, Identity, Known, Missing, Source, Stack, Str, Verdict};
+use gopsy_program::{Brief, Evidence, Program, StackId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the caller knows about this machine that must not be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Private {
+    /// Home folders.
+    pub homes: Vec<String>,
+    /// User names.
+    pub users: Vec<String>,
+    /// Names of this host.
+    pub hosts: Vec<String>,
+}
+
+/// What was left out, by kind.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    arguments: AtomicU64,
+    values: AtomicU64,
+    labels: AtomicU64,
+    logs: AtomicU64,
+    paths: AtomicU64,
+    hosts: AtomicU64,
+    pids: AtomicU64,
+    words: AtomicU64,
+}
+
+pub(crate) fn count(counter: &AtomicU64, number: u64) {
+    counter.fetch_add(number, Ordering::Relaxed);
+}
+
+/// One redaction: it knows the secrets of one program and counts what it left out.
+#[derive(Debug, Clone)]
+pub struct Redaction {
+    cleaner: Arc<Cleaner>,
+    tally: Arc<Tally>,
+}
+
+impl Redaction {
+    /// Learns what has to be left out of reports about this program.
+    #[must_use]
+    pub fn new(program: &Program, private: &Private) -> Self {
+        let tally = Arc::new(Tally::default());
+        let mut cleaner = Cleaner::new(private, Arc::clone(&tally));
+        for headline in &program.crash().headlines {
+            match headline {
+                Headline::Panic(line) => cleaner.learn_value(&line.value),
+                Headline::ServedPanic { who, value } => {
+                    cleaner.learn_value(value);
+                    cleaner.learn_host(who);
+                }
+                _ => {}
+            }
+        }
+        if let Some(id) = program.crashed() {
+            for (_, value) in program.goroutine(id).labels {
+                cleaner.learn_value(&value);
+            }
+        }
+        Redaction { cleaner: Arc::new(cleaner), tally }
+    }
+
+    /// The program without what is left out.
+    #[must_use]
+    pub fn program(&self, program: Program) -> Program {
+        let crash = self.crash(program.crash());
+        Program::new(Redacted { program, crash, redaction: self.clone() })
+    }
+
+    /// The verdict without what is left out.
+    #[must_use]
+    pub fn verdict(&self, verdict: &Verdict) -> Verdict {
+        let clean = |text: &String| self.text(text);
+        let cleaned = |list: &[String]| list.iter().map(clean).collect::<Vec<_>>();
+        let advice = |list: &[model::Advice]| list.iter().map(|a| model::Advice(self.text(&a.0))).collect::<Vec<_>>();
+        let finding = |finding: &model::Finding| model::Finding {
+            rule: finding.rule,
+            sentence: self.text(&finding.sentence),
+            claim: finding.claim.clone(),
+            evidence: finding
+                .evidence
+                .iter()
+                .map(|e| model::Evidence { fact: self.text(&e.fact), source: e.source, trust: e.trust })
+                .collect(),
+            advice: advice(&finding.advice),
+            known_issue: finding.known_issue.clone(),
+            culprit: finding.culprit.as_ref().map(|c| self.culprit(c)),
+        };
+        Verdict {
+            kind: verdict.kind,
+            cause: verdict.cause,
+            confidence: verdict.confidence,
+            headline: self.headline(&verdict.headline),
+            summary: self.text(&verdict.summary),
+            culprit: verdict.culprit.as_ref().map(|c| self.culprit(c)),
+            also: verdict.also.iter().map(|also| self.headline(also)).collect(),
+            advice: advice(&verdict.advice),
+            known_issues: verdict.known_issues.clone(),
+            findings: verdict.findings.iter().map(finding).collect(),
+            unseen: cleaned(&verdict.unseen),
+        }
+    }
+
+    /// Any sentence without what is left out.
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
+        self.cleaner.text(text)
+    }
+
+    /// What was left out so far, as a sentence; `None` if nothing was.
+    #[must_use]
+    pub fn note(&self) -> Option<String> {
+        let tally = &self.tally;
+        let kinds = [
+            (&tally.arguments, "argument list"),
+            (&tally.values, "value"),
+            (&tally.labels, "label"),
+            (&tally.logs, "log line"),
+            (&tally.paths, "home folder"),
+            (&tally.hosts, "host or address"),
+            (&tally.pids, "process id"),
+            (&tally.words, "hexadecimal word"),
+        ];
+        let said: Vec<String> = kinds
+            .iter()
+            .map(|(counter, what)| (counter.load(Ordering::Relaxed), what))
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, what)| {
+                let many =
+                    if *what == "host or address" { "hosts or addresses".to_owned() } else { format!("{what}s") };
+                format!("{} {}", crate::names::thousands(number), if number == 1 { (*what).to_owned() } else { many })
+            })
+            .collect();
+        (!said.is_empty()).then(|| format!("left out (--redact): {}", said.join(", ")))
+    }
+
+    fn headline(&self, headline: &str) -> String {
+        self.cleaner.headline(headline)
+    }
+
+    fn culprit(&self, culprit: &model::Culprit) -> model::Culprit {
+        model::Culprit {
+            file: culprit.file.as_ref().map(|f| self.cleaner.path(f)),
+            why: culprit.why.as_ref().map(|w| self.text(w)),
+            ..culprit.clone()
+        }
+    }
+
+    fn crash(&self, crash: &Crash) -> Crash {
+        let mut crash = crash.clone();
+        count(&self.tally.logs, crash.log_before.len() as u64);
+        crash.log_before.clear();
+        crash.registers.clear();
+        crash.dumps.clear();
+        let text = |text: &Str| Str::from(self.text(text));
+        for headline in &mut crash.headlines {
+            match headline {
+                Headline::Panic(line) => line.value = self.cleaner.value(&line.value).into(),
+                Headline::ServedPanic { who, value } => {
+                    count(&self.tally.hosts, 1);
+                    *who = left_out().into();
+                    *value = self.cleaner.value(value).into();
+                }
+                Headline::Native(said) | Headline::Outside(said) => *said = text(said),
+                Headline::Fatal(_)
+                | Headline::Signal(_)
+                | Headline::FaultAddress(_)
+                | Headline::Exception(_)
+                | Headline::Race(_) => {}
+            }
+        }
+        for line in &mut crash.diagnostics {
+            *line = text(line);
+        }
+        for race in &mut crash.races {
+            let stacks = race.accesses.iter_mut().map(|a| &mut a.stack);
+            for stack in stacks.chain(race.sections.iter_mut().map(|s| &mut s.stack)) {
+                self.stack(stack);
+            }
+        }
+        crash
+    }
+
+    fn stack(&self, stack: &mut Stack) {
+        for frame in &mut stack.frames {
+            if frame.args.value().is_some_and(|args| !args.list.is_empty()) {
+                count(&self.tally.arguments, 1);
+                frame.args = Known::Missing(Missing::NotSupported(left_out().into()));
+            }
+            self.file(&mut frame.file);
+        }
+    }
+
+    fn file(&self, file: &mut Known<Str>) {
+        if let Known::Have { value, .. } = file
+            && self.cleaner.needs_path(value)
+        {
+            *value = self.cleaner.path(value);
+        }
+    }
+}
+
+/// A program seen through a redaction.
+struct Redacted {
+    program: Program,
+    crash: Crash,
+    redaction: Redaction,
+}
+
+impl Evidence for Redacted {
+    fn source(&self) -> Source {
+        self.program.source()
+    }
+
+    fn crash(&self) -> &Crash {
+        &self.crash
+    }
+
+    fn identity(&self) -> Identity {
+        let mut identity = self.program.identity();
+        if identity.pid.value().is_some() {
+            count(&self.redaction.tally.pids, 1);
+            identity.pid = Known::Missing(Missing::NotSupported(left_out().into()));
+        }
+        identity
+    }
+
+    fn stack_count(&self) -> usize {
+        self.program.stack_count()
+    }
+
+    fn goroutine(&self, id: StackId) -> Goroutine {
+        let mut goroutine = self.program.goroutine(id);
+        count(&self.redaction.tally.labels, goroutine.labels.len() as u64);
+        goroutine.labels.clear();
+        if let Known::Have { value, .. } = &mut goroutine.created_by {
+            self.redaction.file(&mut value.file);
+        }
+        goroutine
+    }
+
+    fn stack(&self, id: StackId) -> Stack {
+        let mut stack = self.program.stack(id);
+        self.redaction.stack(&mut stack);
+        stack
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.program.notes().iter().map(|note| self.redaction.text(note)).collect()
+    }
+
+    fn stack_key(&self, id: StackId) -> u64 {
+        self.program.stack_key(id)
+    }
+
+    fn brief(&self, id: StackId) -> Brief {
+        self.program.brief(id)
+    }
+}
