@@ -100,6 +100,8 @@ pub(crate) struct Canvas {
 
 /// Sentences get no longer lines than this, however wide the terminal.
 const PROSE: usize = 110;
+/// Behind these a word too long for a line is broken.
+const BREAKABLE: [char; 4] = ['/', '\\', ',', ';'];
 /// Where the text behind a label begins.
 pub(crate) const FIELD: usize = 11;
 
@@ -276,7 +278,8 @@ impl Canvas {
             let mut blanks = word.blanks;
             if !first && at + blanks + width > self.columns.min(PROSE) {
                 // A word that fits on no line is begun where it stands if a good part of it fits there.
-                let hopeless = indent + width > self.columns && at + blanks + width / 3 < self.columns;
+                let breakable = pieces.iter().any(|(_, text)| text.contains(BREAKABLE));
+                let hopeless = breakable && indent + width > self.columns && at + blanks + width / 3 < self.columns;
                 if !hopeless {
                     self.end();
                     self.indent(indent);
@@ -298,7 +301,7 @@ impl Canvas {
             self.ink(ink, text);
             return at + text.width();
         }
-        for piece in text.split_inclusive(['/', '\\', ',', ';']) {
+        for piece in text.split_inclusive(BREAKABLE) {
             if at > indent && at + piece.width() > self.columns {
                 self.end();
                 self.indent(indent);

@@ -194,7 +194,9 @@ fn others(canvas: &mut Canvas, case: &Case<'_>) {
             .plain(&format!("{:>count$}  {word}{pad}", thousands(group.count)))
             .plain(&function)
             .dim(&format!("  {place}"));
-        canvas.item("", count + 2 + widest + 2, &line);
+        // On a narrow terminal there is no room for a column of names.
+        let hang = count + 2 + widest + 2;
+        canvas.item("", if FIELD + hang + 30 > canvas.columns { count + 2 } else { hang }, &line);
     }
     let rest: u64 = total - shown.iter().map(|g| g.count).sum::<u64>();
     let groups = case.groups.len() - shown.len();
