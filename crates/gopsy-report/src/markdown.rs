@@ -72,7 +72,7 @@ fn table(out: &mut String, case: &Case<'_>) {
     row("kind", &markdown_cell(verdict.kind.as_str()));
     let cause = match (verdict.cause, verdict.confidence) {
         (Cause::Unknown, _) | (_, Confidence::Unknown) => {
-            format!("unknown: the {} does not show what led to it", case.program.source().as_str())
+            format!("unknown: the {} does not show why", case.program.source().as_str())
         }
         (cause, confidence) => format!("{}, {}", markdown_cell(cause.as_str()), confidence.as_str()),
     };

@@ -97,6 +97,29 @@ const STD: &[&str] = &[
     "weak",
 ];
 
+/// Packages of the releases before Go 1 that are called otherwise today.
+const OLD: &[&str] = &[
+    "asn1",
+    "big",
+    "bignum",
+    "exec",
+    "gob",
+    "http",
+    "json",
+    "netchan",
+    "once",
+    "rand",
+    "rpc",
+    "smtp",
+    "syslog",
+    "tabwriter",
+    "template",
+    "url",
+    "utf8",
+    "websocket",
+    "xml",
+];
+
 fn in_std(package: &str) -> bool {
     let first = package.split('/').next().unwrap_or(package);
     STD.contains(&first) || first == "vendor"
@@ -121,9 +144,13 @@ pub fn std_package(frame: &Frame) -> Option<String> {
     let under = match folder.rfind("/src/") {
         // `src` of a GOPATH holds paths with a dot; `/src/app/net/x.go` is nobody's GOROOT.
         Some(i) => folder.get(i + 5..).unwrap_or(""),
-        None => folder,
+        None => folder.strip_prefix("src/").unwrap_or(folder),
     };
-    let under = under.strip_prefix("pkg/").filter(|p| in_std(p)).unwrap_or(under);
+    // Up to Go 1.3 the library stood in `src/pkg`, in the very first releases under names of its own.
+    let under = match under.strip_prefix("pkg/") {
+        Some(old) if in_std(old) || OLD.contains(&old) => return Some(old.to_owned()),
+        _ => under,
+    };
     let name = frame.function.value().map_or("", |f| f.as_str());
     let named_so = package.is_none_or(in_std) || name.contains("[...]");
     (in_std(under) && named_so).then(|| under.to_owned())
@@ -209,6 +236,9 @@ mod tests {
         assert_eq!(std("runtime.throw", "").as_deref(), Some("runtime"));
         assert_eq!(std("runtime.throw", r"c:\go\src\pkg\runtime\panic.c").as_deref(), Some("runtime"));
         assert_eq!(std("main.main", "/home/a/src/app/main.go"), None);
+        assert_eq!(std("text/template.(*state).walk", "src/text/template/exec.go").as_deref(), Some("text/template"));
+        assert_eq!(std("rand\u{b7}Intn", "/home/c/go/src/pkg/rand/rand.go").as_deref(), Some("rand"));
+        assert_eq!(std("a/pkg/util.F", "/home/c/p/src/pkg/util/f.go"), None);
         assert_eq!(std("main.main", "main.go"), None);
         assert_eq!(std("main.main", "/home/a/src/log/main.go"), None);
         assert_eq!(

@@ -94,7 +94,7 @@ The sweeper found more objects alive in a span than were allocated in it. Somebo
 | | |
 |---|---|
 | **kind** | `heap-corruption` |
-| **cause** | unknown: the text does not show what led to it |
+| **cause** | unknown: the text does not show why |
 | **program** | `go1.9.2 linux/amd64` |
 
 ```text

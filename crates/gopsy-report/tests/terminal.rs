@@ -183,7 +183,7 @@ fatal error: sweep increased allocation count                                   
            runtime.gosweepone.func1  runtime/mgcsweep.go:120
            runtime.systemstack       runtime/asm_amd64.s:344
 
-  why      kind heap-corruption · cause unknown: the text does not show what led to it
+  why      kind heap-corruption · cause unknown: the text does not show why
   known    golang/go#20427 runtime: memory corruption with unsafe pointer arithmetic: same headline,
            same release
 
@@ -263,7 +263,7 @@ fn nothing_known_at_all() {
         "
 none of these
 
-  why      kind unknown · cause unknown: the text does not show what led to it
+  why      kind unknown · cause unknown: the text does not show why
 ",
     );
 }

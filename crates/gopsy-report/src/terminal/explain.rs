@@ -4,7 +4,7 @@ use super::canvas::{Canvas, FIELD, Ink, Line, View};
 use super::frames::{self, Detail};
 use crate::case::{Case, besides, evidence, others_matter, provenance, state, title};
 use crate::names::{place, plural, short_file, short_function, thousands};
-use gopsy_model::{Access, AccessKind, Cause, Confidence, Culprit, FunctionName, KnownIssue, Source, Verdict};
+use gopsy_model::{Access, AccessKind, Cause, Confidence, Culprit, FunctionName, KnownIssue, Role, Source, Verdict};
 use gopsy_program::{Group, StackId};
 
 /// Lines of a headline (a panic value can be a book).
@@ -173,14 +173,15 @@ fn others(canvas: &mut Canvas, case: &Case<'_>) {
     if !others_matter(case.verdict.kind) {
         return;
     }
-    let total: u64 = case.groups.iter().map(|g| g.count).sum();
+    let all: Vec<&Group> = case.groups.iter().filter(|g| g.role == Role::Goroutine).collect();
+    let total: u64 = all.iter().map(|g| g.count).sum();
     if total < 2 {
         return;
     }
     canvas.gap();
-    let groups = plural(case.groups.len() as u64, "group");
+    let groups = plural(all.len() as u64, "group");
     canvas.field("all", &Line::new().plain(&format!("{} in {groups}", plural(total, "goroutine"))));
-    let mut shown: Vec<_> = case.groups.iter().collect();
+    let mut shown = all.clone();
     shown.sort_by_key(|g| std::cmp::Reverse(g.count));
     shown.truncate(MAX_ITEMS);
     let count = shown.first().map_or(1, |g| thousands(g.count).len());
@@ -199,7 +200,7 @@ fn others(canvas: &mut Canvas, case: &Case<'_>) {
         canvas.item("", if FIELD + hang + 30 > canvas.columns { count + 2 } else { hang }, &line);
     }
     let rest: u64 = total - shown.iter().map(|g| g.count).sum::<u64>();
-    let groups = case.groups.len() - shown.len();
+    let groups = all.len() - shown.len();
     if groups > 0 {
         canvas.field(
             "",
@@ -254,7 +255,7 @@ fn why(canvas: &mut Canvas, case: &Case<'_>) {
     let line = line.add(Ink::Bold, verdict.cause.as_str());
     let line = match (verdict.cause, verdict.confidence) {
         (Cause::Unknown, _) | (_, Confidence::Unknown) => {
-            line.plain(&format!(": {} what led to it", does_not_show(case.program.source())))
+            line.plain(&format!(": {} why", does_not_show(case.program.source())))
         }
         (_, confidence) => line.plain(", ").add(Ink::Bold, confidence.as_str()),
     };

@@ -213,7 +213,8 @@ fn head(canvas: &mut Canvas, program: &Program, group: &Group) {
     let mut line = if group.count == 1 {
         Line::of(Ink::Bold, &title(&sample))
     } else {
-        Line::of(Ink::Bold, &format!("{} ×", thousands(group.count)))
+        let line = Line::of(Ink::Bold, &format!("{} ×", thousands(group.count)));
+        if group.role == Role::Goroutine { line } else { line.plain("  ").plain(&title(&sample)) }
     };
     let what = what(group);
     if !what.is_empty() {
