@@ -103,38 +103,32 @@ impl Cleaner {
         }
     }
 
-    /// A panic's value: the runtime's words, or how long the program's were.
-    pub(crate) fn value(&self, value: &str) -> String {
+    /// A panic's value: the runtime's words, or how long the program's were; and whether something was left out.
+    pub(crate) fn value(&self, value: &str) -> (String, bool) {
         if is_runtime_made(value) {
-            return self.text(value);
+            return (value.to_owned(), false);
         }
-        count(&self.tally.values, 1);
         if let Some(start) = USER_FOLLOWS.iter().find(|start| value.starts_with(**start)) {
             let test = value.get(start.len()..).and_then(|rest| rest.split(' ').next()).unwrap_or("");
-            return format!("{start}{test} has completed: {}", left_out());
+            return (format!("{start}{test} has completed: {}", left_out()), true);
         }
-        format!("(left out, {})", crate::names::plural(value.len() as u64, "byte"))
+        (format!("(left out, {})", crate::names::plural(value.len() as u64, "byte")), true)
     }
 
     /// A headline as a verdict gives it, in the runtime's form.
     pub(crate) fn headline(&self, headline: &str) -> String {
         let Some(start) = headline.find("panic: ").map(|i| i + "panic: ".len()) else { return self.text(headline) };
         let (before, value) = headline.split_at(start);
-        format!("{}{}", self.text(before), self.value(value))
+        let (value, was_left_out) = self.value(value);
+        count(&self.tally.values, u64::from(was_left_out));
+        format!("{}{value}", self.text(before))
     }
 
-    pub(crate) fn needs_path(&self, path: &str) -> bool {
-        matches!(self.clean_path(path), Cow::Owned(_))
-    }
-
-    /// A path without the home folder it is under.
-    pub(crate) fn path(&self, path: &str) -> Str {
+    /// The path without the home folder it is under; `None` if there is nothing to leave out.
+    pub(crate) fn path(&self, path: &str) -> Option<Str> {
         match self.clean_path(path) {
-            Cow::Owned(cleaned) => {
-                count(&self.tally.paths, 1);
-                cleaned.into()
-            }
-            Cow::Borrowed(path) => path.into(),
+            Cow::Owned(cleaned) => Some(cleaned.into()),
+            Cow::Borrowed(_) => None,
         }
     }
 

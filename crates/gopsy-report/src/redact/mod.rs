@@ -5,8 +5,8 @@
 //! home, lines, messages of the runtime stay: without them nobody could help.
 //!
 //! The facts are redacted, not the forms: [`Redaction::program`] puts itself before a [`Program`], so that no form can
-//! forget it. Rules run on the full facts; their sentences are redacted afterwards ([`Redaction::verdict`]). What was
-//! left out is counted where it was asked for, and said ([`Redaction::note`]).
+//! forget it. Rules run on the full facts; their sentences are redacted afterwards ([`Redaction::verdict`]). Both count the
+//! places from which something was left out, and [`Redaction::note`] says how many there are.
 //!
 //! It is a help, not a proof: what a rule rephrased or a function name gives away is not found.
 
@@ -78,11 +78,25 @@ impl Redaction {
         Redaction { cleaner: Arc::new(cleaner), tally }
     }
 
-    /// The program without what is left out.
+    /// The program without what is left out. Looks through all its stacks once, to count.
     #[must_use]
     pub fn program(&self, program: Program) -> Program {
         let crash = self.crash(program.crash());
-        Program::new(Redacted { program, crash, redaction: self.clone() })
+        let mut identity = program.identity();
+        if identity.pid.value().is_some() {
+            count(&self.tally.pids, 1);
+            identity.pid = Known::Missing(Missing::NotSupported(left_out().into()));
+        }
+        let notes = program.notes().iter().map(|note| self.text(note)).collect();
+        for id in program.stacks() {
+            let goroutine = program.goroutine(id);
+            count(&self.tally.labels, goroutine.labels.len() as u64);
+            if let Some(creation) = goroutine.created_by.value() {
+                self.count_file(&creation.file);
+            }
+            self.count_stack(&program.stack(id));
+        }
+        Program::new(Redacted { program, crash, identity, notes, redaction: self.clone() })
     }
 
     /// The verdict without what is left out.
@@ -125,31 +139,27 @@ impl Redaction {
         self.cleaner.text(text)
     }
 
-    /// What was left out so far, as a sentence; `None` if nothing was.
+    /// What was left out of the program and the verdict, as a sentence; `None` if nothing was.
     #[must_use]
     pub fn note(&self) -> Option<String> {
         let tally = &self.tally;
         let kinds = [
-            (&tally.arguments, "argument list"),
-            (&tally.values, "value"),
-            (&tally.labels, "label"),
-            (&tally.logs, "log line"),
-            (&tally.paths, "home folder"),
-            (&tally.hosts, "host or address"),
-            (&tally.pids, "process id"),
-            (&tally.words, "hexadecimal word"),
+            (&tally.arguments, "argument lists"),
+            (&tally.values, "values"),
+            (&tally.labels, "labels"),
+            (&tally.logs, "log lines"),
+            (&tally.paths, "home folders"),
+            (&tally.hosts, "hosts and addresses"),
+            (&tally.pids, "process ids"),
+            (&tally.words, "hexadecimal words"),
         ];
         let said: Vec<String> = kinds
             .iter()
             .map(|(counter, what)| (counter.load(Ordering::Relaxed), what))
             .filter(|(number, _)| *number > 0)
-            .map(|(number, what)| {
-                let many =
-                    if *what == "host or address" { "hosts or addresses".to_owned() } else { format!("{what}s") };
-                format!("{} {}", crate::names::thousands(number), if number == 1 { (*what).to_owned() } else { many })
-            })
+            .map(|(number, what)| format!("{what} {}", crate::names::thousands(number)))
             .collect();
-        (!said.is_empty()).then(|| format!("left out (--redact): {}", said.join(", ")))
+        (!said.is_empty()).then(|| format!("left out (--redact), in so many places: {}", said.join(", ")))
     }
 
     fn headline(&self, headline: &str) -> String {
@@ -158,7 +168,7 @@ impl Redaction {
 
     fn culprit(&self, culprit: &model::Culprit) -> model::Culprit {
         model::Culprit {
-            file: culprit.file.as_ref().map(|f| self.cleaner.path(f)),
+            file: culprit.file.as_ref().map(|f| self.cleaner.path(f).unwrap_or_else(|| f.clone())),
             why: culprit.why.as_ref().map(|w| self.text(w)),
             ..culprit.clone()
         }
@@ -173,11 +183,11 @@ impl Redaction {
         let text = |text: &Str| Str::from(self.text(text));
         for headline in &mut crash.headlines {
             match headline {
-                Headline::Panic(line) => line.value = self.cleaner.value(&line.value).into(),
+                // The verdict's headline is the same value: it is counted there.
+                Headline::Panic(line) => line.value = self.cleaner.value(&line.value).0.into(),
                 Headline::ServedPanic { who, value } => {
-                    count(&self.tally.hosts, 1);
                     *who = left_out().into();
-                    *value = self.cleaner.value(value).into();
+                    *value = self.cleaner.value(value).0.into();
                 }
                 Headline::Native(said) | Headline::Outside(said) => *said = text(said),
                 Headline::Fatal(_)
@@ -193,35 +203,53 @@ impl Redaction {
         for race in &mut crash.races {
             let stacks = race.accesses.iter_mut().map(|a| &mut a.stack);
             for stack in stacks.chain(race.sections.iter_mut().map(|s| &mut s.stack)) {
-                self.stack(stack);
+                self.count_stack(stack);
+                self.strip(stack);
             }
         }
         crash
     }
 
-    fn stack(&self, stack: &mut Stack) {
-        for frame in &mut stack.frames {
-            if frame.args.value().is_some_and(|args| !args.list.is_empty()) {
-                count(&self.tally.arguments, 1);
-                frame.args = Known::Missing(Missing::NotSupported(left_out().into()));
-            }
-            self.file(&mut frame.file);
+    fn count_stack(&self, stack: &Stack) {
+        for frame in &stack.frames {
+            count(&self.tally.arguments, u64::from(has_arguments(frame)));
+            self.count_file(&frame.file);
         }
     }
 
-    fn file(&self, file: &mut Known<Str>) {
-        if let Known::Have { value, .. } = file
-            && self.cleaner.needs_path(value)
-        {
-            *value = self.cleaner.path(value);
+    fn count_file(&self, file: &Known<Str>) {
+        let private = file.value().is_some_and(|f| self.cleaner.path(f).is_some());
+        count(&self.tally.paths, u64::from(private));
+    }
+
+    fn strip(&self, stack: &mut Stack) {
+        for frame in &mut stack.frames {
+            if has_arguments(frame) {
+                frame.args = Known::Missing(Missing::NotSupported(left_out().into()));
+            }
+            self.strip_file(&mut frame.file);
         }
     }
+
+    fn strip_file(&self, file: &mut Known<Str>) {
+        if let Known::Have { value, .. } = file
+            && let Some(cleaned) = self.cleaner.path(value)
+        {
+            *value = cleaned;
+        }
+    }
+}
+
+fn has_arguments(frame: &model::Frame) -> bool {
+    frame.args.value().is_some_and(|args| !args.list.is_empty())
 }
 
 /// A program seen through a redaction.
 struct Redacted {
     program: Program,
     crash: Crash,
+    identity: Identity,
+    notes: Vec<String>,
     redaction: Redaction,
 }
 
@@ -235,12 +263,7 @@ impl Evidence for Redacted {
     }
 
     fn identity(&self) -> Identity {
-        let mut identity = self.program.identity();
-        if identity.pid.value().is_some() {
-            count(&self.redaction.tally.pids, 1);
-            identity.pid = Known::Missing(Missing::NotSupported(left_out().into()));
-        }
-        identity
+        self.identity.clone()
     }
 
     fn stack_count(&self) -> usize {
@@ -249,22 +272,21 @@ impl Evidence for Redacted {
 
     fn goroutine(&self, id: StackId) -> Goroutine {
         let mut goroutine = self.program.goroutine(id);
-        count(&self.redaction.tally.labels, goroutine.labels.len() as u64);
         goroutine.labels.clear();
         if let Known::Have { value, .. } = &mut goroutine.created_by {
-            self.redaction.file(&mut value.file);
+            self.redaction.strip_file(&mut value.file);
         }
         goroutine
     }
 
     fn stack(&self, id: StackId) -> Stack {
         let mut stack = self.program.stack(id);
-        self.redaction.stack(&mut stack);
+        self.redaction.strip(&mut stack);
         stack
     }
 
     fn notes(&self) -> Vec<String> {
-        self.program.notes().iter().map(|note| self.redaction.text(note)).collect()
+        self.notes.clone()
     }
 
     fn stack_key(&self, id: StackId) -> u64 {
