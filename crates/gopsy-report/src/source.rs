@@ -114,7 +114,11 @@ pub fn lines(
     for candidate in candidates(file, maps) {
         let Some(text) = read(&candidate.path) else { continue };
         let all: Vec<&str> = text.lines().collect();
-        if number > all.len() || !(candidate.as_printed || fits(&all, number, &culprit.function)) {
+        // Generated files (`//line` in a parser) need not name the function; their printed name must do.
+        let named = names(&culprit.function);
+        let trusted = candidate.as_printed && (named.is_none() || !file.ends_with(".go"));
+        let fits = trusted || named.is_some_and(|name| fits(&all, number, name));
+        if number > all.len() || !fits {
             continue;
         }
         let around = around as usize;
@@ -137,16 +141,21 @@ pub fn lines(
 /// Longer lines are generated code.
 const MAX_LINE: usize = 400;
 
-/// A file found by the end of its path must name the function above the line: `main.go` is everywhere.
-fn fits(lines: &[&str], number: usize, function: &str) -> bool {
-    let local = FunctionName(function.into());
-    let local = local.local();
-    let name = local
-        .split(['.', '(', ')', '*', '[', ']', '-'])
-        .filter(|part| !part.is_empty())
-        .map(|part| part.trim_end_matches(|c: char| c.is_ascii_digit()))
-        .rfind(|part| !matches!(*part, "func" | "gowrap" | "deferwrap" | "fm" | "" | "…"));
-    let Some(name) = name else { return false };
+/// The name by which a function is declared in its file: `run` for `main.(*T).run.func1`; `None` for what has no name
+/// there (`main.glob..func1`, `main.init.0`).
+fn names(function: &str) -> Option<&str> {
+    let start = FunctionName(function.into()).package().map_or(0, str::len);
+    let local = function.get(start..)?;
+    let name =
+        local.split(['.', '\u{b7}', '(', ')', '*', '[', ']', '-']).filter(|part| !part.is_empty()).rfind(|part| {
+            let word = part.trim_end_matches(|c: char| c.is_ascii_digit());
+            !matches!(word, "func" | "gowrap" | "deferwrap" | "range" | "fm" | "" | "…")
+        })?;
+    (name != "glob" && name != "init").then_some(name)
+}
+
+/// Is the function named above the line? `main.go` is everywhere, and a file may be newer than the program.
+fn fits(lines: &[&str], number: usize, name: &str) -> bool {
     let above = lines.get(..number).unwrap_or(lines);
     above.iter().any(|line| {
         // `func (s *Store) Put(`, `Put = func(`; in C and assembly the name alone.

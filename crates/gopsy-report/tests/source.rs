@@ -69,6 +69,22 @@ fn a_file_found_by_its_end_must_hold_the_function() {
 }
 
 #[test]
+fn a_file_under_the_printed_name_may_be_another_version() {
+    let read = |_: &Path| Some(FILE.to_owned());
+    let found = |function: &str, file: &str| lines(&mock::culprit(function, file, 5, 1), &[], 2, &read).is_some();
+    assert!(found("main.(*T).run", "/src/t.go"));
+    assert!(!found("main.(*T).gone", "/src/t.go"));
+    // What has no name in the file cannot be looked for; a parser's functions are not in its grammar.
+    assert!(found("main.glob..func1", "/src/t.go"));
+    assert!(found("main.init.0", "/src/t.go"));
+    assert!(found("main.yyParse", "/src/t.y"));
+    assert!(!found("main.yyParse", "t.y"));
+    assert!(found("main.(*T).run-range1", "/src/t.go"));
+    assert!(found("main.(*T).run.func2.1", "/src/t.go"));
+    assert!(found("main.(*T).run-fm", "/src/t.go"));
+}
+
+#[test]
 fn a_line_beyond_the_end_is_another_version() {
     let read = |_: &Path| Some(FILE.to_owned());
     assert_eq!(lines(&mock::culprit("main.(*T).run", "/src/t.go", 99, 1), &[], 2, &read), None);

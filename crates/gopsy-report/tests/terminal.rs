@@ -2,7 +2,7 @@
 
 mod mock;
 
-use gopsy_model::{Access, AccessKind, Crash, Known, RaceReport, Verdict};
+use gopsy_model::{Access, AccessKind, Crash, Known, RaceReport, Signal, Verdict};
 use gopsy_program::{By, Filter, Program, diff, group};
 use gopsy_report::Case;
 use gopsy_report::source::SourceLines;
@@ -247,6 +247,28 @@ fn a_race_shows_both_sides() {
            the detector had lost its stack
            … and 1 more race report",
     );
+}
+
+#[test]
+fn the_signal_of_a_panic_is_said_once() {
+    let (_, mut verdict) = mock::map_writes();
+    verdict.headline = "panic: runtime error: invalid memory address or nil pointer dereference".to_owned();
+    let signal = Signal {
+        name: "SIGSEGV".into(),
+        description: Known::printed("segmentation violation".into()),
+        code: Known::printed(1),
+        address: Known::printed(0x18),
+        pc: Known::printed(0x48_2f60),
+        m: Known::not_printed(),
+        in_foreign_code: false,
+        instruction_bytes: Vec::new(),
+    };
+    let crash = Crash { signal: Some(signal), ..Crash::default() };
+    let program = Program::new(Mock { crash, ..Mock::default() });
+    let line = "\n  SIGSEGV: segmentation violation, code 0x1, address 0x18\n\n";
+    assert!(page(&program, &verdict, &view(80)).contains(line));
+    verdict.headline = "SIGSEGV: segmentation violation".to_owned();
+    assert!(!page(&program, &verdict, &view(80)).contains(line));
 }
 
 #[test]

@@ -4,7 +4,9 @@ use super::canvas::{Canvas, FIELD, Ink, Line, View};
 use super::frames::{self, Detail};
 use crate::case::{Case, besides, evidence, others_matter, provenance, state, title};
 use crate::names::{place, plural, short_file, short_function, thousands};
-use gopsy_model::{Access, AccessKind, Cause, Confidence, Culprit, FunctionName, KnownIssue, Role, Source, Verdict};
+use gopsy_model::{
+    Access, AccessKind, Cause, Confidence, Culprit, FunctionName, KnownIssue, Role, Signal, Source, Verdict,
+};
 use gopsy_program::{Group, StackId};
 
 /// Lines of a headline (a panic value can be a book).
@@ -58,6 +60,28 @@ fn headline(canvas: &mut Canvas, case: &Case<'_>) {
     if more > 0 {
         canvas.wrap(2, 2, &Line::new().dim(&format!("… {}", plural(more as u64, "more line"))));
     }
+    if let Some(signal) = &case.program.crash().signal
+        && !case.verdict.headline.contains(signal.name.as_ref())
+    {
+        canvas.wrap(2, 4, &Line::new().dim(&signal_line(signal)));
+    }
+}
+
+/// `SIGSEGV: segmentation violation, code 0x1, address 0x18`.
+fn signal_line(signal: &Signal) -> String {
+    let mut text = signal.name.as_ref().to_owned();
+    if let Some(description) = signal.description.value() {
+        text.push_str(": ");
+        text.push_str(description);
+    }
+    if let Some(code) = signal.code.value() {
+        // The kernel's own codes are positive; those of kill and tgkill are not.
+        text.push_str(&if *code < 0 { format!(", code {code}") } else { format!(", code {code:#x}") });
+    }
+    if let Some(address) = signal.address.value() {
+        text.push_str(&format!(", address {address:#x}"));
+    }
+    text
 }
 
 fn culprit(canvas: &mut Canvas, case: &Case<'_>) {
