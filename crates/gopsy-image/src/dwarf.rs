@@ -1,7 +1,7 @@
 //! DWARF as the Go linker writes it (4 up to Go 1.24, 5 since 1.25): struct layouts and the addresses of globals.
 //!
-//! Everything the runtime crate asks for stands in compile units called `runtime`, so those are read first and the rest
-//! of the program only for names that were not found there.
+//! Everything the runtime crate asks for stands in compile units called `runtime` (the linker puts the types of package
+//! runtime and of what it uses into the first of them, its variables into another), so only those are read.
 
 use crate::bytes;
 use crate::{Image, ImageError};
@@ -86,11 +86,11 @@ impl DebugInfo {
         Ok(DebugInfo { sections })
     }
 
-    /// Looks for struct types and global variables by their full names, all in one pass.
+    /// Looks for struct types and global variables of package runtime by their full names, all in one pass.
     ///
     /// # Errors
     /// When the DWARF is damaged where it had to be read.
-    pub fn lookup(&self, structs: &[&str], variables: &[&str]) -> Result<Found, ImageError> {
+    pub fn of_runtime(&self, structs: &[&str], variables: &[&str]) -> Result<Found, ImageError> {
         let mut search = Search {
             structs: structs.iter().copied().collect(),
             variables: variables.iter().copied().collect(),
@@ -98,13 +98,11 @@ impl DebugInfo {
         };
         let dwarf = self.sections.borrow(|s| EndianSlice::new(s, LittleEndian));
         let damaged = |e: gimli::Error| ImageError::damaged(format!("its debug information cannot be read ({e})"));
-        for runtime_first in [true, false] {
-            let mut units = dwarf.units();
-            while let Some(unit) = units.next().map_err(damaged)? {
-                search.unit(&dwarf, &unit, runtime_first).map_err(damaged)?;
-                if search.structs.is_empty() && search.variables.is_empty() {
-                    return Ok(search.found);
-                }
+        let mut units = dwarf.units();
+        while let Some(unit) = units.next().map_err(damaged)? {
+            search.unit(&dwarf, &unit, b"runtime").map_err(damaged)?;
+            if search.structs.is_empty() && search.variables.is_empty() {
+                break;
             }
         }
         Ok(search.found)
@@ -129,12 +127,12 @@ struct Entry<'a> {
 }
 
 impl Search<'_> {
-    /// Reads the top-level entries of a unit, either of the units called `runtime` or of all others.
+    /// Reads the top-level entries of a unit of that name.
     fn unit(
         &mut self,
         dwarf: &gimli::Dwarf<Slice<'_>>,
         unit: &UnitHeader<Slice<'_>>,
-        runtime: bool,
+        name: &[u8],
     ) -> gimli::Result<()> {
         let abbreviations = unit.abbreviations(&dwarf.debug_abbrev)?;
         let mut entries = unit.entries_raw(&abbreviations, None)?;
@@ -142,7 +140,7 @@ impl Search<'_> {
             Some(abbreviation) => read_entry(dwarf, &mut entries, abbreviation)?,
             None => return Ok(()),
         };
-        if (root.name == Some(b"runtime")) != runtime {
+        if root.name != Some(name) {
             return Ok(());
         }
         // The struct whose members are being read, with the depth at which they stand.

@@ -95,7 +95,7 @@ fn scan(
 
 fn layout(image: &Image) -> Result<Layout, ImageError> {
     if let Ok(debug) = image.debug_info()
-        && let Ok(found) = debug.lookup(&["runtime.moduledata"], &[])
+        && let Ok(found) = debug.of_runtime(&["runtime.moduledata"], &[])
         && let Some(layout) = found.structs.get("runtime.moduledata")
         && let (Some(gofunc), Some(types), Some(etypes)) =
             (layout.field("gofunc"), layout.field("types"), layout.field("etypes"))

@@ -89,7 +89,7 @@ fn layouts_and_variables_from_dwarf() {
     let compressed = Elf::new().compressed_section(".debug_abbrev", &abbrev).compressed_section(".debug_info", &info);
     for elf in [plain, compressed] {
         let image = image(&elf);
-        let found = image.debug_info().unwrap().lookup(&["runtime.g", "runtime.none"], &["runtime.allgs"]).unwrap();
+        let found = image.debug_info().unwrap().of_runtime(&["runtime.g", "runtime.none"], &["runtime.allgs"]).unwrap();
         let g = &found.structs["runtime.g"];
         assert_eq!(g.size, 40);
         let field = |name| g.field(name).map(|f| (f.offset, f.size));
@@ -141,7 +141,7 @@ fn exercise(bytes: Vec<u8>) {
     let _ = (image.build_info(), image.build_id(), image.symbol("runtime.firstmoduledata"), image.stated_base());
     let _ = (image.read(LinkAddr(RODATA), 64), image.is_executable(LinkAddr(TEXT)));
     if let Ok(debug) = image.debug_info() {
-        let _ = debug.lookup(&["runtime.g", "runtime.none"], &["runtime.allgs"]);
+        let _ = debug.of_runtime(&["runtime.g", "runtime.none"], &["runtime.allgs"]);
     }
     let Ok(table) = image.pclntab() else { return };
     let _ = table.by_name("main.none");

@@ -7,28 +7,30 @@ use gopsy_model::{
 };
 use gopsy_runtime::{Culprit, G, GoSignal, How, Layouts, M, Runtime, RuntimeError};
 use gopsy_target::{Attachment, Core, MappedFile, TargetError};
-use gopsy_unwind::{Pc, Stacks, Walk, Walker};
+use gopsy_unwind::{On, Pc, RawFrame, SignalFrame, Stacks, Walk, Walker};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::{Evidence, StackId};
 
-/// What the runtime does after it has decided to die: frames within the one that a traceback begins with. The runtime
-/// leaves them out by starting its traceback at the caller of `fatalpanic` and its kin; here they are left out by name.
+/// Signals of linux/amd64 whose siginfo holds a fault address.
+const SIGILL: u32 = 4;
+const SIGTRAP: u32 = 5;
+const SIGBUS: u32 = 7;
+const SIGFPE: u32 = 8;
+const SIGSEGV: u32 = 11;
+
+/// What the runtime does on the goroutine's own stack after it has decided to die. The runtime leaves these frames out by
+/// starting its traceback at the caller of `fatalpanic` and its kin; here they are left out by name. So is everything
+/// that stands on the thread's system and signal stacks.
 const DYING: &[&str] = &[
     "runtime.raise",
     "runtime.dieFromSignal",
     "runtime.crash",
     "runtime.fatalpanic",
-    "runtime.fatalpanic.func1",
-    "runtime.fatalpanic.func2",
     "runtime.fatalthrow",
-    "runtime.fatalthrow.func1",
     "runtime.systemstack",
-    "runtime.sigfwdgo",
-    "runtime.sigtrampgo",
-    "runtime.sigtramp",
-    "runtime.sighandler",
+    "runtime.systemstack_switch",
 ];
 
 /// Why a core says nothing.
@@ -121,15 +123,107 @@ impl CoreEvidence {
         let culprit = runtime.culprit(&threads, died);
         let dead = |g: &Addr| runtime.status(*g).value() == Some(&Status::Dead);
         let goroutines: Vec<Addr> = listed.addresses.into_iter().filter(|g| !g.is_null() && !dead(g)).collect();
-        let crash = crash(&runtime, culprit.as_ref(), &goroutines, &mut notes);
         extent_notes(&core, &mut notes);
         let stacks = goroutines.iter().map(|_| OnceLock::new()).collect();
         let build = image.build_info().ok();
-        Ok(CoreEvidence { bias, layouts, build, goroutines, threads, crash, notes, stacks, core, image })
+        let crash = Crash { stacks: 0..goroutines.len(), ..Crash::default() };
+        let mut evidence =
+            CoreEvidence { bias, layouts, build, goroutines, threads, crash, notes, stacks, core, image };
+        match culprit {
+            Some(culprit) => evidence.describe(&culprit),
+            None => evidence.note("no thread of the runtime was dying: who ended the process is not known yet"),
+        }
+        Ok(evidence)
     }
 
     fn runtime(&self) -> Runtime<'_> {
         Runtime::new(&self.core, &self.layouts, self.bias, Source::Core)
+    }
+
+    fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
+    /// What the runtime would have said about this death.
+    fn describe(&mut self, culprit: &Culprit) {
+        let runtime = self.runtime();
+        let address = culprit.g.value().copied();
+        let crashed = address.and_then(|a| self.goroutines.iter().position(|g| *g == a));
+        let from_g = address.and_then(|a| runtime.signal(a)).map(|s| signal(&s, &culprit.m));
+        let (headlines, diagnostics, notes) = match culprit.how {
+            How::Panic => self.panicked(&runtime, address),
+            How::Thrown => self.thrown(&runtime, culprit),
+            How::Signalled => {
+                (Vec::new(), Vec::new(), vec!["a signal ended the process without the runtime's doing".to_owned()])
+            }
+        };
+        if address.is_none() {
+            self.note("the thread that died ran no goroutine");
+        }
+        self.notes.extend(notes);
+        self.crash = Crash { headlines, diagnostics, signal: from_g, crashed, ..std::mem::take(&mut self.crash) };
+    }
+
+    fn panicked(&self, runtime: &Runtime<'_>, g: Option<Addr>) -> (Vec<Headline>, Vec<Str>, Vec<String>) {
+        let (mut headlines, mut notes) = (Vec::new(), Vec::new());
+        let innermost = g.and_then(|g| runtime.g(g).panic.into_value());
+        for (depth, panic) in (0..).zip(innermost.map(|p| runtime.panics(p)).unwrap_or_default()) {
+            match panic.value {
+                Known::Have { value, .. } => headlines.push(Headline::Panic(PanicLine {
+                    value,
+                    recovered: panic.recovered,
+                    repanicked: panic.repanicked,
+                    depth,
+                })),
+                Known::Missing(why) => notes.push(format!("the value of a panic is not known: {why}")),
+            }
+        }
+        (headlines, Vec::new(), notes)
+    }
+
+    /// `throw`, `fatal` or a fatal signal. Which of them is told by what stands on the thread's stacks: a handler that
+    /// dies (`sighandler`) was called for a signal, and then nothing that was printed before belongs to this death.
+    fn thrown(&self, runtime: &Runtime<'_>, culprit: &Culprit) -> (Vec<Headline>, Vec<Str>, Vec<String>) {
+        let none = |why: String| (Vec::new(), Vec::new(), vec![why]);
+        let g = culprit.g.value().map(|g| runtime.g(*g));
+        let alive = |f: &RawFrame<'_>| f.on == On::Goroutine && !dying_name(f);
+        let Some(walk) = self.thread_walk(&culprit.m, g.as_ref(), &alive) else {
+            return none("the core has no registers of the thread that died".to_owned());
+        };
+        if walk.frames.iter().any(|f| f.func.raw_name() == Some(b"runtime.sighandler")) {
+            return match walk.signals.last() {
+                Some(frame) => {
+                    let mut signal = fatal_signal(runtime, frame, &culprit.m);
+                    signal.in_foreign_code = !self.in_go(frame.pc);
+                    (vec![Headline::Signal(signal)], Vec::new(), Vec::new())
+                }
+                None => none("the signal that ended the process is not known: its frame was not found".to_owned()),
+            };
+        }
+        match runtime.backlog() {
+            Known::Have { value, .. } => match printed(&value) {
+                Some((headlines, diagnostics)) => (headlines, diagnostics, Vec::new()),
+                None => {
+                    none("the text of the fatal error is not in the runtime's record of what it printed".to_owned())
+                }
+            },
+            Known::Missing(why) => none(format!("the text of the fatal error is not known: {why}")),
+        }
+    }
+
+    /// Whether an instruction belongs to a Go function.
+    fn in_go(&self, pc: Addr) -> bool {
+        self.image.pclntab().is_ok_and(|table| table.find(self.bias.unload(pc)).is_some())
+    }
+
+    /// The stacks of a thread from where it stands outwards, up to the first frame for which `stop` holds.
+    fn thread_walk(&self, m: &M, g: Option<&G>, stop: &dyn Fn(&RawFrame<'_>) -> bool) -> Option<Walk<'_>> {
+        let runtime = self.runtime();
+        let tid = u32::try_from(*m.tid.value()?).ok()?;
+        let registers = self.core.threads().iter().find(|t| t.tid == tid).map(|t| &t.registers)?;
+        let stacks = Stacks::of(&runtime, g, Some(m));
+        let walker = Walker::new(&self.core, self.image.pclntab().ok()?, self.bias);
+        Some(walker.walk_until(Pc::Interrupted(registers.pc()), registers.sp(), &stacks, stop))
     }
 
     /// The thread that runs a goroutine.
@@ -146,26 +240,27 @@ impl CoreEvidence {
         let runtime = self.runtime();
         let g = runtime.g(*address);
         let thread = self.thread_of(&g);
-        let stacks = Stacks::of(&runtime, &g, thread);
-        let walker = Walker::new(&self.core, table, self.bias);
         // In a system call: where it will return to. On a thread: where that stands. Else where it left off.
         let syscall = g.syscall.value().filter(|s| !s.pc.is_null() && g.status.value() == Some(&Status::Syscall));
-        let start = match (syscall, thread) {
-            (Some(saved), _) => (Pc::Return(saved.pc), saved.sp),
-            (None, Some(thread)) => {
-                let tid = thread.tid.value().and_then(|tid| u32::try_from(*tid).ok());
-                let Some(registers) = self.core.threads().iter().find(|t| Some(t.tid) == tid).map(|t| &t.registers)
-                else {
-                    return unavailable("the core has no registers of its thread".to_owned());
-                };
-                (Pc::Interrupted(registers.pc()), registers.sp())
-            }
+        let saved = match (syscall, thread) {
+            (Some(saved), _) => Some(*saved),
+            (None, Some(_)) => None,
             (None, None) => match &g.sched {
-                Known::Have { value, .. } => (Pc::Return(value.pc), value.sp),
+                Known::Have { value, .. } => Some(*value),
                 Known::Missing(why) => return unavailable(format!("where it left off is not known: {why}")),
             },
         };
-        let walk = walker.walk(start.0, start.1, &stacks);
+        let walk = match (saved, thread) {
+            (Some(saved), _) => {
+                let walker = Walker::new(&self.core, table, self.bias);
+                walker.walk(Pc::Return(saved.pc), saved.sp, &Stacks::of(&runtime, Some(&g), thread))
+            }
+            (None, Some(thread)) => match self.thread_walk(thread, Some(&g), &|_| false) {
+                Some(walk) => walk,
+                None => return unavailable("the core has no registers of its thread".to_owned()),
+            },
+            (None, None) => return unavailable("nothing says where it stands".to_owned()),
+        };
         let skip = if self.crash.crashed == Some(id) { dying_prefix(&walk) } else { 0 };
         gopsy_unwind::frames(&walk, skip, self.bias, Source::Core)
     }
@@ -263,50 +358,8 @@ fn created_by(g: &G) -> Known<u64> {
     }
 }
 
-/// What the runtime would have said about this death.
-fn crash(runtime: &Runtime<'_>, culprit: Option<&Culprit>, goroutines: &[Addr], notes: &mut Vec<String>) -> Crash {
-    let mut crash = Crash { stacks: 0..goroutines.len(), ..Crash::default() };
-    let Some(culprit) = culprit else {
-        notes.push("no thread of the runtime was dying: who ended the process is not known yet".to_owned());
-        return crash;
-    };
-    let Known::Have { value: address, .. } = culprit.g else {
-        notes.push("the thread that died ran no goroutine".to_owned());
-        return crash;
-    };
-    crash.crashed = goroutines.iter().position(|g| *g == address);
-    crash.signal = runtime.signal(address).map(|s| signal(&s, &culprit.m));
-    match culprit.how {
-        How::Panic => {
-            let g = runtime.g(address);
-            let panics = g.panic.value().map(|p| runtime.panics(*p)).unwrap_or_default();
-            for (depth, panic) in (0..).zip(panics) {
-                match panic.value {
-                    Known::Have { value, .. } => crash.headlines.push(Headline::Panic(PanicLine {
-                        value,
-                        recovered: panic.recovered,
-                        repanicked: panic.repanicked,
-                        depth,
-                    })),
-                    Known::Missing(why) => notes.push(format!("the value of a panic: {why}")),
-                }
-            }
-        }
-        How::Thrown => notes.push("the text of a fatal error is not read from cores yet".to_owned()),
-        How::Signalled => notes.push("a signal ended the process without the runtime's doing".to_owned()),
-    }
-    crash
-}
-
 fn signal(found: &GoSignal, m: &M) -> Signal {
-    // `SIGSEGV: segmentation violation`, from the runtime's own table.
-    let (name, description) = match &found.text {
-        Known::Have { value, trust, source } => match value.split_once(": ") {
-            Some((name, text)) => (name.into(), Known::have(text.into(), *trust, *source)),
-            None => (value.clone(), Known::Missing(Missing::NotApplicable)),
-        },
-        Known::Missing(why) => (format!("{:#x}", found.number).into(), Known::Missing(why.clone())),
-    };
+    let (name, description) = split_text(found.number, &found.text);
     Signal {
         name,
         description,
@@ -319,9 +372,61 @@ fn signal(found: &GoSignal, m: &M) -> Signal {
     }
 }
 
+/// `SIGSEGV: segmentation violation` → its two halves; without it the number, as old releases print it.
+fn split_text(number: u64, text: &Known<Str>) -> (Str, Known<Str>) {
+    match text {
+        Known::Have { value, trust, source } => match value.split_once(": ") {
+            Some((name, text)) => (name.into(), Known::have(text.into(), *trust, *source)),
+            None => (value.clone(), Known::Missing(Missing::NotApplicable)),
+        },
+        Known::Missing(why) => (format!("{number:#x}").into(), Known::Missing(why.clone())),
+    }
+}
+
+/// The signal that the runtime died of, from the frame that the kernel made for it.
+fn fatal_signal(runtime: &Runtime<'_>, frame: &SignalFrame, m: &M) -> Signal {
+    let known = |value: u64| Known::have(value, Trust::Exact, Source::Core);
+    // siginfo holds a fault address for these only, and only when the kernel raised them (si_code > 0).
+    let faults = matches!(frame.number, SIGILL | SIGTRAP | SIGBUS | SIGFPE | SIGSEGV) && frame.code > 0;
+    let (name, description) = split_text(u64::from(frame.number), &runtime.signal_text(u64::from(frame.number)));
+    Signal {
+        name,
+        description,
+        code: Known::have(i64::from(frame.code), Trust::Exact, Source::Core),
+        address: if faults { known(frame.address) } else { Known::Missing(Missing::NotApplicable) },
+        pc: known(frame.pc.0),
+        m: m.id.clone(),
+        in_foreign_code: false,
+        instruction_bytes: Vec::new(),
+    }
+}
+
+/// The last `fatal error: …` among what the runtime printed, with the lines of its own before it.
+fn printed(backlog: &str) -> Option<(Vec<Headline>, Vec<Str>)> {
+    let lines: Vec<&str> = backlog.lines().collect();
+    let fatal = lines.iter().rposition(|l| l.starts_with("fatal error: "))?;
+    let (mut headlines, mut diagnostics) = (Vec::new(), Vec::new());
+    let own = |l: &&&str| l.starts_with("runtime: ") || l.starts_with("unexpected fault address ");
+    let before = lines.get(..fatal)?.iter().rev().take_while(own).count();
+    for line in lines.get(fatal.checked_sub(before)?..=fatal)? {
+        if let Some(text) = line.strip_prefix("fatal error: ") {
+            headlines.push(Headline::Fatal(text.into()));
+        } else if let Some(address) = line.strip_prefix("unexpected fault address 0x") {
+            headlines.push(Headline::FaultAddress(u64::from_str_radix(address, 16).ok()?));
+        } else {
+            diagnostics.push((*line).into());
+        }
+    }
+    Some((headlines, diagnostics))
+}
+
+fn dying_name(frame: &RawFrame<'_>) -> bool {
+    frame.func.name().is_some_and(|n| DYING.contains(&n.as_str()))
+}
+
 /// How many frames at the inner end are the runtime's own dying.
 fn dying_prefix(walk: &Walk<'_>) -> usize {
-    walk.frames.iter().take_while(|f| f.func.name().is_some_and(|n| DYING.contains(&n.as_str()))).count()
+    walk.frames.iter().take_while(|f| f.on != On::Goroutine || dying_name(f)).count()
 }
 
 fn extent_notes(core: &Core, notes: &mut Vec<String>) {
@@ -355,4 +460,33 @@ fn find_binary(core: &Core, core_path: &Path) -> Result<PathBuf, CoreError> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_fatal_error_counts_with_the_lines_before_it() {
+        let text = "fatal error: printed by the program\nhello\nruntime: goroutine stack exceeds 1000000000-byte limit\n\
+                    runtime: sp=0x1 stack=[0x0, 0x2]\nfatal error: stack overflow\n";
+        let (headlines, diagnostics) = printed(text).unwrap_or_default();
+        assert_eq!(headlines, [Headline::Fatal("stack overflow".into())]);
+        assert_eq!(
+            diagnostics.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
+            ["runtime: goroutine stack exceeds 1000000000-byte limit", "runtime: sp=0x1 stack=[0x0, 0x2]"]
+        );
+        let (headlines, _) = printed("unexpected fault address 0xdead0000\nfatal error: fault\n").unwrap_or_default();
+        assert_eq!(headlines, [Headline::FaultAddress(0xdead_0000), Headline::Fatal("fault".into())]);
+        assert_eq!(printed("hello\n"), None);
+        assert_eq!(printed("unexpected fault address 0xzz\nfatal error: fault\n"), None);
+    }
+
+    #[test]
+    fn a_signal_without_a_name_is_its_number() {
+        let missing = || Known::Missing(Missing::NotInCore);
+        assert_eq!(split_text(11, &missing()), ("0xb".into(), missing()));
+        let named = Known::have("SIGBUS: bus error".into(), Trust::DebugInfo, Source::Core);
+        assert_eq!(split_text(7, &named), ("SIGBUS".into(), named.map(|_: Str| "bus error".into())));
+    }
 }

@@ -156,15 +156,21 @@ impl Runtime<'_> {
         }
     }
 
+    /// What the runtime prints for a signal (`SIGSEGV: segmentation violation`), from its own table.
+    #[must_use]
+    pub fn signal_text(&self, number: u64) -> Known<Str> {
+        match (self.layouts.size("runtime.sigTabT"), self.layouts.field("runtime.sigTabT", "name")) {
+            (Some(size), Some(name)) => self.string_in("runtime.sigtable", size, name.offset, number),
+            _ => Known::Missing(Missing::NotSupported("this Go release has no runtime.sigTabT".into())),
+        }
+    }
+
     /// The signal that the goroutine's panic came from, if it came from one.
     #[must_use]
     pub fn signal(&self, g: Addr) -> Option<GoSignal> {
         let word = |name| self.word(g, &[("runtime.g", name)]);
         let number = word("sig").into_value().filter(|n| *n != 0)?;
-        let text = match (self.layouts.size("runtime.sigTabT"), self.layouts.field("runtime.sigTabT", "name")) {
-            (Some(size), Some(name)) => self.string_in("runtime.sigtable", size, name.offset, number),
-            _ => Known::Missing(Missing::NotSupported("this Go release has no runtime.sigTabT".into())),
-        };
+        let text = self.signal_text(number);
         Some(GoSignal {
             number,
             text,

@@ -14,10 +14,18 @@ const STRUCTS: &[&str] = &[
     "runtime._panic",
     "runtime.sigTabT",
     "internal/abi.Type",
+    "runtime._type",
 ];
 
 /// The variables of package runtime that are read.
-const VARIABLES: &[&str] = &["runtime.allgs", "runtime.allm", "runtime.waitReasonStrings", "runtime.sigtable"];
+const VARIABLES: &[&str] = &[
+    "runtime.allgs",
+    "runtime.allm",
+    "runtime.waitReasonStrings",
+    "runtime.sigtable",
+    "runtime.printBacklog",
+    "runtime.printBacklogIndex",
+];
 
 /// The layouts of one build.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +47,7 @@ impl Layouts {
     }
 
     fn from_debug_info(debug: &DebugInfo) -> Result<Layouts, RuntimeError> {
-        let found = debug.lookup(STRUCTS, VARIABLES)?;
+        let found = debug.of_runtime(STRUCTS, VARIABLES)?;
         for name in ["runtime.g", "runtime.m", "runtime.gobuf", "runtime.stack"] {
             if !found.structs.contains_key(name) {
                 return Err(RuntimeError::NotDescribed(name));

@@ -1,12 +1,15 @@
 //! Panics: `runtime._panic` and the text that the runtime prints for one (`runtime/panic.go`, `runtime/error.go`).
 
+use crate::reader::missing;
 use crate::{Known, Runtime};
-use gopsy_mem::Addr;
+use gopsy_mem::{Addr, MemoryExt};
 use gopsy_model::{Missing, Str};
 use std::collections::HashSet;
 
 /// Panics within panics; the runtime itself sets no bound.
 const MAX_PANICS: usize = 1024;
+/// The ring has 512 bytes in all releases from 1.16 to 1.27.
+const MAX_BACKLOG: usize = 64 * 1024;
 
 /// One panic of a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,5 +61,30 @@ impl Runtime<'_> {
             Some(at) => self.printed_value(at),
             None => Known::Missing(Missing::NotSupported("this Go release has no runtime._panic.arg".into())),
         }
+    }
+
+    /// What the runtime printed last before it began to die: `runtime.printBacklog`, a ring of 512 bytes
+    /// (`recordForPanic` in `runtime/print.go`). It holds the `fatal error: …` of `throw` and `fatal` and the lines before
+    /// it, also what the program printed by `print`; never a `panic: …`, nor anything that is printed while dying.
+    #[must_use]
+    pub fn backlog(&self) -> Known<String> {
+        let (ring, index) =
+            match (self.layouts.variable("runtime.printBacklog"), self.layouts.variable("runtime.printBacklogIndex")) {
+                (Some(ring), Some(index)) => (ring, index),
+                _ => {
+                    return Known::Missing(Missing::NotSupported("this Go release has no runtime.printBacklog".into()));
+                }
+            };
+        let size = ring.size.unwrap_or(0);
+        let bytes = self.mem.bytes(self.bias.load(ring.address), size, MAX_BACKLOG);
+        let next = self.mem.u64(self.bias.load(index.address));
+        let (bytes, next) = match (bytes, next) {
+            (Ok(bytes), Ok(next)) => (bytes, next),
+            (Err(fault), _) | (_, Err(fault)) => return Known::Missing(missing(fault)),
+        };
+        // The oldest byte stands where the next one would be written.
+        let (newer, older) = bytes.split_at(usize::try_from(next).unwrap_or(0).min(bytes.len()));
+        let text: Vec<u8> = older.iter().chain(newer).copied().skip_while(|b| *b == 0).collect();
+        self.have(String::from_utf8_lossy(&text).into_owned())
     }
 }

@@ -18,6 +18,7 @@ const ALLGS: u64 = 0x60_0000;
 const ALLM: u64 = 0x60_0020;
 const REASONS: u64 = 0x60_0040;
 const SIGTABLE: u64 = 0x60_0080;
+pub(crate) const BACKLOG: u64 = 0x60_0300;
 
 pub(crate) fn layouts() -> Layouts {
     let of = |size, fields: &[(&str, u64, u64)]| StructLayout {
@@ -76,6 +77,8 @@ pub(crate) fn layouts() -> Layouts {
         ("runtime.allm", ALLM, 8),
         ("runtime.waitReasonStrings", REASONS, 32),
         ("runtime.sigtable", SIGTABLE, 48),
+        ("runtime.printBacklog", BACKLOG, 16),
+        ("runtime.printBacklogIndex", BACKLOG + 16, 8),
     ];
     let variables = variables.map(|(n, a, s)| (n.to_owned(), Variable { address: LinkAddr(a), size: Some(s) }));
     Layouts::made_of(

@@ -1,6 +1,6 @@
 //! The readers of runtime structs against a made-up runtime.
 
-use crate::testkit::{BIAS, G0, G1, M0, PANIC, TYPES, check, memory, words};
+use crate::testkit::{BACKLOG, BIAS, G0, G1, M0, PANIC, TYPES, check, memory, words};
 use crate::{How, RuntimeError};
 use gopsy_mem::{Addr, Range, SliceMemory};
 use gopsy_model::{Known, Missing, Source, Status, Trust};
@@ -145,4 +145,18 @@ fn chains_of_panics() {
     assert_eq!(chain([0, 0, 1, 0, 0, 0, 0, 0], [0; 8]), [(false, false)]);
     let circle = memory().with(Addr(PANIC), words(&[PANIC, 0, 0, 0]));
     assert_eq!(check(&circle, |runtime| runtime.panics(Addr(PANIC)).len()), 1);
+}
+
+#[test]
+fn what_was_printed_last() {
+    let ring = |bytes: &[u8; 16], next: u64| {
+        let memory = memory().with(Addr(BACKLOG + BIAS), bytes).with(Addr(BACKLOG + 16 + BIAS), words(&[next]));
+        check(&memory, |runtime| runtime.backlog().into_value())
+    };
+    assert_eq!(ring(b"fatal error: x\n\0", 15).as_deref(), Some("fatal error: x\n"));
+    // The ring went round: the oldest byte stands at the index.
+    assert_eq!(ring(b"or: x\nfatal err\n", 6).as_deref(), Some("fatal err\nor: x\n"));
+    // An index that lies is the end.
+    assert_eq!(ring(b"fatal error: xy\n", u64::MAX).as_deref(), Some("fatal error: xy\n"));
+    assert!(check(&memory(), |runtime| runtime.backlog()).missing().is_some());
 }

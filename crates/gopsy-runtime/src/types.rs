@@ -27,8 +27,7 @@ impl Runtime<'_> {
             Known::Have { value, .. } => value,
             Known::Missing(why) => return Known::Missing(why),
         };
-        let kind = self.word(descriptor, &[("internal/abi.Type", "Kind_")]).map(|k| k & KIND_MASK);
-        let kind = match kind {
+        let kind = match self.of_type(descriptor, "Kind_", "kind").map(|k| k & KIND_MASK) {
             Known::Have { value, .. } => value,
             Known::Missing(why) => return Known::Missing(why),
         };
@@ -60,13 +59,21 @@ impl Runtime<'_> {
         }
     }
 
+    /// A member of a type descriptor: of `abi.Type`, or of `runtime._type` before Go 1.21.
+    fn of_type(&self, descriptor: Addr, name: &str, before: &str) -> Known<u64> {
+        match self.layouts.field("internal/abi.Type", name) {
+            Some(_) => self.word(descriptor, &[("internal/abi.Type", name)]),
+            None => self.word(descriptor, &[("runtime._type", before)]),
+        }
+    }
+
     /// A type's name as `%T` prints it (`main.T`, `*main.T`, `string`).
     fn type_name(&self, descriptor: Addr) -> Known<String> {
         let Some(types) = self.layouts.types() else {
             return Known::Missing(Missing::NotSupported("type names without moduledata".into()));
         };
-        let word = |name| self.word(descriptor, &[("internal/abi.Type", name)]);
-        let (offset, flags) = match (word("Str"), word("TFlag")) {
+        let (offset, flags) = match (self.of_type(descriptor, "Str", "str"), self.of_type(descriptor, "TFlag", "tflag"))
+        {
             (Known::Have { value: offset, .. }, Known::Have { value: flags, .. }) => (offset, flags),
             (Known::Missing(why), _) | (_, Known::Missing(why)) => return Known::Missing(why),
         };

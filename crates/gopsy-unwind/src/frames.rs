@@ -15,13 +15,18 @@ pub fn frames(walk: &Walk<'_>, skip: usize, bias: Bias, memory: Source) -> Stack
     for raw in walk.frames.iter().skip(skip) {
         add(&mut stack.frames, raw, bias, memory);
     }
+    // How many functions of the source those were is not counted: each may have had others inlined.
+    let gap = |after, count: String| Elision { after, count: Known::Missing(Missing::NotSupported(count.into())) };
+    if walk.skipped > 0 {
+        stack.elided.push(gap(stack.frames.len(), format!("{} activations, inlined ones not counted", walk.skipped)));
+    }
+    for raw in walk.outer.iter().skip(skip.saturating_sub(walk.frames.len())) {
+        add(&mut stack.frames, raw, bias, memory);
+    }
     match &walk.end {
-        crate::End::Outermost => {}
+        crate::End::Outermost | crate::End::Stopped => {}
         crate::End::Broken(why) => stack.unavailable = Some(why.as_str().into()),
-        crate::End::Limit => {
-            let count = Known::Missing(Missing::NotSupported("counting frames beyond the bound".into()));
-            stack.elided.push(Elision { after: stack.frames.len(), count });
-        }
+        crate::End::Limit => stack.elided.push(gap(stack.frames.len(), "frames beyond the bound".to_owned())),
     }
     stack
 }

@@ -17,6 +17,10 @@ const USER_CS: u16 = 0x33;
 pub struct SignalFrame {
     /// The signal.
     pub number: u32,
+    /// `si_code`: who sent it or why.
+    pub code: i32,
+    /// The fault address, for signals that have one; other signals keep other things in this word.
+    pub address: u64,
     /// The instruction that was about to be executed, or that faulted.
     pub pc: Addr,
     /// The stack pointer then.
@@ -31,7 +35,13 @@ impl SignalFrame {
     /// When it cannot be read.
     pub fn read(mem: &dyn Memory, ucontext: Addr) -> Result<Option<SignalFrame>, Fault> {
         let at = |offset: u64| Addr(ucontext.0.wrapping_add(offset));
-        let frame = SignalFrame { number: mem.u32(at(SIGINFO))?, pc: mem.ptr(at(RIP))?, sp: mem.ptr(at(RSP))? };
+        let frame = SignalFrame {
+            number: mem.u32(at(SIGINFO))?,
+            code: mem.u32(at(SIGINFO.saturating_add(8)))?.cast_signed(),
+            address: mem.u64(at(SIGINFO.saturating_add(16)))?,
+            pc: mem.ptr(at(RIP))?,
+            sp: mem.ptr(at(RSP))?,
+        };
         let plausible = mem.u16(at(CS))? == USER_CS && (1..=64).contains(&frame.number);
         Ok(plausible.then_some(frame))
     }

@@ -29,13 +29,13 @@ pub struct Stacks {
 }
 
 impl Stacks {
-    /// Those of a goroutine, and of its thread if one runs it.
+    /// Those of a goroutine and of the thread that runs it, as far as there are any.
     #[must_use]
-    pub fn of(runtime: &Runtime<'_>, g: &G, m: Option<&M>) -> Stacks {
+    pub fn of(runtime: &Runtime<'_>, g: Option<&G>, m: Option<&M>) -> Stacks {
         let stack = |g: &Known<Addr>| g.value().and_then(|g| runtime.stack(*g).into_value());
         Stacks {
-            goroutine: g.stack.value().copied(),
-            sched: g.sched.value().copied(),
+            goroutine: g.and_then(|g| g.stack.value().copied()),
+            sched: g.and_then(|g| g.sched.value().copied()),
             system: m.and_then(|m| stack(&m.g0)),
             signal: m.and_then(|m| stack(&m.gsignal)),
         }

@@ -253,18 +253,35 @@ fn walks_that_cannot_go_on_say_why() {
 }
 
 #[test]
-fn deep_stacks_end_at_a_bound_and_say_so() {
-    // caller calls itself through the whole of a large stack.
-    let size = 0x28u64 * 70_000;
-    let bytes: Vec<u8> =
-        (0..size / 8).flat_map(|i| if i % 5 == 4 { pc("main.caller", 9) } else { 0 }.to_le_bytes()).collect();
+fn of_deep_stacks_both_ends_are_kept() {
+    // caller calls itself through the whole of a large stack; goexit stands at its end.
+    let (size, depth) = (0x28u64 * 70_000 + 8, 70_000u64);
+    let word = |i: u64| match i % 5 {
+        4 if i / 5 + 1 == depth => pc("runtime.goexit", 1),
+        4 => pc("main.caller", 9),
+        _ => 0,
+    };
+    let bytes: Vec<u8> = (0..size / 8).flat_map(|i| word(i).to_le_bytes()).collect();
     let big = Range::new(Addr(0x7000_0000), size);
     let memory = SliceMemory::new().with(big.start, bytes);
     let start = (Pc::Interrupted(Addr(pc("main.caller", 9))), 0x7000_0000);
     check(&memory, start, &Stacks { goroutine: Some(big), ..Stacks::default() }, |walk| {
-        assert_eq!((walk.frames.len(), &walk.end), (1 << 16, &End::Limit));
-        assert_eq!(frames(walk, 0, Bias::ZERO, Source::Core).elided[0].after, 1 << 16);
+        assert_eq!(walk.end, End::Outermost);
+        assert_eq!(walk.frames.len() as u64 + walk.outer.len() as u64 + walk.skipped, depth + 1);
+        let stack = frames(walk, 0, Bias::ZERO, Source::Core);
+        assert_eq!((stack.elided.len(), stack.elided[0].after), (1, 1 << 14));
+        let last = stack.frames.last().unwrap();
+        assert_eq!(last.function.value().map(|f| f.as_str()), Some("runtime.goexit"));
     });
+}
+
+#[test]
+fn a_walk_stops_where_it_is_asked_to() {
+    let (memory, image) = (plain(), program());
+    let walker = Walker::new(&memory, image.pclntab().unwrap(), Bias::ZERO);
+    let start = Pc::Interrupted(Addr(pc("main.leaf", 4)));
+    let walk = walker.walk_until(start, Addr(0x7000_0100), &stacks(), &|f| f.func.raw_name() == Some(b"main.caller"));
+    assert_eq!((walk.frames.len(), walk.end), (2, End::Stopped));
 }
 
 #[test]
@@ -292,7 +309,7 @@ fn any_words_on_a_stack_are_survived() {
         let start = [USER, SIGNAL, SYSTEM][(random() % 3) as usize].start.0 + random() % 0x1000;
         let walk = walker.walk(Pc::Return(Addr(TEXT + random() % 0x200)), Addr(start), &Stacks { sched, ..stacks() });
         let _ = frames(&walk, 0, Bias::ZERO, Source::Core);
-        assert!(walk.frames.len() <= 1 << 16);
+        assert!(walk.frames.len() <= 1 << 14 && walk.outer.len() <= 1 << 10);
     }
 }
 

@@ -3,9 +3,14 @@
 use crate::{On, SignalFrame, Stacks};
 use gopsy_image::{Func, Pclntab};
 use gopsy_mem::{Addr, Bias, LinkAddr, Memory, MemoryExt};
+use std::collections::VecDeque;
 
-/// Frames beyond this are not walked: a goroutine may have tens of millions (1 GB of stack).
-const MAX_FRAMES: usize = 1 << 16;
+/// Of a deep stack the innermost frames are kept …
+const MAX_INNER: usize = 1 << 14;
+/// … and the outermost, which say who began it.
+const MAX_OUTER: usize = 1 << 10;
+/// Frames beyond this are not walked at all: a goroutine may have tens of millions (1 GB of stack).
+const MAX_STEPS: u64 = 1 << 22;
 /// A word: the return address that a call pushes.
 const WORD: u64 = 8;
 
@@ -69,17 +74,37 @@ pub enum End {
     Broken(String),
     /// At the bound on frames.
     Limit,
+    /// Where the caller asked it to.
+    Stopped,
 }
 
 /// The frames of one stack, innermost first.
 #[derive(Debug, Clone)]
 pub struct Walk<'a> {
-    /// The frames.
+    /// The frames, innermost first: all of them, or the inner end of a very deep stack.
     pub frames: Vec<RawFrame<'a>>,
+    /// The outer end of a very deep stack.
+    pub outer: VecDeque<RawFrame<'a>>,
+    /// How many frames between the two were walked but not kept.
+    pub skipped: u64,
     /// How it ended.
     pub end: End,
     /// The signal frames that were crossed, innermost first.
     pub signals: Vec<SignalFrame>,
+}
+
+impl<'a> Walk<'a> {
+    fn push(&mut self, frame: RawFrame<'a>) {
+        if self.frames.len() < MAX_INNER {
+            self.frames.push(frame);
+            return;
+        }
+        if self.outer.len() >= MAX_OUTER {
+            self.outer.pop_front();
+            self.skipped = self.skipped.saturating_add(1);
+        }
+        self.outer.push_back(frame);
+    }
 }
 
 /// Walks stacks of one process.
@@ -123,15 +148,26 @@ impl<'a> Walker<'a> {
     /// The frames from `pc` and `sp` outwards.
     #[must_use]
     pub fn walk(&self, pc: Pc, sp: Addr, stacks: &Stacks) -> Walk<'a> {
-        let mut walk = Walk { frames: Vec::new(), end: End::Limit, signals: Vec::new() };
+        self.walk_until(pc, sp, stacks, &|_| false)
+    }
+
+    /// The frames from `pc` and `sp` outwards, up to the first for which `stop` holds (it is included).
+    #[must_use]
+    pub fn walk_until(&self, pc: Pc, sp: Addr, stacks: &Stacks, stop: &dyn Fn(&RawFrame<'a>) -> bool) -> Walk<'a> {
+        let mut walk =
+            Walk { frames: Vec::new(), outer: VecDeque::new(), skipped: 0, end: End::Limit, signals: Vec::new() };
         let mut cursor = Cursor { pc, sp };
-        while walk.frames.len() < MAX_FRAMES {
+        for _ in 0..MAX_STEPS {
             match self.step(&cursor, stacks, &mut walk) {
                 Step::To(next) => cursor = next,
                 Step::End(end) => {
                     walk.end = end;
                     break;
                 }
+            }
+            if walk.outer.back().or(walk.frames.last()).is_some_and(stop) {
+                walk.end = End::Stopped;
+                break;
             }
         }
         walk
@@ -170,9 +206,9 @@ impl<'a> Walker<'a> {
         let Some(fp) = fp else {
             return broken(format!("a frame at {sp} would reach beyond the end of its stack"));
         };
-        walk.frames.push(RawFrame { pc: at.pc, sp, fp, func, on });
+        walk.push(RawFrame { pc: at.pc, sp, fp, func, on });
         if func.flags().top_frame() {
-            return self.cross_signal(fp, stacks, walk);
+            return self.cross_signal(name, fp, stacks, walk);
         }
         // cgocallback writes SP too, but keeps its frame valid on both stacks.
         if func.flags().sp_write() && !switched && name != b"runtime.cgocallback" {
@@ -189,9 +225,8 @@ impl<'a> Walker<'a> {
     }
 
     /// A top frame is the end, unless it is that of a signal handler: then the kernel's signal frame follows.
-    fn cross_signal(&self, fp: Addr, stacks: &Stacks, walk: &mut Walk<'a>) -> Step {
-        let handler = walk.frames.last().and_then(|f| f.func.raw_name()).is_some_and(is_handler);
-        if !handler {
+    fn cross_signal(&self, name: &[u8], fp: Addr, stacks: &Stacks, walk: &mut Walk<'a>) -> Step {
+        if !is_handler(name) {
             return Step::End(End::Outermost);
         }
         match SignalFrame::read(self.mem, fp) {
