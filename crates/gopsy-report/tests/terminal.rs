@@ -206,11 +206,11 @@ fn a_deadlock_shows_the_others() {
         &all,
         "
   all      9 goroutines in 4 groups
-           4  chan receive  svc.(*Pool).take  svc/pool.go:31
+           4  chan receive  svc.(*Pool).take    svc/pool.go:31
            3  IO wait       wire.(*Reader).a_function_with_a_name_that_is_longer_than_any_column_should_be
                             wire/reader_with_a_long_name_too.go:1042
            1  running       main.signals.func1  svc/main.go:71
-           1  semacquire    main.main  svc/main.go:40",
+           1  semacquire    main.main           svc/main.go:40",
     );
     // The goroutine of the culprit is shown, not the one that the text calls crashed.
     assert!(text.contains("▸ main.main"));

@@ -211,14 +211,16 @@ fn others(canvas: &mut Canvas, case: &Case<'_>) {
     let count = shown.first().map_or(1, |g| thousands(g.count).len());
     let word = |g: &Group| g.states.first().map_or_else(String::new, |(word, _)| word.clone());
     let widest = shown.iter().map(|g| canvas.measure(&word(g))).max().unwrap_or(0);
-    for group in &shown {
+    let frames: Vec<(String, String)> = shown.iter().map(|g| own_frame(case, g.sample)).collect();
+    let column = frames.iter().map(|(function, _)| canvas.measure(function)).filter(|w| *w <= 40).max().unwrap_or(0);
+    for (group, (function, place)) in shown.iter().zip(&frames) {
         let word = word(group);
         let pad = " ".repeat(widest.saturating_sub(canvas.measure(&word)) + 2);
-        let (function, place) = own_frame(case, group.sample);
         let line = Line::new()
             .plain(&format!("{:>count$}  {word}{pad}", thousands(group.count)))
-            .plain(&function)
-            .dim(&format!("  {place}"));
+            .plain(function)
+            .plain(&" ".repeat(column.saturating_sub(canvas.measure(function)) + 2))
+            .dim(place);
         // On a narrow terminal there is no room for a column of names.
         let hang = count + 2 + widest + 2;
         canvas.item("", if FIELD + hang + 30 > canvas.columns { count + 2 } else { hang }, &line);
