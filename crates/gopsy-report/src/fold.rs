@@ -28,7 +28,7 @@ const MIN_TIMES: usize = 3;
 
 /// The parts of a stack, innermost first. Frames are the same if function, file and line are.
 ///
-/// Time grows with the frames times [`MAX_PERIOD`]; nothing is allocated but the keys and the parts.
+/// Time grows with the frames times `MAX_PERIOD`; nothing is allocated but the keys and the parts.
 #[must_use]
 pub fn fold(stack: &Stack) -> Vec<Part> {
     let keys: Vec<u64> = stack.frames.iter().map(frame_key).collect();

@@ -108,7 +108,7 @@ impl Redaction {
         let finding = |finding: &model::Finding| model::Finding {
             rule: finding.rule,
             sentence: self.text(&finding.sentence),
-            claim: finding.claim.clone(),
+            claim: finding.claim.as_ref().map(|c| model::Claim { cause: c.cause, confidence: c.confidence }),
             evidence: finding
                 .evidence
                 .iter()
