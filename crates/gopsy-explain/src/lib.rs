@@ -1,1 +1,80 @@
-//! Rules: from questions to a Program to findings and a verdict.
+//! Rules: from questions to a [`Program`] to findings and a verdict.
+//!
+//! [`explain`] reads the kind (what was said), runs every rule, matches the known bugs, and ranks what they claim.
+//! Rules know nothing of files: a text and a core are the same to them. A rule that cannot show evidence does not
+//! fire, and `unknown` is an honest answer.
+
+mod about;
+mod case;
+mod culprit;
+mod kind;
+mod knowledge;
+mod packages;
+mod recursion;
+mod rules;
+mod verdict;
+
+pub use about::{Page, about, pages};
+pub use packages::{Owner, Owners};
+
+use case::Case;
+use gopsy_model::{Headline, Verdict};
+use gopsy_program::Program;
+
+/// Explains one death.
+#[must_use]
+pub fn explain(program: &Program) -> Verdict {
+    let case = Case::new(program);
+    let mut findings = rules::run(&case);
+    findings.extend(knowledge::matching(&case));
+    verdict::judge(&case, findings)
+}
+
+/// Which of several deaths in one text explains the end of the process: the first that a process does not survive.
+///
+/// A served panic, a race report and a dump of goroutines are survived; they count only if nothing else is there.
+#[must_use]
+pub fn main_crash(programs: &[Program]) -> Option<usize> {
+    let rank = |p: &Program| {
+        let crash = p.crash();
+        let fatal = crash.headlines.iter().any(|h| match h {
+            Headline::Panic(_)
+            | Headline::Fatal(_)
+            | Headline::FaultAddress(_)
+            | Headline::Exception(_)
+            | Headline::Native(_) => true,
+            Headline::Signal(s) => &*s.name != "SIGQUIT",
+            Headline::ServedPanic { .. } | Headline::Race(_) | Headline::Outside(_) => false,
+        });
+        let survived = !crash.headlines.is_empty() || !crash.diagnostics.is_empty();
+        if fatal { 2 } else { u8::from(survived) }
+    };
+    let best = programs.iter().map(rank).max()?;
+    programs.iter().position(|p| rank(p) == best)
+}
+
+/// `go1.26.8` → 26.
+pub(crate) fn rules_minor(version: &str) -> Option<u32> {
+    rules::minor(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use gopsy_model::{Frame, FunctionName, Known};
+
+    /// A frame for tests of rules.
+    pub(crate) fn frame(name: &str, file: &str, line: i64) -> Frame {
+        Frame {
+            function: Known::printed(FunctionName(name.into())),
+            file: if file.is_empty() { Known::not_printed() } else { Known::printed(file.into()) },
+            line: Known::printed(line),
+            offset: Known::not_printed(),
+            pc: Known::not_printed(),
+            sp: Known::not_printed(),
+            fp: Known::not_printed(),
+            args: Known::not_printed(),
+            inlined: false,
+            foreign: false,
+        }
+    }
+}

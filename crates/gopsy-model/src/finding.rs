@@ -40,7 +40,7 @@ pub struct Evidence {
 }
 
 /// What a finding says about the death.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
     /// The cause.
     pub cause: Cause,

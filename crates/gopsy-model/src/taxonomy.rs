@@ -161,6 +161,7 @@ slugs! {
         Emulator "emulator" "the CPU is emulated and behaves differently"
         CompilerBug "compiler-bug" "the compiler made wrong code"
         RuntimeBug "runtime-bug" "a bug of the Go runtime or standard library"
+        UnsupportedSystem "unsupported-system" "the system under the program is older, newer or stricter than this build can live with"
         WrongBuild "wrong-build" "parts of different builds were mixed"
         Instrumentation "instrumentation" "a tool rewrote the program"
         Unknown "unknown" "not known"

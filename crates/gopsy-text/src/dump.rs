@@ -115,6 +115,18 @@ impl Dump {
         store.strings.get(rec.state)
     }
 
+    /// For how many minutes it has waited, if that was printed.
+    #[must_use]
+    pub fn wait_minutes(&self, id: usize) -> Option<u64> {
+        self.find(id).and_then(|(_, rec, _)| (rec.minutes > 0).then_some(u64::from(rec.minutes)))
+    }
+
+    /// For how many goroutines an entry stands: more than one in a profile that counts them.
+    #[must_use]
+    pub fn copies(&self, id: usize) -> u64 {
+        self.find(id).and_then(|(store, rec, _)| store.extras.get(rec.extra as usize)).map_or(1, |x| x.copies.max(1))
+    }
+
     /// How many frames a stack has, without reading them.
     #[must_use]
     pub fn frame_count(&self, id: usize) -> usize {

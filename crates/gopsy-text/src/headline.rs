@@ -78,6 +78,13 @@ pub(crate) fn said(line: &[u8]) -> Option<Said<'_>> {
             if let Some(message) = body.strip_prefix(b"fatal error: ") {
                 return Some(Said::Fatal(message));
             }
+            // What the runtime prints where it can no longer throw (`fatal: morestack on g0`).
+            if body.starts_with(b"fatal: morestack on ")
+                || body.starts_with(b"fatal: bad g in signal handler")
+                || body.starts_with(b"fatal: systemstack called ")
+            {
+                return Some(Said::Native);
+            }
             if body.starts_with(b"free(): ") || body == b"free: invalid pointer" {
                 return Some(Said::Native);
             }
@@ -89,6 +96,7 @@ pub(crate) fn said(line: &[u8]) -> Option<Said<'_>> {
             }
             body.starts_with(b"terminate called ").then_some(Said::Native)
         }
+        b'T' => body.starts_with(b"This program can only be run on ").then_some(Said::Native),
         b'[' => bracketed(body),
         b'S' if body.starts_with(b"SIG") => signal_heading(body).map(Said::Signal),
         b'P' if body.starts_with(b"PC=") => pc_line(body),

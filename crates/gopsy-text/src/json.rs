@@ -54,6 +54,7 @@ pub(crate) fn fields(line: &[u8], mut each: impl FnMut(&[u8], Value)) -> bool {
 }
 
 /// The text of one field.
+#[cfg(test)]
 pub(crate) fn text_field(line: &[u8], key: &[u8]) -> Option<Vec<u8>> {
     let mut found = None;
     let whole = fields(line, |k, v| {

@@ -1,0 +1,244 @@
+//! What every rule asks for: the program with the stack that failed, read once.
+
+use crate::packages::{Owner, Owners};
+use gopsy_model::{Crash, Evidence, Frame, Goroutine, Headline, Kind, Role, Signal, Stack, Trust};
+use gopsy_program::{Program, StackId};
+
+/// Goroutines that are looked at when a question is about all of them. A question about more is a sample, and says so.
+pub(crate) const MAX_GOROUTINES: usize = 20_000;
+
+/// The stack that failed and the system stack that belongs to it.
+pub(crate) struct Frames {
+    pub(crate) crashed: Option<(StackId, Goroutine, Stack)>,
+    pub(crate) system: Option<Stack>,
+}
+
+impl Frames {
+    pub(crate) fn read(program: &Program) -> Self {
+        let of = |id: StackId| (id, program.goroutine(id), program.stack(id));
+        Frames { crashed: program.crashed().map(of), system: program.crash().system_stack.map(|id| program.stack(id)) }
+    }
+
+    pub(crate) fn stack(&self) -> &[Frame] {
+        self.crashed.as_ref().map_or(&[], |(_, _, s)| &s.frames)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.stack().len()
+    }
+
+    /// Function names of the stack that failed, innermost first.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        names(self.stack())
+    }
+
+    pub(crate) fn first_name(&self) -> Option<&str> {
+        self.names().next()
+    }
+
+    /// Function names of the system stack, then of the stack that failed.
+    pub(crate) fn all_names(&self) -> impl Iterator<Item = &str> {
+        names(self.system.as_ref().map_or(&[], |s| &s.frames)).chain(self.names())
+    }
+
+    pub(crate) fn is_bare(&self) -> bool {
+        self.crashed.as_ref().is_some_and(|(_, g, _)| g.role == Role::Bare)
+    }
+
+    /// The innermost frame has a pc and no argument list: a debugger's backtrace.
+    pub(crate) fn has_pc(&self) -> bool {
+        self.stack().first().is_some_and(|f| f.pc.value().is_some() && f.args.value().is_none())
+    }
+}
+
+pub(crate) fn names(frames: &[Frame]) -> impl Iterator<Item = &str> {
+    frames.iter().filter_map(|f| f.function.value().map(|n| n.as_str()))
+}
+
+/// One death, as the rules see it.
+pub(crate) struct Case<'p> {
+    pub(crate) program: &'p Program,
+    pub(crate) frames: Frames,
+    pub(crate) owners: Owners,
+    pub(crate) kind: Kind,
+    /// The headline that explains the death.
+    pub(crate) headline: Option<&'p Headline>,
+}
+
+impl<'p> Case<'p> {
+    pub(crate) fn new(program: &'p Program) -> Self {
+        let frames = Frames::read(program);
+        let sample: Vec<Stack> = program.stacks().take(64).map(|id| program.stack(id)).collect();
+        let owners = Owners::learn(
+            sample.iter().chain(program.crash().races.iter().flat_map(|r| r.accesses.iter().map(|a| &a.stack))),
+        );
+        let reading = crate::kind::read(program, &frames);
+        let headline = reading.headline.and_then(|i| program.crash().headlines.get(i));
+        Case { program, frames, owners, kind: reading.kind, headline }
+    }
+
+    pub(crate) fn crash(&self) -> &'p Crash {
+        self.program.crash()
+    }
+
+    /// A fact that stands in the source as it is.
+    pub(crate) fn fact(&self, fact: impl Into<String>) -> Evidence {
+        Evidence { fact: fact.into(), source: self.program.source(), trust: Trust::Exact }
+    }
+
+    /// A fact that follows from others.
+    pub(crate) fn inferred(&self, fact: impl Into<String>) -> Evidence {
+        Evidence { fact: fact.into(), source: self.program.source(), trust: Trust::Inferred }
+    }
+
+    /// A fact that gopsy knows of Go or the kernel, not of this program.
+    pub(crate) fn known(fact: impl Into<String>) -> Evidence {
+        Evidence { fact: fact.into(), source: gopsy_model::Source::Knowledge, trust: Trust::Exact }
+    }
+
+    /// The signal: that of a headline, or the one noted beside a panic or a fatal error.
+    pub(crate) fn signal(&self) -> Option<&'p Signal> {
+        let of_headline = match self.headline {
+            Some(Headline::Signal(s)) => Some(s),
+            _ => None,
+        };
+        of_headline.or(self.crash().signal.as_ref()).or_else(|| {
+            self.crash().headlines.iter().find_map(|h| match h {
+                Headline::Signal(s) => Some(s),
+                _ => None,
+            })
+        })
+    }
+
+    /// The address that could not be used.
+    pub(crate) fn fault_address(&self) -> Option<u64> {
+        let of_headline = self.crash().headlines.iter().find_map(|h| match h {
+            Headline::FaultAddress(a) => Some(*a),
+            Headline::Exception(e) if e.code == 0xc000_0005 => e.information.get(1).copied(),
+            _ => None,
+        });
+        of_headline.or_else(|| self.signal().and_then(|s| s.address.value().copied()))
+    }
+
+    pub(crate) fn fault_pc(&self) -> Option<u64> {
+        self.signal().and_then(|s| s.pc.value().copied()).or_else(|| {
+            self.crash().headlines.iter().find_map(|h| match h {
+                Headline::Exception(e) => e.pc.value().copied(),
+                _ => None,
+            })
+        })
+    }
+
+    /// The value of the panic or the text of the fatal error that explains the death.
+    pub(crate) fn message(&self) -> &'p str {
+        match self.headline {
+            Some(Headline::Panic(p)) => &p.value,
+            Some(Headline::ServedPanic { value, .. }) => value,
+            Some(Headline::Fatal(message) | Headline::Native(message) | Headline::Outside(message)) => message,
+            _ => "",
+        }
+    }
+
+    /// The headline as it was printed.
+    pub(crate) fn headline_text(&self) -> String {
+        headline_text(self.headline, self.crash())
+    }
+
+    /// The crashed goroutine's number.
+    pub(crate) fn goroutine_id(&self) -> Option<u64> {
+        self.frames.crashed.as_ref().and_then(|(_, g, _)| g.id.value().copied())
+    }
+
+    /// The frames of the path that failed: below the lowest panic if a panic explains the death, else all.
+    pub(crate) fn path(&self) -> &[Frame] {
+        path_below_panic(self.frames.stack(), self.died_by_panic())
+    }
+
+    pub(crate) fn died_by_panic(&self) -> bool {
+        matches!(self.headline, Some(Headline::Panic(_) | Headline::ServedPanic { .. }) | None)
+    }
+
+    /// The first frame of user code on the path that failed.
+    pub(crate) fn user_frame(&self) -> Option<&Frame> {
+        self.path().iter().find(|f| self.owners.owner(f).is_user())
+    }
+
+    /// Whether some frame of the dying stacks has one of these names.
+    pub(crate) fn has_function(&self, test: impl Fn(&str) -> bool) -> bool {
+        self.frames.all_names().any(test)
+    }
+
+    /// The goroutines of this death with their stacks, as far as a person would read them.
+    pub(crate) fn goroutines(&self) -> impl Iterator<Item = (StackId, Goroutine, Stack)> + '_ {
+        self.program.stacks().take(MAX_GOROUTINES).map(|id| (id, self.program.goroutine(id), self.program.stack(id)))
+    }
+
+    /// How the crashed goroutine is called in sentences.
+    pub(crate) fn who(&self) -> String {
+        match self.goroutine_id() {
+            Some(id) => format!("goroutine {id}"),
+            None => "the thread that failed".to_owned(),
+        }
+    }
+
+    pub(crate) fn owner(&self, frame: &Frame) -> Owner {
+        self.owners.owner(frame)
+    }
+}
+
+/// Frames below the lowest `panic`: those above it only handled it (testing, net/http, supervisors).
+pub(crate) fn path_below_panic(frames: &[Frame], by_panic: bool) -> &[Frame] {
+    if !by_panic {
+        return frames;
+    }
+    let lowest = frames.iter().rposition(|f| {
+        f.function.value().is_some_and(|n| {
+            matches!(
+                n.as_str(),
+                "panic" | "runtime.gopanic" | "runtime.panic" | "runtime.panicmem" | "runtime.sigpanic"
+            )
+        })
+    });
+    match lowest {
+        Some(i) => frames.get(i + 1..).unwrap_or(&[]),
+        None => frames,
+    }
+}
+
+/// A headline as the runtime prints it, on one line.
+pub(crate) fn headline_text(headline: Option<&Headline>, crash: &Crash) -> String {
+    let one_line = |s: &str| {
+        let mut lines = s.lines();
+        let first = lines.next().unwrap_or("").to_owned();
+        if lines.next().is_some() { format!("{first} …") } else { first }
+    };
+    match headline {
+        Some(Headline::Panic(p)) => {
+            let suffix = if p.repanicked {
+                " [recovered, repanicked]"
+            } else if p.recovered {
+                " [recovered]"
+            } else {
+                ""
+            };
+            format!("panic: {}{suffix}", one_line(&p.value))
+        }
+        Some(Headline::ServedPanic { who, value }) if &**who == "log" => {
+            format!("a panic in a log: {}", one_line(value))
+        }
+        Some(Headline::ServedPanic { who, value }) => format!("http: panic serving {who}: {}", one_line(value)),
+        Some(Headline::Fatal(message)) => format!("fatal error: {}", one_line(message)),
+        Some(Headline::FaultAddress(address)) => format!("unexpected fault address {address:#x}"),
+        Some(Headline::Signal(s)) => match s.description.value() {
+            Some(d) => format!("{}: {d}", s.name),
+            None => s.name.to_string(),
+        },
+        Some(Headline::Exception(e)) => format!("Exception {:#x}", e.code),
+        Some(Headline::Race(_)) => "WARNING: DATA RACE".to_owned(),
+        Some(Headline::Native(message) | Headline::Outside(message)) => one_line(message),
+        None => match crash.diagnostics.first() {
+            Some(line) => line.to_string(),
+            None => String::new(),
+        },
+    }
+}

@@ -1,0 +1,220 @@
+//! The frame a person should open first.
+
+use crate::case::{Case, names};
+use crate::packages::{Owner, is_carrier};
+use gopsy_model::{Culprit, Frame, Goroutine, Kind, Role, Stack};
+
+/// The culprit as the design defines it: the top frame of the user's code on the path that failed; the runtime and
+/// the standard library only if that is all there is.
+pub(crate) fn find(case: &Case<'_>) -> Option<Culprit> {
+    match case.kind {
+        Kind::RaceReport => race(case),
+        Kind::TestTimeout | Kind::AllAsleep | Kind::GoexitDeadlock | Kind::Dump | Kind::Signalled => {
+            if case.kind == Kind::AllAsleep && is_synctest(case) {
+                return of_crashed(case);
+            }
+            waiting(case).or_else(|| of_crashed(case))
+        }
+        _ => of_crashed(case),
+    }
+}
+
+fn is_synctest(case: &Case<'_>) -> bool {
+    case.message().starts_with("deadlock: ")
+}
+
+fn of_crashed(case: &Case<'_>) -> Option<Culprit> {
+    let goroutine = case.goroutine_id();
+    if let Some(c) = repeating(case, goroutine) {
+        return Some(c);
+    }
+    choose(case, case.path(), goroutine).or_else(|| {
+        let all = case.frames.stack();
+        choose(case, all, goroutine).or_else(|| {
+            case.frames
+                .system
+                .as_ref()
+                .filter(|_| all.is_empty() || only_carriers_of_a_throw(all))
+                .and_then(|s| choose(case, &s.frames, None))
+        })
+    })
+}
+
+/// The stack that failed shows nothing but how it was printed.
+fn only_carriers_of_a_throw(frames: &[Frame]) -> bool {
+    names(frames).all(is_carrier) && frames.is_empty()
+}
+
+/// In a recursion, the repeating frame.
+fn repeating(case: &Case<'_>, goroutine: Option<u64>) -> Option<Culprit> {
+    if case.kind != Kind::StackOverflow {
+        return None;
+    }
+    let cycle = crate::recursion::cycle(case.frames.stack())?;
+    let frames = case.frames.stack().get(cycle.start..cycle.start + cycle.period)?;
+    let best = frames.iter().max_by_key(|f| rank(case, f)).filter(|f| rank(case, f) > 0)?;
+    // Of several equally good ones the innermost: max_by_key gives the last.
+    let best = frames.iter().find(|f| rank(case, f) == rank(case, best))?;
+    Some(culprit(best, goroutine, Some("it repeats in the stack".to_owned())))
+}
+
+/// How much a frame deserves to be opened; 0: never.
+fn rank(case: &Case<'_>, frame: &Frame) -> u8 {
+    match case.owner(frame) {
+        Owner::Own | Owner::Dependency => 6,
+        Owner::Messenger => 5,
+        Owner::Generated => 4,
+        Owner::Foreign => 3,
+        Owner::Standard => 3,
+        Owner::Runtime => 2,
+        Owner::Carrier => 0,
+    }
+}
+
+fn choose(case: &Case<'_>, frames: &[Frame], goroutine: Option<u64>) -> Option<Culprit> {
+    for level in [6, 5, 4, 3, 2] {
+        if let Some(frame) = frames.iter().find(|f| rank(case, f) == level) {
+            return Some(culprit(frame, goroutine, why(case, frame, frames)));
+        }
+    }
+    None
+}
+
+fn why(case: &Case<'_>, frame: &Frame, frames: &[Frame]) -> Option<String> {
+    match case.owner(frame) {
+        Owner::Runtime | Owner::Standard => Some("no frame of the program's own code was printed".to_owned()),
+        Owner::Dependency => {
+            let own = frames.iter().find(|f| case.owner(f) == Owner::Own)?;
+            let name = own.function.value()?;
+            Some(format!("a library; it was called from {}", name.as_str()))
+        }
+        _ => None,
+    }
+}
+
+pub(crate) fn culprit(frame: &Frame, goroutine: Option<u64>, why: Option<String>) -> Culprit {
+    Culprit {
+        function: frame.function.value().map_or_else(|| "?".into(), |n| n.0.clone()),
+        file: frame.file.value().cloned(),
+        line: frame.line.value().copied(),
+        goroutine,
+        why,
+    }
+}
+
+fn race(case: &Case<'_>) -> Option<Culprit> {
+    let report = case.crash().races.first()?;
+    let mut best: Option<(u8, Culprit)> = None;
+    for access in &report.accesses {
+        let frame = [6u8, 5, 4, 3, 2]
+            .iter()
+            .find_map(|level| access.stack.frames.iter().find(|f| rank(case, f) == *level).map(|f| (*level, f)));
+        if let Some((level, frame)) = frame
+            && best.as_ref().is_none_or(|(l, _)| level > *l)
+        {
+            best = Some((level, culprit(frame, access.goroutine.value().copied(), None)));
+        }
+    }
+    best.map(|(_, c)| c)
+}
+
+/// Among goroutines that wait, the one whose wait explains most: on a lock rather than on a WaitGroup, in the
+/// program's own code rather than in a library, in the test that hangs rather than in its runner.
+fn waiting(case: &Case<'_>) -> Option<Culprit> {
+    let mut best: Option<(i64, Culprit)> = None;
+    let alone = case.program.stacks().len() == 1;
+    for (id, goroutine, stack) in case.goroutines() {
+        if !matches!(goroutine.role, Role::Goroutine | Role::Bare) {
+            continue;
+        }
+        if case.kind == Kind::TestTimeout && Some(id) == case.program.crashed() {
+            // The running goroutine is only the alarm.
+            continue;
+        }
+        let Some((level, frame)) = best_frame(case, &stack) else { continue };
+        if level < 5 && !alone {
+            continue;
+        }
+        let score = score(case, &goroutine, &stack, frame);
+        if best.as_ref().is_none_or(|(s, _)| score > *s) {
+            let why = if alone { None } else { Some(reason(&goroutine)) };
+            best = Some((score, culprit(frame, goroutine.id.value().copied(), why)));
+        }
+    }
+    best.map(|(_, c)| c)
+}
+
+fn best_frame<'s>(case: &Case<'_>, stack: &'s Stack) -> Option<(u8, &'s Frame)> {
+    [6u8, 5, 4, 3, 2]
+        .iter()
+        .find_map(|level| stack.frames.iter().find(|f| rank(case, f) == *level).map(|f| (*level, f)))
+}
+
+fn score(case: &Case<'_>, goroutine: &Goroutine, stack: &Stack, frame: &Frame) -> i64 {
+    let reason = goroutine.wait_reason.value().map_or("", |r| r);
+    let on = |name: &str| names(&stack.frames).any(|n| n.starts_with(name));
+    let mut score = if on("sync.(*Mutex).")
+        || on("sync.(*RWMutex).")
+        || reason.starts_with("sync.Mutex")
+        || reason.starts_with("sync.RWMutex")
+    {
+        60
+    } else if reason.contains("nil chan") {
+        55
+    } else if reason.starts_with("chan ") {
+        40
+    } else if on("sync.(*WaitGroup).") || reason.contains("WaitGroup") {
+        10
+    } else if reason == "select" {
+        20
+    } else if reason.starts_with("select (no cases)") {
+        5
+    } else if goroutine.status.value().is_some_and(|s| s.as_str() == "running") {
+        15
+    } else {
+        0
+    };
+    if case.owner(frame) == Owner::Own {
+        score += 8;
+    }
+    let in_test = names(&stack.frames).any(|n| is_test(n))
+        || case.crash().test.running.iter().any(|t| on_test(&stack.frames, &t.name));
+    if in_test {
+        score += if case.kind == Kind::TestTimeout { 50 } else { 6 };
+    }
+    if on("testing.(*T).Run") && !in_test {
+        score -= 20;
+    }
+    if names(&stack.frames).any(|n| n == "main.main") {
+        score += 4;
+    }
+    score + goroutine.wait_minutes.value().map_or(0, |m| i64::try_from(*m).unwrap_or(0).min(3))
+}
+
+fn is_test(name: &str) -> bool {
+    let last = name.rsplit(['.', '/']).next().unwrap_or("");
+    (last.starts_with("Test") || last.starts_with("Benchmark") || last.starts_with("Fuzz"))
+        && last.len() > 4
+        && last != "TestMain"
+        || name
+            .split('.')
+            .any(|part| part.starts_with("Test") && part.len() > 4 && part != "TestMain" && !part.contains('/'))
+}
+
+fn on_test(frames: &[Frame], test: &str) -> bool {
+    let root = test.split('/').next().unwrap_or(test);
+    names(frames).any(|n| n.split('.').any(|part| part == root))
+}
+
+fn reason(goroutine: &Goroutine) -> String {
+    let state = goroutine
+        .wait_reason
+        .value()
+        .map(|r| r.to_string())
+        .or_else(|| goroutine.status.value().map(|s| s.as_str().to_owned()));
+    match (state, goroutine.wait_minutes.value()) {
+        (Some(state), Some(minutes)) => format!("it has been in {state} for {minutes} minutes"),
+        (Some(state), None) => format!("it is in {state}"),
+        _ => "its wait explains most".to_owned(),
+    }
+}

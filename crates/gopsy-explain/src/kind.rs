@@ -1,0 +1,384 @@
+//! What the runtime, the kernel or the race detector itself said: a matter of reading.
+
+use crate::case::Frames;
+use gopsy_model::{Crash, Headline, Kind, Role, Signal};
+use gopsy_program::Program;
+use std::sync::LazyLock;
+
+/// One text of a throw, cut at its computed parts.
+struct Throw {
+    parts: Vec<&'static str>,
+    kind: Kind,
+}
+
+/// What can stand behind `fatal error: `, of every release; how the list is made is told beside it.
+static THROWS: LazyLock<Vec<Throw>> = LazyLock::new(|| {
+    include_str!("../std/throws.tsv")
+        .lines()
+        .filter(|l| !l.starts_with('#'))
+        .filter_map(|l| {
+            let mut fields = l.split('\t');
+            let text = fields.next()?;
+            let kind = fields.next()?.parse().ok()?;
+            let mut parts = Vec::new();
+            let mut rest = text;
+            while let Some((before, behind)) = rest.split_once('<') {
+                parts.push(before);
+                rest = behind.split_once('>').map_or("", |(_, r)| r);
+            }
+            parts.push(rest);
+            Some(Throw { parts, kind })
+        })
+        .collect()
+});
+
+/// The kind of a death and the headline that told it.
+pub(crate) struct Reading {
+    pub(crate) kind: Kind,
+    /// Index of the headline that explains the death, if there is one.
+    pub(crate) headline: Option<usize>,
+}
+
+/// Reads the kind. The first headline that explains the death decides; one that the process survives (a served
+/// panic, a race report) does so only if no other follows; an unexpected fault address wins over its signal.
+pub(crate) fn read(program: &Program, frames: &Frames) -> Reading {
+    let crash = program.crash();
+    if let Some(i) = crash.headlines.iter().position(|h| matches!(h, Headline::FaultAddress(_))) {
+        return Reading { kind: Kind::UnexpectedFault, headline: Some(i) };
+    }
+    let mut weak: Option<(Kind, usize)> = None;
+    for (i, headline) in crash.headlines.iter().enumerate() {
+        let Some(kind) = of_headline(headline, crash, frames) else { continue };
+        let survived = matches!(headline, Headline::ServedPanic { .. } | Headline::Race(_) | Headline::Outside(_));
+        if !survived {
+            return Reading { kind, headline: Some(i) };
+        }
+        if weak.is_none() {
+            weak = Some((kind, i));
+        }
+    }
+    if let Some((kind, i)) = weak {
+        return Reading { kind, headline: Some(i) };
+    }
+    let kind = crash.stated_kind.or_else(|| of_diagnostics(crash)).or_else(|| of_frames(frames)).unwrap_or_else(|| {
+        let any = program.stacks().next().is_some();
+        if any { Kind::Dump } else { Kind::Unknown }
+    });
+    Reading { kind, headline: None }
+}
+
+fn of_headline(headline: &Headline, crash: &Crash, frames: &Frames) -> Option<Kind> {
+    match headline {
+        Headline::Panic(p) => Some(of_panic(&p.value)),
+        Headline::ServedPanic { value, .. } => Some(of_panic(value)),
+        Headline::Fatal(message) => Some(of_fatal(message)),
+        Headline::FaultAddress(_) => Some(Kind::UnexpectedFault),
+        Headline::Signal(signal) => Some(of_signal(signal, crash, frames)),
+        Headline::Exception(_) => Some(Kind::WindowsException),
+        Headline::Race(_) => Some(Kind::RaceReport),
+        Headline::Native(message) => of_native(message),
+        Headline::Outside(message) => of_outside(message),
+    }
+}
+
+/// Texts of panics that the runtime and the standard library raise themselves.
+pub(crate) fn of_panic(value: &str) -> Kind {
+    // A value wrapped by a terminal or a mailer has line feeds in its words.
+    let joined = value.replace('\n', " ");
+    let unbroken = value.replace('\n', "");
+    let has = |s: &str| joined.contains(s) || unbroken.contains(s);
+    let starts = |s: &str| joined.starts_with(s) || unbroken.starts_with(s);
+    let runtime_error = starts("runtime error: ");
+    if runtime_error {
+        for (text, kind) in [
+            ("invalid memory address or nil pointer dereference", Kind::NilDereference),
+            ("index out of range", Kind::OutOfRange),
+            ("slice bounds out of range", Kind::OutOfRange),
+            ("cannot convert slice with length", Kind::OutOfRange),
+            ("integer divide by zero", Kind::DivideByZero),
+            ("makeslice: ", Kind::MakeSize),
+            ("makechan: ", Kind::MakeSize),
+            ("growslice: ", Kind::MakeSize),
+            ("makemap: ", Kind::MakeSize),
+            ("negative shift amount", Kind::MakeSize),
+            ("unsafe.Slice: ", Kind::MakeSize),
+            ("unsafe.SliceData: ", Kind::MakeSize),
+            ("unsafe.String: ", Kind::MakeSize),
+            ("cgo argument has Go pointer to", Kind::CgoPointerRule),
+            ("cgo result has Go pointer", Kind::CgoPointerRule),
+            ("cgo result is unpinned Go pointer", Kind::CgoPointerRule),
+            ("argument of cgo function has Go pointer", Kind::CgoPointerRule),
+            ("result of Go function", Kind::CgoPointerRule),
+        ] {
+            if has(text) {
+                return kind;
+            }
+        }
+        return Kind::CustomPanic;
+    }
+    for (text, kind) in [
+        ("assignment to entry in nil map", Kind::NilMapWrite),
+        ("interface conversion: ", Kind::TypeAssertion),
+        ("send on closed channel", Kind::ClosedChannel),
+        ("close of closed channel", Kind::ClosedChannel),
+        ("close of nil channel", Kind::ClosedChannel),
+        ("sync: negative WaitGroup counter", Kind::WaitgroupMisuse),
+        ("sync: WaitGroup ", Kind::WaitgroupMisuse),
+        ("WaitGroup is reused before previous Wait has returned", Kind::WaitgroupMisuse),
+        ("sync: unlock of unlocked mutex", Kind::BadUnlock),
+        ("sync: RUnlock of unlocked RWMutex", Kind::BadUnlock),
+        ("sync: Unlock of unlocked RWMutex", Kind::BadUnlock),
+        ("makechan: size out of range", Kind::MakeSize),
+        ("test timed out after ", Kind::TestTimeout),
+        ("deadlock: all goroutines in bubble are blocked", Kind::AllAsleep),
+        ("deadlock: main bubble goroutine has exited but blocked goroutines remain", Kind::AllAsleep),
+        ("checkptr: ", Kind::Checkptr),
+        ("plugin was built with a different version of package", Kind::PluginMismatch),
+    ] {
+        if starts(text) {
+            return kind;
+        }
+    }
+    if has("plugin was built with a different version of package") {
+        return Kind::PluginMismatch;
+    }
+    Kind::CustomPanic
+}
+
+/// Texts behind `fatal error: `.
+pub(crate) fn of_fatal(message: &str) -> Kind {
+    let first = message.lines().next().unwrap_or("").trim_end();
+    for (text, kind) in [
+        ("all goroutines are asleep - deadlock!", Kind::AllAsleep),
+        ("no goroutines (main called runtime.Goexit) - deadlock!", Kind::GoexitDeadlock),
+        ("concurrent map ", Kind::ConcurrentMap),
+        ("stack overflow", Kind::StackOverflow),
+        ("out of memory", Kind::OutOfMemory),
+        ("runtime: out of memory", Kind::OutOfMemory),
+        ("runtime: cannot allocate", Kind::OutOfMemory),
+        ("cannot allocate memory", Kind::OutOfMemory),
+        ("unexpected signal during runtime execution", Kind::RuntimeFault),
+        ("fault", Kind::UnexpectedFault),
+        ("checkptr: ", Kind::Checkptr),
+        ("sync: ", Kind::BadUnlock),
+        ("unlock of unlocked lock", Kind::BadUnlock),
+        ("bad pointer!", Kind::BadPointer),
+        ("runtime: split stack overflow", Kind::StackSplit),
+        ("panic holding locks", Kind::RuntimeThrow),
+    ] {
+        if first == text || (text.ends_with([' ', '!', '-']) || text.len() > 8) && first.starts_with(text) {
+            return kind;
+        }
+    }
+    if let Some(throw) = THROWS.iter().find(|t| matches(t, first)) {
+        return throw.kind;
+    }
+    Kind::RuntimeThrow
+}
+
+/// Whether a text is that of a throw: its fixed parts in order, the whole covered.
+fn matches(throw: &Throw, message: &str) -> bool {
+    let mut rest = message;
+    let last = throw.parts.len().saturating_sub(1);
+    for (i, part) in throw.parts.iter().enumerate() {
+        if i == 0 {
+            match rest.strip_prefix(part) {
+                Some(r) => rest = r,
+                None => return false,
+            }
+        } else if i == last {
+            return rest.ends_with(part);
+        } else {
+            match rest.find(part) {
+                Some(at) => rest = rest.get(at + part.len()..).unwrap_or(""),
+                None => return false,
+            }
+        }
+    }
+    rest.is_empty()
+}
+
+fn of_signal(signal: &Signal, crash: &Crash, frames: &Frames) -> Kind {
+    // si_code 0 is SI_USER, -6 SI_TKILL: somebody sent it (the process itself does so in abort()).
+    let sent = signal.code.value() == Some(&0);
+    match &*signal.name {
+        "SIGQUIT" => Kind::Dump,
+        "SIGABRT" if sent => Kind::Signalled,
+        "SIGABRT" => Kind::NativeAbort,
+        "SIGSEGV" if sent => Kind::Signalled,
+        "SIGSEGV" => {
+            let system =
+                frames.crashed.as_ref().is_some_and(|(_, g, _)| g.role == Role::System || g.id.value() == Some(&0));
+            let runtime_on_top = frames.first_name().is_some_and(|n| {
+                n.starts_with("runtime.") && !n.starts_with("runtime.cgocall") && n != "runtime.asmcgocall"
+            });
+            if signal.in_foreign_code || !runtime_on_top || (system && !runtime_on_top) {
+                Kind::NativeFault
+            } else {
+                Kind::RuntimeFault
+            }
+        }
+        "SIGBUS" => Kind::BusError,
+        "SIGILL" => Kind::IllegalInstruction,
+        "SIGFPE" => Kind::ArithmeticFault,
+        "SIGTRAP" => Kind::Trap,
+        "SIGSYS" => Kind::Killed,
+        _ => {
+            let _ = crash;
+            Kind::Signalled
+        }
+    }
+}
+
+fn of_native(message: &str) -> Option<Kind> {
+    if message.contains("pthread_create failed") || message.contains("race: limit on ") {
+        return Some(Kind::ThreadExhaustion);
+    }
+    if message.starts_with("fatal: morestack on ") {
+        return Some(Kind::StackSplit);
+    }
+    if message.starts_with("fatal: ") {
+        return Some(Kind::RuntimeThrow);
+    }
+    if message.starts_with("This program can only be run on ") {
+        return Some(Kind::Unknown);
+    }
+    Some(Kind::NativeAbort)
+}
+
+fn of_outside(message: &str) -> Option<Kind> {
+    if message.contains("killed")
+        || message == "Killed"
+        || message == "OOMKilled"
+        || message.starts_with("Out of memory")
+    {
+        return Some(Kind::Killed);
+    }
+    if message.starts_with("*** Test killed with ") {
+        return Some(Kind::Dump);
+    }
+    if message.starts_with("signal: segmentation fault") {
+        return Some(Kind::NativeFault);
+    }
+    if message.starts_with("signal: aborted") || message.starts_with("Aborted") {
+        return Some(Kind::NativeAbort);
+    }
+    None
+}
+
+/// Deaths whose headline is lost, told by what the runtime printed before it.
+fn of_diagnostics(crash: &Crash) -> Option<Kind> {
+    for line in &crash.diagnostics {
+        for (text, kind) in [
+            ("marked free object in span", Kind::HeapCorruption),
+            ("goroutine stack exceeds", Kind::StackOverflow),
+            ("out of memory: cannot allocate", Kind::OutOfMemory),
+            ("bad pointer in frame", Kind::BadPointer),
+            ("to unallocated span", Kind::HeapCorruption),
+            ("to unused region of span", Kind::HeapCorruption),
+            ("split stack overflow", Kind::StackSplit),
+            ("failed to create new OS thread", Kind::ThreadExhaustion),
+            ("newosproc", Kind::ThreadExhaustion),
+        ] {
+            if line.contains(text) {
+                return Some(kind);
+            }
+        }
+    }
+    None
+}
+
+/// Deaths whose headline was never printed: a file of `SetCrashOutput` lacks the `fatal error` line (Go 1.23+), and
+/// a debugger prints only frames.
+fn of_frames(frames: &Frames) -> Option<Kind> {
+    let names: Vec<&str> = frames.names().take(8).collect();
+    let first = *names.first()?;
+    if frames.is_bare() {
+        // A debugger's backtrace: the innermost frame is where the process stood.
+        let foreign = !first.contains('.') || first.starts_with("__");
+        if matches!(
+            first,
+            "abort" | "raise" | "__GI_raise" | "__GI_abort" | "__pthread_kill_implementation" | "gsignal"
+        ) {
+            return Some(Kind::NativeAbort);
+        }
+        let waiting = ["futex", "epoll", "nanosleep", "poll", "select", "read", "wait", "accept", "syscall"];
+        if foreign && frames.len() > 1 && frames.has_pc() && !waiting.iter().any(|w| first.contains(w)) {
+            return Some(Kind::NativeFault);
+        }
+        return None;
+    }
+    let thrown = matches!(first, "runtime.throw" | "runtime.fatal" | "runtime.fatalthrow" | "runtime.fatalpanic")
+        || first.ends_with("maps.fatal")
+        || first == "sync.fatal"
+        || first == "internal/sync.fatal";
+    if !thrown {
+        return None;
+    }
+    let below = names.get(1).copied().unwrap_or("");
+    Some(
+        if first.ends_with("maps.fatal") || below.starts_with("runtime.map") || below.contains("internal/runtime/maps.")
+        {
+            Kind::ConcurrentMap
+        } else if first.ends_with("sync.fatal")
+            || below.starts_with("sync.(*Mutex)")
+            || below.starts_with("sync.(*RWMutex)")
+            || below.starts_with("internal/sync.(*Mutex)")
+        {
+            Kind::BadUnlock
+        } else if below.starts_with("runtime.checkptr") {
+            Kind::Checkptr
+        } else if below == "runtime.newstack" {
+            Kind::StackOverflow
+        } else if below == "runtime.sigpanic" {
+            Kind::UnexpectedFault
+        } else {
+            Kind::RuntimeThrow
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panics() {
+        for (value, kind) in [
+            ("runtime error: invalid memory address or nil pointer dereference", Kind::NilDereference),
+            ("runtime error: invalid memory address or nil\npointer dereference", Kind::NilDereference),
+            ("runtime error: index out of ra\nnge [5] with length 3", Kind::OutOfRange),
+            ("index out of range [5] with length 3", Kind::CustomPanic),
+            ("concurrent map writes", Kind::CustomPanic),
+            ("assignment to entry in nil map", Kind::NilMapWrite),
+            ("sync: WaitGroup is reused before previous Wait has returned", Kind::WaitgroupMisuse),
+            ("test timed out after 3m0s", Kind::TestTimeout),
+            ("runtime error: hash of unhashable type []int", Kind::CustomPanic),
+            ("", Kind::CustomPanic),
+        ] {
+            assert_eq!(of_panic(value), kind, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn throws() {
+        for (message, kind) in [
+            ("concurrent map writes", Kind::ConcurrentMap),
+            ("all goroutines are asleep - deadlock!", Kind::AllAsleep),
+            ("sweep increased allocation count", Kind::HeapCorruption),
+            ("workbuf is empty", Kind::HeapCorruption),
+            ("checkmark found unmarked object", Kind::HeapCorruption),
+            ("found bad pointer in Go heap (incorrect use of unsafe or cgo?)", Kind::HeapCorruption),
+            ("runtime: split stack overflow", Kind::StackSplit),
+            ("bad pointer!", Kind::BadPointer),
+            ("invalid runtime symbol table", Kind::RuntimeThrow),
+            ("lfstack.push", Kind::RuntimeThrow),
+            ("sync: unlock of unlocked mutex", Kind::BadUnlock),
+            ("unlock of unlocked lock", Kind::BadUnlock),
+            ("fault", Kind::UnexpectedFault),
+            ("no such text in any release", Kind::RuntimeThrow),
+        ] {
+            assert_eq!(of_fatal(message), kind, "{message:?}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Faults at addresses that are not near nil: what does the address itself tell?
+
+use super::draft;
+use crate::case::Case;
+use gopsy_model::{Cause, Confidence, Finding, Kind};
+
+pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
+    if !matches!(
+        case.kind,
+        Kind::UnexpectedFault | Kind::BusError | Kind::RuntimeFault | Kind::NativeFault | Kind::NilDereference
+    ) {
+        return Vec::new();
+    }
+    let Some(address) = case.fault_address() else { return Vec::new() };
+    let mut out = Vec::new();
+    if let Some(text) = ascii(address) {
+        out.push(
+            draft(
+                "ascii-address",
+                format!("the bad address {address:#x} reads as the text {text:?}: characters were taken for a pointer"),
+            )
+            .claims(Cause::MemoryCorruption, Confidence::Possible)
+            .because(case.fact(format!("fault address {address:#x}")))
+            .because(case.inferred(format!("its bytes are {text:?}")))
+            .advise("look for a string or a buffer that overran what lies before the pointer")
+            .done(),
+        );
+    }
+    if let Some(what) = poison(address) {
+        out.push(
+            draft("poison-address", format!("the bad address {address:#x} is {what}"))
+                .because(case.fact(format!("fault address {address:#x}")))
+                .because(Case::known(what))
+                .done(),
+        );
+    }
+    match case.kind {
+        Kind::UnexpectedFault | Kind::BusError => out.extend(fault(case, address)),
+        _ => {}
+    }
+    out
+}
+
+fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
+    let said = case.fact(format!("the runtime says: {}", case.headline_text()));
+    let signal = case.signal();
+    let code = signal.and_then(|s| s.code.value().copied());
+    let bus = signal.is_some_and(|s| &*s.name == "SIGBUS");
+    // Since Go 1.22 `addr=` of a signal that somebody sent is the sender's pid.
+    if code == Some(0) {
+        return Vec::new();
+    }
+    if signal.is_some_and(|s| s.pc.value() == Some(&address)) && address != 0 {
+        return vec![
+            draft(
+                "jump-to-data",
+                format!(
+                    "the program jumped to {address:#x}, which is no code: the program counter is the fault address"
+                ),
+            )
+            .claims(Cause::MemoryCorruption, Confidence::Possible)
+            .because(said)
+            .because(case.fact("fault address and program counter are the same"))
+            .advise(
+                "a func value, a method table or a return address was overwritten: look at unsafe, cgo and assembly",
+            )
+            .done(),
+        ];
+    }
+    if bus {
+        // BUS_ADRERR (2): an address without memory behind it; 1 is a misaligned address, 4 and 5 are hardware errors.
+        let heap = is_go_heap(address);
+        if code == Some(2) && !heap {
+            let user = case.user_frame().map_or_else(String::new, |f| format!(" in {}", super::place(f)));
+            return vec![
+                draft("mapping-truncated", format!("a mapped file ends before {address:#x}: it became shorter than its mapping{user}"))
+                    .claims(Cause::MappingTruncated, Confidence::Likely)
+                    .because(said)
+                    .because(case.fact(format!("SIGBUS, code 2 (BUS_ADRERR) at {address:#x}: the mapping exists, the page behind it does not")))
+                    .because(case.inferred("the address is not in Go's heap: it belongs to a mapping of a file or of shared memory"))
+                    .advise("compare the file's size with what the program believes: a truncated, rolled back or half-copied file; a full tmpfs looks the same")
+                    .done(),
+            ];
+        }
+        return Vec::new();
+    }
+    if code == Some(0x80) && address == 0 {
+        return vec![
+            draft("non-canonical", "the processor refused an address that is none (not 0: the fault address is not reported for those)")
+                .claims(Cause::MemoryCorruption, Confidence::Possible)
+                .because(said)
+                .because(Case::known("code 0x80 (SI_KERNEL) with address 0 is a non-canonical address: a pointer was overwritten with something else"))
+                .advise("the register that held the pointer is in a core; a pointer that reads as text or as two small numbers tells the writer")
+                .advise("look for other crashes of this program: many faces of one death speak for damaged memory")
+                .done(),
+        ];
+    }
+    if (0x1000..1 << 20).contains(&address) {
+        return vec![
+            draft(
+                "far-nil-field",
+                format!(
+                    "the fault at {address:#x} may still be a nil pointer: a field, or an element, far behind its start"
+                ),
+            )
+            .claims(Cause::NilPointer, Confidence::Possible)
+            .because(said)
+            .because(case.fact(format!("fault address {address:#x}")))
+            .done(),
+        ];
+    }
+    vec![
+        draft("wild-pointer", format!("a pointer to {address:#x} was followed, where nothing is mapped (or not for this use)"))
+            .claims(Cause::MemoryCorruption, Confidence::Possible)
+            .because(said)
+            .because(case.fact(format!("fault address {address:#x}, code {}", code.map_or_else(|| "not printed".to_owned(), |c| c.to_string()))))
+            .advise("look for unsafe.Pointer, mmap and cgo around the culprit: memory that was unmapped, freed, or never the program's")
+            .done(),
+    ]
+}
+
+/// Go's heap up to 1.25 lies at 0xc000000000 (0x4000000000 on arm64); since 1.26 its place is random.
+fn is_go_heap(address: u64) -> bool {
+    (0xc0_0000_0000..0xc8_0000_0000).contains(&address) || (0x40_0000_0000..0x48_0000_0000).contains(&address)
+}
+
+/// Eight (or at least five) printable characters.
+fn ascii(address: u64) -> Option<String> {
+    let bytes: Vec<u8> = address.to_le_bytes().into_iter().collect();
+    let used = bytes.iter().rposition(|b| *b != 0)? + 1;
+    let text = bytes.get(..used)?;
+    // The top byte of an address in user space is 0 on all systems: six and seven letters are rarely chance.
+    let letters = text.iter().filter(|b| b.is_ascii_alphanumeric() || **b == b' ').count();
+    (used >= 6 && text.iter().all(|b| b.is_ascii_graphic() || *b == b' ') && letters * 4 >= used * 3)
+        .then(|| String::from_utf8_lossy(text).into_owned())
+}
+
+/// Values that allocators, kernels and debuggers write on purpose.
+fn poison(address: u64) -> Option<&'static str> {
+    let low = address as u32;
+    Some(match address {
+        0x0b01_dfac_edeb_ac1e => {
+            "the value that macOS leaves where a system library must not be called (golang/go#45702)"
+        }
+        0xdead_beef_dead_beef | 0xdead_beef => "0xdeadbeef: memory that was poisoned on purpose",
+        0xcccc_cccc_cccc_cccc => "0xcc: uninitialised memory of a debug build",
+        0xcdcd_cdcd_cdcd_cdcd => "0xcd: uninitialised heap memory of a debug build",
+        0xdddd_dddd_dddd_dddd => "0xdd: freed heap memory of a debug build",
+        0x5a5a_5a5a_5a5a_5a5a => "0x5a: freed memory of jemalloc or FreeBSD's allocator",
+        0x6b6b_6b6b_6b6b_6b6b => "0x6b: freed memory of the kernel's allocator",
+        _ if low == 0xfeee_feee => "0xfeeefeee: freed memory of a Windows heap",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_speak() {
+        assert_eq!(ascii(u64::from_le_bytes(*b"password")).as_deref(), Some("password"));
+        assert_eq!(ascii(0xc0_0001_2345), None);
+        assert_eq!(ascii(0x7f31_a61d_b000), None);
+        assert!(poison(0x0b01_dfac_edeb_ac1e).is_some());
+    }
+}

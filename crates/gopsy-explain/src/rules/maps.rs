@@ -1,0 +1,140 @@
+//! `concurrent map …`: who else was there?
+
+use super::{draft, place};
+use crate::case::{Case, names};
+use gopsy_model::{Cause, Confidence, Finding, Kind, Role};
+
+pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
+    if case.kind != Kind::ConcurrentMap {
+        return Vec::new();
+    }
+    let said = case.fact(format!("the runtime says: {}", case.headline_text()));
+    let at = case.user_frame().map_or_else(String::new, |f| format!(" in {}", place(f)));
+    if let Some(alone) = only_goroutine(case) {
+        return vec![
+            draft("map-flag-without-race", "only one goroutine exists: the flag that reports a concurrent use was set by damaged memory, not by a second goroutine")
+                .claims(Cause::CorruptedMapHeader, Confidence::Possible)
+                .because(said)
+                .because(alone)
+                .advise("run with -race and -d=checkptr; suspect unsafe code, cgo, or (in old releases) the compiler")
+                .done(),
+        ];
+    }
+    let mut d = draft("map-race", format!("two goroutines used one map without a lock: {} was caught{at}", case.who()))
+        .claims(Cause::UnsynchronisedMap, Confidence::Likely)
+        .because(said)
+        .because(Case::known("the check sees a second goroutine inside the map; which one, it does not record"));
+    let others = others_in_maps(case);
+    if others.is_empty() {
+        let relatives = others_in_same_type(case);
+        d = if relatives.is_empty() {
+            d.because(case.fact("no other goroutine of the text is inside a map operation any more"))
+        } else {
+            d.because_all(relatives.iter().map(|r| case.fact(format!("{r} runs code of the same type"))))
+        };
+    } else {
+        d = d.because_all(others.iter().map(|o| case.fact(format!("{o} is inside a map operation too"))));
+    }
+    vec![
+        d.advise("hold one mutex around every access of that map, reads included, or use sync.Map")
+            .advise("-race names both sides; to print all goroutines next time: GOTRACEBACK=all")
+            .done(),
+    ]
+}
+
+/// Evidence that no second goroutine existed. Up to Go 1.25 a throw prints every goroutine; since 1.26 only the one
+/// that noticed (gotraceback, runtime1.go), and then nothing follows from a lonely one.
+fn only_goroutine(case: &Case<'_>) -> Option<gopsy_model::Evidence> {
+    let (id, goroutine, stack) = case.frames.crashed.as_ref()?;
+    let numbered = case.program.stacks().filter(|i| case.program.goroutine(*i).role == Role::Goroutine).count();
+    if numbered != 1 || goroutine.id.value() != Some(&1) {
+        return None;
+    }
+    let top = names(&stack.frames).next()?;
+    let identity = case.program.identity();
+    let version = identity.go_version.value().and_then(|v| minor(v));
+    // `runtime.throw` on top is Go 1.18 or older: from 1.19 on map races end in `fatal`.
+    let prints_all = match version {
+        Some(minor) => minor <= 25,
+        None => top == "runtime.throw",
+    };
+    let last = names(&stack.frames).last()?;
+    let whole = matches!(last, "main.main" | "runtime.main" | "runtime.goexit");
+    let cut = !stack.elided.is_empty();
+    if !prints_all || !whole || cut {
+        return None;
+    }
+    let _ = id;
+    Some(case.fact("a fatal error of this release prints every goroutine; the text has one, goroutine 1, down to main"))
+}
+
+/// `go1.23.4` → 23.
+pub(crate) fn minor(version: &str) -> Option<u32> {
+    version.strip_prefix("go1.")?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+fn in_map(name: &str) -> bool {
+    let runtime_map = name
+        .strip_prefix("runtime.map")
+        .is_some_and(|r| r.starts_with("a") || r.starts_with("d") || r.starts_with("i") || r.starts_with("c"));
+    runtime_map && !name.contains("maphash") || name.starts_with("internal/runtime/maps.(*")
+}
+
+fn others_in_maps(case: &Case<'_>) -> Vec<String> {
+    let crashed = case.program.crashed();
+    case.goroutines()
+        .filter(|(id, g, _)| Some(*id) != crashed && g.role == Role::Goroutine)
+        .filter(|(_, _, stack)| names(&stack.frames).take(3).any(in_map))
+        .filter_map(|(_, g, stack)| {
+            let frame = stack.frames.iter().find(|f| case.owner(f).is_user())?;
+            Some(format!("goroutine {} in {}", g.id.value()?, place(frame)))
+        })
+        .take(5)
+        .collect()
+}
+
+/// Other goroutines whose user code belongs to the type in which the race was caught.
+fn others_in_same_type(case: &Case<'_>) -> Vec<String> {
+    let Some(caught) = case.user_frame() else { return Vec::new() };
+    let Some(owner) = caught.function.value().and_then(|n| receiver(n.as_str())) else { return Vec::new() };
+    let crashed = case.program.crashed();
+    case.goroutines()
+        .filter(|(id, g, _)| Some(*id) != crashed && g.role == Role::Goroutine)
+        .filter_map(|(_, g, stack)| {
+            let frame =
+                stack.frames.iter().find(|f| f.function.value().and_then(|n| receiver(n.as_str())) == Some(owner))?;
+            Some(format!("goroutine {} in {}", g.id.value()?, place(frame)))
+        })
+        .take(5)
+        .collect()
+}
+
+/// `pkg.(*T)` of `pkg.(*T).Method`.
+fn receiver(name: &str) -> Option<&str> {
+    let open = name.find(".(*")?;
+    let close = name.get(open..)?.find(')')? + open;
+    name.get(..=close)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_map_operations() {
+        for yes in [
+            "runtime.mapassign_faststr",
+            "runtime.mapaccess1_fast64",
+            "runtime.mapiternext",
+            "runtime.mapdelete",
+            "internal/runtime/maps.(*Iter).Next",
+        ] {
+            assert!(in_map(yes), "{yes}");
+        }
+        for no in ["runtime.main", "runtime.mallocgc", "hash/maphash.String", "internal/runtime/maps.fatal"] {
+            assert!(!in_map(no), "{no}");
+        }
+        assert_eq!(receiver("a/b.(*T).M.func1"), Some("a/b.(*T)"));
+        assert_eq!(minor("go1.23.4"), Some(23));
+    }
+}

@@ -1,0 +1,93 @@
+//! What remains: the program's own check stopped it.
+
+use super::{draft, place};
+use crate::case::Case;
+use gopsy_model::{Cause, Confidence, Finding, Headline, Kind};
+
+pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
+    let mut out = secondary(case);
+    if case.kind != Kind::CustomPanic {
+        return out;
+    }
+    let message = case.message();
+    let by_go_code = case.frames.crashed.is_some() && !case.path().is_empty();
+    if !by_go_code || message.starts_with("runtime error: ") {
+        return out;
+    }
+    let lower = message.to_lowercase();
+    let words = [
+        "assert",
+        "bug",
+        "unreachable",
+        "impossible",
+        "invariant",
+        "should not",
+        "should never",
+        "must ",
+        "unexpected",
+        "not implemented",
+        "expected ",
+        "invalid ",
+        "unknown ",
+        "unsupported",
+        "internal error",
+        "detected ",
+    ];
+    let speaks = words.iter().any(|w| lower.contains(w));
+    let at = case.user_frame().map_or_else(String::new, |f| format!(" in {}", place(f)));
+    let logger = case
+        .path()
+        .iter()
+        .find(|f| case.owner(f) == crate::packages::Owner::Messenger)
+        .and_then(|f| f.function.value());
+    let mut d = draft("own-panic", format!("the program stopped itself{at}: {}", short(message)))
+        .claims(Cause::ProgramCheck, if speaks || logger.is_some() { Confidence::Likely } else { Confidence::Possible })
+        .because(case.fact(format!("Go code called panic with this value: {}", short(message))));
+    if let Some(logger) = logger {
+        d = d.because(case.fact(format!("{} panics on behalf of its caller", logger.as_str())));
+    }
+    if let Some(Headline::Panic(p)) = case.headline
+        && p.value.starts_with('(')
+        && p.value.contains(") 0x")
+    {
+        d = d.advise("the text shows only the address of the value: a core has the value itself");
+    }
+    out.push(d.advise("read the condition that leads to the panic, and who calls it with what").done());
+    out
+}
+
+fn short(message: &str) -> String {
+    let first = message.lines().next().unwrap_or("").trim();
+    if first.is_empty() {
+        return "(an empty value)".to_owned();
+    }
+    let cut: String = first.chars().take(160).collect();
+    if cut.len() < first.len() || message.lines().nth(1).is_some() { format!("{cut} …") } else { cut }
+}
+
+/// A panic while another panic was on its way out: what is visible may hide what came first.
+fn secondary(case: &Case<'_>) -> Vec<Finding> {
+    let panics: Vec<&gopsy_model::PanicLine> = case
+        .crash()
+        .headlines
+        .iter()
+        .filter_map(|h| match h {
+            Headline::Panic(p) => Some(p),
+            _ => None,
+        })
+        .collect();
+    let [first, .., last] = panics.as_slice() else { return Vec::new() };
+    if first.value == last.value {
+        return Vec::new();
+    }
+    let how = if first.recovered { "was recovered, and then" } else { "was on its way out when" };
+    vec![
+        draft(
+            "panic-after-panic",
+            format!("a first panic ({}) {how} a second one followed ({})", short(&first.value), short(&last.value)),
+        )
+        .because(case.fact("the text shows the chain of panics, the first one first"))
+        .advise("mend the first panic; the second came from code that ran because of it (a defer, a recover)")
+        .done(),
+    ]
+}

@@ -1,0 +1,97 @@
+//! Stacks that ran out, or were run on by the wrong code.
+
+use super::draft;
+use crate::case::Case;
+use crate::packages::Owner;
+use crate::recursion;
+use gopsy_model::{Cause, Confidence, Finding, Kind};
+
+pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
+    match case.kind {
+        Kind::StackOverflow | Kind::Dump | Kind::Unknown => overflow(case),
+        _ => Vec::new(),
+    }
+}
+
+fn overflow(case: &Case<'_>) -> Vec<Finding> {
+    let stack = case.frames.stack();
+    let cycle = recursion::cycle(stack);
+    let elided = case.frames.crashed.as_ref().is_some_and(|(_, _, s)| !s.elided.is_empty());
+    if case.kind != Kind::StackOverflow && !(elided && cycle.is_some_and(|c| c.times >= 5)) {
+        return Vec::new();
+    }
+    let said = if case.kind == Kind::StackOverflow {
+        case.fact(format!("the runtime says: {}", case.headline_text()))
+    } else {
+        case.fact("the runtime left out frames of this stack: it was longer than it prints")
+    };
+    let Some(cycle) = cycle else {
+        return vec![
+            draft("deep-stack", "the stack grew to its limit; the text shows no function that repeats")
+                .claims(Cause::UnboundedRecursion, Confidence::Possible)
+                .because(said)
+                .advise("look for very large local variables, or get the whole stack from a core")
+                .done(),
+        ];
+    };
+    let frames = stack.get(cycle.start..cycle.start + cycle.period).unwrap_or(&[]);
+    let mut names: Vec<String> =
+        frames.iter().filter_map(|f| f.function.value().map(|n| n.as_str().to_owned())).collect();
+    names.dedup();
+    let shown = names.iter().take(4).cloned().collect::<Vec<_>>().join(" → ");
+    // Encoders and printers recurse over data: the data is what has no end.
+    let library = frames.iter().all(|f| matches!(case.owner(f), Owner::Standard | Owner::Generated | Owner::Runtime));
+    let walks_data = library
+        && frames.iter().any(|f| {
+            f.function.value().is_some_and(|n| {
+                ["encoding/json", "encoding/gob", "encoding/xml", "reflect", "fmt"].contains(&n.package().unwrap_or(""))
+            })
+        });
+    let same_arguments = repeated_arguments(stack, cycle);
+    let sentence = if names.len() == 1 {
+        format!("{shown} calls itself without end")
+    } else {
+        format!("{shown} call each other without end")
+    };
+    let mut d = draft("recursion", sentence.clone()).because(said).because(case.fact(format!(
+        "{} function{} repeat{} {} times in the printed part of the stack",
+        names.len(),
+        if names.len() == 1 { "" } else { "s" },
+        if names.len() == 1 { "s" } else { "" },
+        cycle.times
+    )));
+    if walks_data {
+        return vec![
+            draft("cyclic-data", format!("the standard library walked data without end: {shown}"))
+                .claims(Cause::CyclicData, Confidence::Possible)
+                .because(case.fact("only functions of the library repeat: they recurse over the data they are given"))
+                .because_all(same_arguments.map(|n| case.fact(format!("the same arguments come back every {n} frames: the data is a circle"))))
+                .advise("look for a value that refers back to itself (parent pointers); leave it out of the encoding (json:\"-\")")
+                .done(),
+            d.claims(Cause::UnboundedRecursion, Confidence::Possible).done(),
+        ];
+    }
+    if let Some(n) = same_arguments {
+        d = d.because(
+            case.fact(format!("the same arguments come back every {n} frames: nothing changes from call to call")),
+        );
+    }
+    vec![
+        d.claims(Cause::UnboundedRecursion, Confidence::Likely)
+            .advise("find the condition that should end the recursion; data that refers to itself has the same face")
+            .done(),
+    ]
+}
+
+/// After how many frames the same exact arguments stand in the same function again.
+fn repeated_arguments(stack: &[gopsy_model::Frame], cycle: recursion::Cycle) -> Option<usize> {
+    let words = |i: usize| {
+        stack
+            .get(i)
+            .and_then(|f| f.args.value())
+            .map(gopsy_model::Args::words)
+            .filter(|w| !w.is_empty() && w.iter().all(|w| w.is_some_and(|(_, stale)| !stale)))
+    };
+    let first = words(cycle.start)?;
+    (1..=4).map(|n| n * cycle.period).find(|n| words(cycle.start + n).as_ref() == Some(&first))
+}
