@@ -106,7 +106,8 @@ impl Runtime<'_> {
     /// The goroutine at that address.
     #[must_use]
     pub fn g(&self, address: Addr) -> G {
-        let word = |name| self.word(address, &[("runtime.g", name)]);
+        let record = self.record(address, "runtime.g");
+        let word = |name| record.word(&[("runtime.g", name)]);
         let raw_status = word("atomicstatus");
         let waits = word("waitreason");
         G {
@@ -118,11 +119,14 @@ impl Runtime<'_> {
                 Known::Have { value, .. } => self.string_in("runtime.waitReasonStrings", 16, 0, value),
                 Known::Missing(why) => Known::Missing(why),
             },
-            stack: self.stack(address),
+            stack: self.bounds(
+                record.word(&[("runtime.g", "stack"), ("runtime.stack", "lo")]),
+                record.word(&[("runtime.g", "stack"), ("runtime.stack", "hi")]),
+            ),
             m: word("m").map(Addr),
             sched: self.pair(
-                self.word(address, &[("runtime.g", "sched"), ("runtime.gobuf", "sp")]),
-                self.word(address, &[("runtime.g", "sched"), ("runtime.gobuf", "pc")]),
+                record.word(&[("runtime.g", "sched"), ("runtime.gobuf", "sp")]),
+                record.word(&[("runtime.g", "sched"), ("runtime.gobuf", "pc")]),
             ),
             syscall: self.pair(word("syscallsp"), word("syscallpc")),
             go_pc: word("gopc").map(Addr),
@@ -136,8 +140,11 @@ impl Runtime<'_> {
     /// The stack bounds of the g at that address (also of a g0 or gsignal).
     #[must_use]
     pub fn stack(&self, g: Addr) -> Known<Range> {
-        let low = self.word(g, &[("runtime.g", "stack"), ("runtime.stack", "lo")]);
-        let high = self.word(g, &[("runtime.g", "stack"), ("runtime.stack", "hi")]);
+        let word = |name| self.word(g, &[("runtime.g", "stack"), ("runtime.stack", name)]);
+        self.bounds(word("lo"), word("hi"))
+    }
+
+    fn bounds(&self, low: Known<u64>, high: Known<u64>) -> Known<Range> {
         match (low, high) {
             (Known::Have { value: low, .. }, Known::Have { value: high, .. }) if low < high => {
                 self.have(Range { start: Addr(low), end: Addr(high) })

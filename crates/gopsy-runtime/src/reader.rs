@@ -6,6 +6,8 @@ use gopsy_model::{Missing, Source, Trust};
 
 /// Strings of the target longer than this are cut.
 const MAX_STRING: usize = 64 * 1024;
+/// Structs larger than this are read member by member; `runtime.m` has some 2 KiB.
+const MAX_RECORD: usize = 16 * 1024;
 
 /// The runtime of one process: its memory and where things stand in it.
 #[derive(Clone, Copy)]
@@ -14,6 +16,32 @@ pub struct Runtime<'a> {
     pub(crate) layouts: &'a Layouts,
     pub(crate) bias: Bias,
     source: Source,
+}
+
+/// The bytes of one struct, or nothing when they could not be read at once.
+pub(crate) struct Record<'a> {
+    runtime: Runtime<'a>,
+    base: Addr,
+    bytes: Vec<u8>,
+}
+
+impl Record<'_> {
+    /// A member, as [`Runtime::word`] reads it.
+    pub(crate) fn word(&self, path: &[(&str, &str)]) -> Known<u64> {
+        let (offset, size) = match self.runtime.locate(path) {
+            Ok(member) => member,
+            Err(why) => return Known::Missing(why),
+        };
+        let start = usize::try_from(offset).ok();
+        let len = size.filter(|s| matches!(s, 1 | 2 | 4 | 8)).and_then(|s| usize::try_from(s).ok());
+        let found = start.zip(len).and_then(|(start, len)| self.bytes.get(start..)?.get(..len));
+        match found {
+            Some(bytes) => {
+                self.runtime.have(bytes.iter().rev().fold(0u64, |value, byte| value.wrapping_shl(8) | u64::from(*byte)))
+            }
+            None => self.runtime.load(self.base, (offset, size)),
+        }
+    }
 }
 
 /// What a fault means for the question that met it.
@@ -41,18 +69,38 @@ impl<'a> Runtime<'a> {
 
     /// An unsigned member of up to 8 bytes: `path` leads from the struct at `base` through nested ones.
     pub(crate) fn word(&self, base: Addr, path: &[(&str, &str)]) -> Known<u64> {
-        let mut at = base;
-        let mut size = None;
+        match self.locate(path) {
+            Ok(member) => self.load(base, member),
+            Err(why) => Known::Missing(why),
+        }
+    }
+
+    /// A struct read in one go, to ask for many members of it.
+    pub(crate) fn record(&self, base: Addr, of: &str) -> Record<'a> {
+        let size = usize::try_from(self.layouts.size(of).unwrap_or(0)).unwrap_or(0).min(MAX_RECORD);
+        let mut bytes = vec![0; size];
+        // A struct of which one page is missing is read member by member.
+        let whole = self.mem.read(base, &mut bytes).is_ok();
+        Record { runtime: *self, base, bytes: if whole { bytes } else { Vec::new() } }
+    }
+
+    /// Offset and size of a member.
+    fn locate(&self, path: &[(&str, &str)]) -> Result<(u64, Option<u64>), Missing> {
+        let (mut offset, mut size) = (0u64, None);
         for (of, name) in path {
             let Some(field) = self.layouts.field(of, name) else {
-                return Known::Missing(Missing::NotSupported(format!("this Go release has no {of}.{name}").into()));
+                return Err(Missing::NotSupported(format!("this Go release has no {of}.{name}").into()));
             };
-            let Some(next) = at.checked_add(field.offset) else {
-                return Known::Missing(Missing::Unreadable("an address beyond the end of memory".into()));
-            };
-            at = next;
+            offset = offset.saturating_add(field.offset);
             size = field.size;
         }
+        Ok((offset, size))
+    }
+
+    fn load(&self, base: Addr, (offset, size): (u64, Option<u64>)) -> Known<u64> {
+        let Some(at) = base.checked_add(offset) else {
+            return Known::Missing(Missing::Unreadable("an address beyond the end of memory".into()));
+        };
         let value = match size {
             Some(1) => self.mem.u8(at).map(u64::from),
             Some(2) => self.mem.u16(at).map(u64::from),

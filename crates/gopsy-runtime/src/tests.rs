@@ -31,6 +31,16 @@ fn a_goroutine_that_is_not_there() {
 }
 
 #[test]
+fn of_a_goroutine_that_is_half_there_the_half_is_told() {
+    let half = SliceMemory::new().with(Addr(G1), words(&[0, 0, 0x7000_2000, 0x7000_0000, 0x40_1234, 0x7000_1f00, 7]));
+    check(&half, |runtime| {
+        let g = runtime.g(Addr(G1));
+        assert_eq!((g.id.value(), g.stack.value().is_some()), (Some(&7), true));
+        assert!(g.status.missing().is_some() && g.m.missing().is_some());
+    });
+}
+
+#[test]
 fn the_signal_of_a_panic() {
     check(&memory(), |runtime| {
         let signal = runtime.signal(Addr(G1)).unwrap();
