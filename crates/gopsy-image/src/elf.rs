@@ -3,7 +3,7 @@
 use crate::bytes;
 use crate::note::Notes;
 use crate::{BuildInfo, DebugInfo, ImageError, ModuleData, Pclntab, buildinfo, moduledata, pclntab};
-use gopsy_mem::{Addr, LinkAddr};
+use gopsy_mem::LinkAddr;
 use object::LittleEndian as LE;
 use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
@@ -264,12 +264,6 @@ impl Image {
     /// When the file has none (`-ldflags=-w`), or it cannot be inflated.
     pub fn debug_info(&self) -> Result<&DebugInfo, ImageError> {
         self.debug.get_or_init(|| DebugInfo::load(self)).as_ref().map_err(Clone::clone)
-    }
-
-    /// Where the file's first byte would be mapped if it were loaded as stated, for comparing with a core's file list.
-    #[must_use]
-    pub fn stated_base(&self) -> Addr {
-        Addr(self.segments.first().map_or(0, |s| s.address.0.saturating_sub(s.file_offset)))
     }
 }
 

@@ -138,7 +138,7 @@ fn build_ids_from_segments_and_sections() {
 /// Asks a file everything.
 fn exercise(bytes: Vec<u8>) {
     let Ok(image) = Image::parse(Arc::new(bytes)) else { return };
-    let _ = (image.build_info(), image.build_id(), image.symbol("runtime.firstmoduledata"), image.stated_base());
+    let _ = (image.build_info(), image.build_id(), image.symbol("runtime.firstmoduledata"));
     let _ = (image.read(LinkAddr(RODATA), 64), image.is_executable(LinkAddr(TEXT)));
     if let Ok(debug) = image.debug_info() {
         let _ = debug.of_runtime(&["runtime.g", "runtime.none"], &["runtime.allgs"]);

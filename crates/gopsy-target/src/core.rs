@@ -4,7 +4,7 @@ use crate::TargetError;
 use crate::file::MappedFile;
 use crate::notes::{CoreNotes, FileMapping, ProcessInfo, Thread};
 use gopsy_image::{Bytes, Image, Machine, Notes};
-use gopsy_mem::{Addr, Bias, LinkAddr, MemoryExt, Range};
+use gopsy_mem::{Addr, Bias, MemoryExt, Range};
 use object::LittleEndian as LE;
 use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader};
@@ -227,12 +227,6 @@ impl Core {
         self.segments.iter().filter(|s| s.readable).fold((0, 0), |(named, held), s| {
             (u64::saturating_add(named, s.range.len()), u64::saturating_add(held, s.held))
         })
-    }
-
-    /// What `stated` is in this process.
-    #[must_use]
-    pub fn load(&self, image: &Image, stated: LinkAddr) -> Addr {
-        self.bias(image).unwrap_or(Bias::ZERO).load(stated)
     }
 }
 

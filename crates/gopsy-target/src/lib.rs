@@ -11,6 +11,7 @@
 
 mod core;
 mod file;
+pub mod input;
 mod memory;
 mod notes;
 

@@ -1,0 +1,135 @@
+//! Texts from outside: files, pipes, profiles of running programs; and source files to show lines of.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Of a device that never ends (`/dev/urandom`) so much is read.
+const MAX_OF_DEVICE: u64 = 64 << 20;
+/// A source file larger than this is not shown.
+const MAX_SOURCE: u64 = 8 << 20;
+/// How long a profile may take to arrive.
+const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a TARGET turned out to be.
+pub enum Input {
+    /// Bytes to be read as a text.
+    Text(Box<dyn Read>),
+    /// An ELF core file.
+    Core(PathBuf),
+    /// An executable: nothing died here.
+    Executable(PathBuf),
+    /// A folder: the texts in it, by name.
+    Folder(Vec<PathBuf>),
+}
+
+/// Why a TARGET cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// The system refused.
+    #[error("cannot read {what}: {error}")]
+    Io {
+        /// What was to be read.
+        what: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A folder without texts.
+    #[error("no crash text (.txt, .log, .out, .json, .gz, .zst) in the folder {0}")]
+    EmptyFolder(PathBuf),
+    /// An URL that gopsy does not fetch.
+    #[error("cannot fetch {url}: {why}")]
+    Http {
+        /// The URL.
+        url: String,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// Looks at a TARGET and opens it: `-`, an URL, a file, a pipe, a folder.
+///
+/// # Errors
+/// If it does not exist, may not be read, or is nothing that can be read.
+pub fn open(target: &str) -> Result<Input, InputError> {
+    if target == "-" {
+        return Ok(Input::Text(Box::new(io::stdin().lock())));
+    }
+    if target.starts_with("http://") || target.starts_with("https://") {
+        return fetch(target).map(|body| Input::Text(Box::new(body)));
+    }
+    let io_error = |error| InputError::Io { what: target.to_owned(), error };
+    let path = Path::new(target);
+    let meta = fs::metadata(path).map_err(io_error)?;
+    if meta.is_dir() {
+        return folder(path);
+    }
+    let mut file = File::open(path).map_err(io_error)?;
+    if meta.is_file() {
+        let mut head = [0u8; 20];
+        let n = file.read(&mut head).map_err(io_error)?;
+        if n == head.len() && head.starts_with(b"\x7fELF") {
+            // e_type, in the byte order that e_ident names.
+            let kind = if head[5] == 2 {
+                u16::from_be_bytes([head[16], head[17]])
+            } else {
+                u16::from_le_bytes([head[16], head[17]])
+            };
+            return Ok(if kind == 4 { Input::Core(path.to_owned()) } else { Input::Executable(path.to_owned()) });
+        }
+        let start = io::Cursor::new(head.get(..n).unwrap_or(&[]).to_vec());
+        return Ok(Input::Text(Box::new(start.chain(file))));
+    }
+    use std::os::unix::fs::FileTypeExt;
+    if meta.file_type().is_char_device() {
+        use std::io::IsTerminal;
+        return Ok(if file.is_terminal() {
+            Input::Text(Box::new(file))
+        } else {
+            Input::Text(Box::new(file.take(MAX_OF_DEVICE)))
+        });
+    }
+    Ok(Input::Text(Box::new(file)))
+}
+
+/// The texts of a folder, by name; other files are passed over.
+fn folder(path: &Path) -> Result<Input, InputError> {
+    let io_error = |error| InputError::Io { what: path.display().to_string(), error };
+    let mut texts = Vec::new();
+    for entry in fs::read_dir(path).map_err(io_error)? {
+        let file = entry.map_err(io_error)?.path();
+        let ending = file.extension().and_then(|e| e.to_str()).unwrap_or("");
+        if matches!(ending, "txt" | "log" | "out" | "json" | "gz" | "zst")
+            && fs::metadata(&file).is_ok_and(|m| m.is_file())
+        {
+            texts.push(file);
+        }
+    }
+    texts.sort();
+    if texts.is_empty() { Err(InputError::EmptyFolder(path.to_owned())) } else { Ok(Input::Folder(texts)) }
+}
+
+/// Fetches a goroutine profile of a running program.
+fn fetch(url: &str) -> Result<impl Read + use<>, InputError> {
+    let refuse = |why: String| InputError::Http { url: url.to_owned(), why };
+    if url.starts_with("https://") {
+        return Err(refuse("only http is spoken here; `curl URL | gopsy stacks -` does the same".to_owned()));
+    }
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(HTTP_TIMEOUT)).http_status_as_error(true).build().into();
+    let response = agent.get(url).call().map_err(|e| refuse(e.to_string()))?;
+    Ok(response.into_body().into_reader())
+}
+
+/// The text of a source file: only of a regular file (no link, device or FIFO), and only if it is not too large.
+#[must_use]
+pub fn read_source(path: &Path) -> Option<String> {
+    let meta = fs::symlink_metadata(path).ok()?;
+    if !meta.is_file() || meta.len() > MAX_SOURCE {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(MAX_SOURCE).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
