@@ -5,7 +5,7 @@ use super::frames::{self, Detail};
 use crate::case::{Case, besides, evidence, others_matter, provenance, state, title};
 use crate::names::{place, plural, short_file, short_function, thousands};
 use gopsy_model::{
-    Access, AccessKind, Cause, Confidence, Culprit, FunctionName, KnownIssue, Role, Signal, Source, Verdict,
+    Access, AccessKind, Cause, Confidence, Culprit, Evidence, FunctionName, KnownIssue, Role, Signal, Source, Verdict,
 };
 use gopsy_program::{Group, StackId};
 
@@ -213,6 +213,9 @@ fn others(canvas: &mut Canvas, case: &Case<'_>) {
     let widest = shown.iter().map(|g| canvas.measure(&word(g))).max().unwrap_or(0);
     let frames: Vec<(String, String)> = shown.iter().map(|g| own_frame(case, g.sample)).collect();
     let column = frames.iter().map(|(function, _)| canvas.measure(function)).filter(|w| *w <= 40).max().unwrap_or(0);
+    let hang = count + 2 + widest + 2;
+    // On a narrow terminal there is no room for a column of long names.
+    let narrow = frames.iter().any(|(function, _)| FIELD + hang + canvas.measure(function) > canvas.columns);
     for (group, (function, place)) in shown.iter().zip(&frames) {
         let word = word(group);
         let pad = " ".repeat(widest.saturating_sub(canvas.measure(&word)) + 2);
@@ -221,9 +224,7 @@ fn others(canvas: &mut Canvas, case: &Case<'_>) {
             .plain(function)
             .plain(&" ".repeat(column.saturating_sub(canvas.measure(function)) + 2))
             .dim(place);
-        // On a narrow terminal there is no room for a column of names.
-        let hang = count + 2 + widest + 2;
-        canvas.item("", if FIELD + hang + 30 > canvas.columns { count + 2 } else { hang }, &line);
+        canvas.item("", if narrow { count + 4 } else { hang }, &line);
     }
     let rest: u64 = total - shown.iter().map(|g| g.count).sum::<u64>();
     let groups = all.len() - shown.len();
@@ -288,7 +289,7 @@ fn why(canvas: &mut Canvas, case: &Case<'_>) {
     canvas.field("why", &line);
     let facts = evidence(verdict);
     for fact in facts.iter().take(MAX_ITEMS) {
-        let line = Line::new().dim("· ").plain(&fact.fact).dim(&format!(" ({})", provenance(fact)));
+        let line = Line::new().dim("· ").plain(&first_of(fact)).dim(&format!(" ({})", provenance(fact)));
         canvas.wrap(FIELD, FIELD + 2, &line);
     }
     if facts.len() > MAX_ITEMS {
@@ -300,7 +301,15 @@ fn why(canvas: &mut Canvas, case: &Case<'_>) {
         canvas.field("besides", &Line::new().plain(&finding.sentence).dim(&format!(" ({sure})")));
     }
     for issue in verdict.known_issues.iter().take(3) {
-        canvas.field("known", &known(issue));
+        canvas.field("known", &known(issue, &facts));
+    }
+}
+
+/// What is known of Go and its bugs can be a page: its first sentence says what matters, the rest is in the JSON.
+fn first_of(fact: &Evidence) -> String {
+    match fact.fact.split_once(". ") {
+        Some((first, _)) if fact.source == Source::Knowledge && first.len() > 60 => format!("{first} …"),
+        _ => fact.fact.clone(),
     }
 }
 
@@ -314,9 +323,10 @@ fn does_not_show(source: Source) -> &'static str {
     }
 }
 
-fn known(issue: &KnownIssue) -> Line {
+fn known(issue: &KnownIssue, said: &[&Evidence]) -> Line {
     let mut line = Line::of(Ink::Bold, &issue.id).plain(" ").plain(&issue.title);
-    if !issue.why.is_empty() {
+    // Why it fits is usually the evidence above.
+    if !issue.why.is_empty() && !said.iter().any(|fact| issue.why.contains(&fact.fact)) {
         line = line.plain(": ").plain(&issue.why);
     }
     match &issue.fixed_in {

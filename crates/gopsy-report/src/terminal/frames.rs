@@ -21,11 +21,13 @@ pub(crate) struct Row {
     pub(crate) function: String,
     pub(crate) place: String,
     pub(crate) ink: Ink,
+    /// How many frames it stands for.
+    frames: u64,
 }
 
 impl Row {
-    fn note(text: String) -> Self {
-        Row { sign: "", function: text, place: String::new(), ink: Ink::Dim }
+    fn note(text: String, frames: u64) -> Self {
+        Row { sign: "", function: text, place: String::new(), ink: Ink::Dim, frames }
     }
 }
 
@@ -55,12 +57,13 @@ pub(crate) fn rows(
                     function: format!("{} × {}", plural(period as u64, "frame"), thousands(times)),
                     place: String::new(),
                     ink: Ink::Bold,
+                    frames: times.saturating_sub(1).saturating_mul(period as u64),
                 });
                 let frames = stack.frames.get(start..start + period).unwrap_or(&[]);
                 rows.extend(frames.iter().map(|f| Row { sign: "│", ..row(f, culprit, &mut marked) }));
             }
-            Part::Gap(Some(count)) => rows.push(Row::note(format!("… {} left out", plural(count, "frame")))),
-            Part::Gap(None) => rows.push(Row::note("… frames left out".to_owned())),
+            Part::Gap(Some(count)) => rows.push(Row::note(format!("… {} left out", plural(count, "frame")), count)),
+            Part::Gap(None) => rows.push(Row::note("… frames left out".to_owned(), 0)),
         }
         at_top = false;
     }
@@ -70,7 +73,7 @@ pub(crate) fn rows(
     };
     cut(&mut rows, limit);
     if let Some(why) = &stack.unavailable {
-        rows.push(Row::note(why.as_ref().to_owned()));
+        rows.push(Row::note(why.as_ref().to_owned(), 0));
     }
     if let Some(creation) = created_by {
         rows.push(Row {
@@ -81,22 +84,37 @@ pub(crate) fn rows(
                 .value()
                 .map_or_else(String::new, |f| place(short_file(f), creation.line.value().copied())),
             ink: Ink::Dim,
+            frames: 0,
         });
     }
     rows
 }
 
-/// Keeps the first rows, which say where it stopped, and the last, which say what began it.
+/// Keeps the first rows, which say where it stopped, the last, which say what began it, and the culprit with its
+/// neighbours; what lies between is counted.
 fn cut(rows: &mut Vec<Row>, limit: usize) {
     if rows.len() <= limit + 1 {
         return;
     }
-    let tail = (limit / 4).max(1);
-    let left_out = rows.len() - limit;
-    rows.splice(
-        limit - tail..rows.len() - tail,
-        [Row::note(format!("… {} rows of the stack", thousands(left_out as u64)))],
-    );
+    let tail = rows.len() - (limit / 4).max(1);
+    let around = rows.iter().position(|r| r.sign == "▸").map(|at| at.saturating_sub(1)..at + 3);
+    let in_head = around.as_ref().is_none_or(|range| range.end <= limit * 3 / 4 || range.start >= tail);
+    let head = if in_head { limit * 3 / 4 } else { limit / 4 };
+    let kept = |i: usize| i < head || i >= tail || around.as_ref().is_some_and(|range| range.contains(&i));
+    let mut out: Vec<Row> = Vec::with_capacity(limit + 2);
+    let mut skipped = 0_u64;
+    for (i, row) in std::mem::take(rows).into_iter().enumerate() {
+        if !kept(i) {
+            skipped = skipped.saturating_add(row.frames);
+            continue;
+        }
+        if skipped > 0 {
+            out.push(Row::note(format!("… {}", plural(skipped, "frame")), skipped));
+            skipped = 0;
+        }
+        out.push(row);
+    }
+    *rows = out;
 }
 
 fn row(frame: &Frame, culprit: Option<&Culprit>, marked: &mut bool) -> Row {
@@ -112,6 +130,7 @@ fn row(frame: &Frame, culprit: Option<&Culprit>, marked: &mut bool) -> Row {
             (false, true) => Ink::Dim,
             (false, false) => Ink::Plain,
         },
+        frames: 1,
     }
 }
 
@@ -141,7 +160,17 @@ pub(crate) fn same_place(culprit: &Culprit, frame: &Frame) -> bool {
 /// What is nobody's question at the bottom of a stack.
 fn is_root(frame: &Frame) -> bool {
     let name = frame.function.value().map_or("", |f| f.as_str());
-    matches!(name, "runtime.goexit" | "runtime.main" | "goexit" | "runtime.mstart" | "runtime.rt0_go" | "runtime.mcall")
+    matches!(
+        name,
+        "runtime.goexit"
+            | "runtime.main"
+            | "runtime.doInit"
+            | "runtime.doInit1"
+            | "goexit"
+            | "runtime.mstart"
+            | "runtime.rt0_go"
+            | "runtime.mcall"
+    )
 }
 
 fn short_rows(
@@ -231,7 +260,7 @@ fn count_rows(frames: &[Frame], rows: &mut Vec<Row>) {
             if more > 0 {
                 text.push_str(", …");
             }
-            rows.push(Row::note(text));
+            rows.push(Row::note(text, frames.len() as u64));
         }
     }
 }
@@ -257,5 +286,40 @@ pub(crate) fn write(canvas: &mut Canvas, indent: usize, label: &str, rows: &[Row
         if !row.place.is_empty() && !fits {
             canvas.wrap(indent + 2, indent + 2, &Line::of(place_ink, &row.place));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some(count: usize, culprit: usize) -> Vec<Row> {
+        (0..count)
+            .map(|i| Row {
+                sign: if i == culprit { "▸" } else { "" },
+                function: format!("f{i}"),
+                place: String::new(),
+                ink: Ink::Plain,
+                frames: 1,
+            })
+            .collect()
+    }
+
+    fn shown(count: usize, culprit: usize) -> Vec<String> {
+        let mut rows = some(count, culprit);
+        cut(&mut rows, 12);
+        rows.into_iter().map(|r| r.function).collect()
+    }
+
+    #[test]
+    fn a_long_stack_keeps_its_ends_and_its_culprit() {
+        assert_eq!(shown(13, 0).len(), 13);
+        let head: Vec<String> = (0..9).map(|i| format!("f{i}")).collect();
+        assert_eq!(shown(40, 2), [head, vec!["… 28 frames".into(), "f37".into(), "f38".into(), "f39".into()]].concat());
+        assert_eq!(
+            shown(40, 20),
+            ["f0", "f1", "f2", "… 16 frames", "f19", "f20", "f21", "f22", "… 14 frames", "f37", "f38", "f39"]
+        );
+        assert!(shown(40, 39).contains(&"f39".to_owned()));
     }
 }
