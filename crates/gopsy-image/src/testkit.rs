@@ -40,6 +40,13 @@ impl Elf {
         self
     }
 
+    /// The same file with another's segments and sections behind its own.
+    pub(crate) fn and(mut self, other: Elf) -> Self {
+        self.segments.extend(other.segments);
+        self.sections.extend(other.sections);
+        self
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut body = Vec::new();
         let body_at = 64 + 56 * self.segments.len();

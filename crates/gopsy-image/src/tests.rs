@@ -117,6 +117,27 @@ fn a_section_that_claims_to_inflate_without_end_is_refused() {
 }
 
 #[test]
+fn a_section_that_inflates_a_thousandfold_is_refused() {
+    let (abbrev, _) = dwarf();
+    let elf = Elf::new().section(".debug_abbrev", 0, &abbrev).compressed_section(".debug_info", &vec![0; 4 << 20]);
+    assert!(matches!(image(&elf).debug_info(), Err(ImageError::Damaged(_))));
+}
+
+#[test]
+fn what_only_looks_like_moduledata_is_passed_over() {
+    // A pointer to pclntab stands before the real one, but the word behind it does not name the function names; and a
+    // section claims to be moduledata where there is none.
+    let mut decoy = b"\xff Go buildinf:\x08\x02".to_vec();
+    decoy.resize(32, 0);
+    decoy.extend(b"\x08go1.27.3\0");
+    decoy.resize(64, 0);
+    decoy.extend([RODATA.to_le_bytes(), 1u64.to_le_bytes()].concat());
+    let before = Elf::new().segment(DATA - 0x1000, "rw", &decoy).section(".go.module", DATA - 0x1000 + 64, &[]);
+    let image = image(&before.and(Tiny::default().elf()));
+    assert_eq!(image.module_data().map(|m| m.address), Ok(LinkAddr(DATA + 64)));
+}
+
+#[test]
 fn build_ids_from_segments_and_sections() {
     let note = |owner: &[u8], kind: u32, desc: &[u8]| {
         let mut out = 4u32.to_le_bytes().to_vec();
