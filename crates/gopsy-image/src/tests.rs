@@ -217,3 +217,13 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_table_that_does_not_advance_says_nothing() {
+    let mut bytes = Tiny::default().elf().bytes();
+    // pcsp of main.f: +1 for 4 bytes, +24 for 0x3c bytes.
+    let table = bytes.windows(5).position(|w| w == [2, 4, 48, 0x3c, 0]).unwrap();
+    bytes[table + 1] = 0;
+    let image = Image::parse(Arc::new(bytes)).unwrap();
+    assert_eq!(image.pclntab().unwrap().find(at(0)).unwrap().sp_delta(at(0)), None);
+}
