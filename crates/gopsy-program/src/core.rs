@@ -59,6 +59,12 @@ pub enum CoreError {
         /// The binary.
         path: PathBuf,
     },
+    /// Nothing tells where a position-independent binary was loaded.
+    #[error("the core does not say where {path} was loaded: it has no auxiliary vector")]
+    NoBase {
+        /// The binary.
+        path: PathBuf,
+    },
     /// Go's structures in the core.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -109,7 +115,7 @@ impl CoreEvidence {
             )),
         }
         let Some(bias) = core.bias(&image).or((!image.relocatable()).then_some(Bias::ZERO)) else {
-            return Err(RuntimeError::DoNotFit("the core does not say where the binary was loaded".to_owned()).into());
+            return Err(CoreError::NoBase { path: path.to_owned() });
         };
         image.pclntab().map_err(|error| CoreError::Binary { path: path.to_owned(), error })?;
         let layouts = Layouts::of(&image)?;

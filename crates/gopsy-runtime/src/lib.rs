@@ -51,6 +51,8 @@ pub enum RuntimeError {
         why: String,
     },
     /// The memory contradicts the layouts.
-    #[error("the memory does not look like the layouts say ({0}): this binary is not the one that ran")]
+    #[error(
+        "the memory does not look like the layouts say ({0}): the binary is another one, or the memory was damaged"
+    )]
     DoNotFit(String),
 }
