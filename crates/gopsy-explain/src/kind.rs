@@ -1,7 +1,7 @@
 //! What the runtime, the kernel or the race detector itself said: a matter of reading.
 
 use crate::case::Frames;
-use gopsy_model::{Crash, Headline, Kind, Role, Signal};
+use gopsy_model::{Crash, Headline, Kind, Signal};
 use gopsy_program::Program;
 use std::sync::LazyLock;
 
@@ -48,7 +48,7 @@ pub(crate) fn read(program: &Program, frames: &Frames) -> Reading {
     }
     let mut weak: Option<(Kind, usize)> = None;
     for (i, headline) in crash.headlines.iter().enumerate() {
-        let Some(kind) = of_headline(headline, crash, frames) else { continue };
+        let Some(kind) = of_headline(headline, frames) else { continue };
         let survived = matches!(headline, Headline::ServedPanic { .. } | Headline::Race(_) | Headline::Outside(_));
         if !survived {
             return Reading { kind, headline: Some(i) };
@@ -67,13 +67,13 @@ pub(crate) fn read(program: &Program, frames: &Frames) -> Reading {
     Reading { kind, headline: None }
 }
 
-fn of_headline(headline: &Headline, crash: &Crash, frames: &Frames) -> Option<Kind> {
+fn of_headline(headline: &Headline, frames: &Frames) -> Option<Kind> {
     match headline {
         Headline::Panic(p) => Some(of_panic(&p.value)),
         Headline::ServedPanic { value, .. } => Some(of_panic(value)),
         Headline::Fatal(message) => Some(of_fatal(message)),
         Headline::FaultAddress(_) => Some(Kind::UnexpectedFault),
-        Headline::Signal(signal) => Some(of_signal(signal, crash, frames)),
+        Headline::Signal(signal) => Some(of_signal(signal, frames)),
         Headline::Exception(_) => Some(Kind::WindowsException),
         Headline::Race(_) => Some(Kind::RaceReport),
         Headline::Native(message) => of_native(message),
@@ -198,7 +198,7 @@ fn matches(throw: &Throw, message: &str) -> bool {
     rest.is_empty()
 }
 
-fn of_signal(signal: &Signal, crash: &Crash, frames: &Frames) -> Kind {
+fn of_signal(signal: &Signal, frames: &Frames) -> Kind {
     // si_code 0 is SI_USER, -6 SI_TKILL: somebody sent it (the process itself does so in abort()).
     let sent = signal.code.value() == Some(&0);
     match &*signal.name {
@@ -207,26 +207,20 @@ fn of_signal(signal: &Signal, crash: &Crash, frames: &Frames) -> Kind {
         "SIGABRT" => Kind::NativeAbort,
         "SIGSEGV" if sent => Kind::Signalled,
         "SIGSEGV" => {
-            let system =
-                frames.crashed.as_ref().is_some_and(|(_, g, _)| g.role == Role::System || g.id.value() == Some(&0));
-            let runtime_on_top = frames.first_name().is_some_and(|n| {
+            // The thread's own stack (goroutine 0) tells better than the goroutine it ran for.
+            let of_thread = frames.system.as_ref().map_or(&[][..], |s| &s.frames);
+            let top = crate::case::names(of_thread).next().or_else(|| frames.first_name());
+            let in_runtime = top.is_some_and(|n| {
                 n.starts_with("runtime.") && !n.starts_with("runtime.cgocall") && n != "runtime.asmcgocall"
             });
-            if signal.in_foreign_code || !runtime_on_top || (system && !runtime_on_top) {
-                Kind::NativeFault
-            } else {
-                Kind::RuntimeFault
-            }
+            if signal.in_foreign_code || !in_runtime { Kind::NativeFault } else { Kind::RuntimeFault }
         }
         "SIGBUS" => Kind::BusError,
         "SIGILL" => Kind::IllegalInstruction,
         "SIGFPE" => Kind::ArithmeticFault,
         "SIGTRAP" => Kind::Trap,
         "SIGSYS" => Kind::Killed,
-        _ => {
-            let _ = crash;
-            Kind::Signalled
-        }
+        _ => Kind::Signalled,
     }
 }
 

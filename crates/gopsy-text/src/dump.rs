@@ -253,14 +253,16 @@ fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) 
             s.numbered && (word == b"running" || word == b"syscall" || word == b"stack growth" || word == b"copystack")
         })
     };
-    let chosen = match first {
-        Some(i) if role(&i) == Some(Role::Signal) => Some(i),
-        Some(i) if running(&i) => Some(i),
-        // `goroutine 0 [idle]` is the system stack of the thread that took the signal.
-        Some(i) if store.stacks.get(i).is_some_and(|s| s.numbered && s.id == 0) => Some(i),
-        Some(i) => Some(i),
-        None => system,
-    };
+    let is_g0 = |i: &usize| store.stacks.get(*i).is_some_and(|s| s.numbered && s.id == 0);
+    if let Some(i) = first
+        && is_g0(&i)
+    {
+        // `goroutine 0 [idle]` is the system stack of the thread that took the signal; the goroutine that the thread
+        // ran for is printed right behind it.
+        let user = crash.stacks.clone().find(|j| *j > i && own(j)).filter(|j| running(j));
+        return (user.or(Some(i)), Some(i));
+    }
+    let chosen = first.or(system);
     (chosen, system)
 }
 

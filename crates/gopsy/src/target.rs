@@ -1,0 +1,72 @@
+//! From the words on the command line to Programs.
+
+use anyhow::{Context, Result, anyhow};
+use gopsy_program::{Program, TextEvidence};
+use gopsy_target::input::{self, Input};
+use gopsy_text::{Dump, Options};
+use std::io::Read;
+
+/// A TARGET that was read.
+pub(crate) struct Target {
+    /// As it was named.
+    pub(crate) name: String,
+    /// The deaths it tells of.
+    pub(crate) programs: Vec<Program>,
+    /// How it was read.
+    pub(crate) notes: Vec<String>,
+    /// How many lines it has.
+    pub(crate) lines: u64,
+}
+
+/// Reads all TARGETs; a folder stands for the texts in it. What cannot be read is an error of its own.
+pub(crate) fn read_all(names: &[String], keep_args: bool) -> Vec<Result<Target>> {
+    let options = Options { keep_args, ..Options::default() };
+    let stdin = ["-".to_owned()];
+    let names = if names.is_empty() { &stdin[..] } else { names };
+    let mut out = Vec::new();
+    for name in names {
+        match input::open(name) {
+            Ok(Input::Text(reader)) => out.push(text(name, reader, &options)),
+            Ok(Input::Folder(files)) => {
+                for file in files {
+                    let name = file.to_string_lossy().into_owned();
+                    out.push(match input::open(&name) {
+                        Ok(Input::Text(reader)) => text(&name, reader, &options),
+                        Ok(_) => continue,
+                        Err(e) => Err(e.into()),
+                    });
+                }
+            }
+            Ok(Input::Core(_)) => out.push(core(name)),
+            Ok(Input::Executable(path)) => {
+                let path = path.display();
+                out.push(Err(anyhow!(
+                    "{path} is an executable: nothing died in it. Name a crash text or a goroutine profile"
+                )));
+            }
+            Err(e) => out.push(Err(e.into())),
+        }
+    }
+    out
+}
+
+fn text(name: &str, reader: impl Read, options: &Options) -> Result<Target> {
+    let dump: Dump = gopsy_text::read(reader, options).with_context(|| format!("cannot read {name}"))?;
+    let notes = dump.notes().to_vec();
+    let lines = dump.lines();
+    Ok(Target { name: name.to_owned(), programs: TextEvidence::programs(dump), notes, lines })
+}
+
+/// A core file: its program finds itself where the core says, or beside it.
+fn core(name: &str) -> Result<Target> {
+    let evidence = gopsy_program::CoreEvidence::open(std::path::Path::new(name), None)
+        .with_context(|| format!("cannot read the core {name}"))?;
+    let program = Program::new(evidence);
+    let notes = program.notes();
+    Ok(Target { name: name.to_owned(), programs: vec![program], notes, lines: 0 })
+}
+
+/// What to call a target in sentences.
+pub(crate) fn called(name: &str) -> &str {
+    if name == "-" { "standard input" } else { name }
+}

@@ -1,0 +1,32 @@
+//! One file a verb.
+
+mod about;
+mod completions;
+mod explain;
+mod stacks;
+
+use crate::output::Look;
+use anyhow::Result;
+use clap::Subcommand;
+use std::process::ExitCode;
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    Explain(explain::Explain),
+    Stacks(stacks::Stacks),
+    About(about::About),
+    Completions(completions::Completions),
+}
+
+impl Verb {
+    /// Does it.
+    pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
+        match self {
+            Verb::Explain(verb) => verb.run(look),
+            Verb::Stacks(verb) => verb.run(look),
+            Verb::About(verb) => verb.run(look),
+            Verb::Completions(verb) => verb.run(),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `gopsy stacks`: what the goroutines are doing, counted.
+
+use crate::output::{Look, print};
+use crate::target::{self, Target, called};
+use anyhow::{Result, anyhow};
+use clap::Args;
+use gopsy_program::{By, Filter, Group, Program};
+use gopsy_report::terminal::{self, StacksPage};
+use gopsy_report::wire;
+use std::io;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+/// Groups that are shown unless --limit says otherwise.
+const GROUPS: usize = 20;
+/// Rows of a stack that are shown on a terminal.
+const ROWS: usize = 8;
+
+/// What to count by, as written on the command line.
+#[derive(Debug, Clone)]
+struct Count(By);
+
+impl FromStr for Count {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Count(match text {
+            "stack" => By::Stack,
+            "state" => By::State,
+            "wait" => By::Wait,
+            "creator" => By::Creator,
+            _ => match text.strip_prefix("label=") {
+                Some(key) if !key.is_empty() => By::Label(key.to_owned()),
+                _ => return Err("one of stack, state, wait, creator, label=KEY".to_owned()),
+            },
+        }))
+    }
+}
+
+/// Count the goroutines that do the same thing
+///
+/// Goroutines with the same functions, files, lines and creator are one group, whatever their numbers, waits, labels
+/// and arguments are.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  gopsy stacks dump.txt
+  gopsy stacks http://localhost:6060/debug/pprof/goroutine?debug=2
+  gopsy stacks --by wait dump.txt
+  gopsy stacks --grep ListenAndServe dump.txt
+  gopsy stacks before.txt --diff after.txt       what grew")]
+pub(crate) struct Stacks {
+    /// Files, folders, `-` for standard input, or the URL of a goroutine profile of a running program
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// What to count by: stack, state, wait, creator, label=KEY
+    #[arg(long, default_value = "stack", value_name = "WHAT")]
+    by: Count,
+    /// Only the goroutine with this number, with its whole stack
+    #[arg(long, value_name = "N")]
+    goroutine: Option<u64>,
+    /// Only goroutines in which this text occurs (functions, files, states, labels)
+    #[arg(long, value_name = "TEXT")]
+    grep: Option<String>,
+    /// At most so many groups (0: all)
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Compare with another dump: what grew, shrank, appeared, vanished
+    #[arg(long, value_name = "OTHER")]
+    diff: Option<String>,
+    /// Write gopsy.stacks/1 (docs/wire/stacks.md)
+    #[arg(long)]
+    json: bool,
+}
+
+/// A target's goroutines in groups.
+struct Counted {
+    name: String,
+    program: Program,
+    groups: Vec<Group>,
+    notes: Vec<String>,
+}
+
+impl Stacks {
+    /// Counts each target.
+    pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
+        let mut status = ExitCode::SUCCESS;
+        let keep_args = self.goroutine.is_some();
+        let other = match &self.diff {
+            Some(other) => {
+                let mut read = target::read_all(std::slice::from_ref(other), false);
+                let one = read.pop().unwrap_or_else(|| Err(anyhow!("nothing to read in {other}")))?;
+                Some(self.count(one)?)
+            }
+            None => None,
+        };
+        for (i, target) in target::read_all(&self.targets, keep_args).into_iter().enumerate() {
+            let done = target.and_then(|t| self.count(t)).and_then(|counted| {
+                if i > 0 && !self.json {
+                    print("\n")?;
+                }
+                match &other {
+                    Some(other) => self.compare(&counted, other, look),
+                    None => self.show(&counted, look),
+                }
+            });
+            if let Err(e) = done {
+                if crate::output::is_broken_pipe(&e) {
+                    return Err(e);
+                }
+                crate::output::complain(&e);
+                status = ExitCode::from(1);
+            }
+        }
+        Ok(status)
+    }
+
+    fn count(&self, target: Target) -> Result<Counted> {
+        let Target { name, mut programs, notes, lines } = target;
+        let main = gopsy_explain::main_crash(&programs);
+        let Some(program) = main.map(|i| programs.swap_remove(i)).filter(|p| p.stack_count() > 0) else {
+            return Err(anyhow!("no goroutine in {} ({lines} lines read)", called(&name)));
+        };
+        let filter = Filter { goroutine: self.goroutine, grep: self.grep.clone() };
+        let groups = gopsy_program::group(&program, 0..program.stack_count(), &self.by.0, &filter);
+        if groups.is_empty() {
+            return Err(anyhow!("no goroutine of {} fits", called(&name)));
+        }
+        Ok(Counted { name, program, groups, notes })
+    }
+
+    fn limit(&self) -> Option<usize> {
+        match self.limit {
+            Some(0) => None,
+            Some(n) => Some(n),
+            None if self.json => None,
+            None => Some(GROUPS),
+        }
+    }
+
+    fn rows(&self) -> usize {
+        if self.goroutine.is_some() { usize::MAX } else { ROWS }
+    }
+
+    fn show(&self, counted: &Counted, look: &Look) -> Result<()> {
+        let Counted { name, program, groups, notes } = counted;
+        if self.json {
+            let out = io::BufWriter::new(io::stdout().lock());
+            let input = wire::Stacks { target: called(name), by: &self.by.0, groups, limit: self.limit(), notes };
+            wire::stacks(out, program, &input, wire::Form::Pretty)?;
+            return Ok(());
+        }
+        let page = StacksPage { program, groups, limit: self.limit(), rows: self.rows(), notes };
+        print(&terminal::stacks(&page, &look.view()))?;
+        Ok(())
+    }
+
+    fn compare(&self, before: &Counted, after: &Counted, look: &Look) -> Result<()> {
+        if self.json {
+            return Err(anyhow!("--json does not go with --diff: compare the keys of two gopsy.stacks/1 documents"));
+        }
+        let changes = gopsy_program::diff(&before.groups, &after.groups);
+        let sides = ((&before.program, &before.groups[..]), (&after.program, &after.groups[..]));
+        print(&terminal::diff(sides.0, sides.1, &changes, self.limit(), self.rows(), &look.view()))?;
+        Ok(())
+    }
+}
