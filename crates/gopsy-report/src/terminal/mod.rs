@@ -6,8 +6,10 @@
 mod canvas;
 mod explain;
 mod frames;
+mod page;
 mod stacks;
 
 pub use canvas::View;
 pub use explain::explain;
+pub use page::page;
 pub use stacks::{StacksPage, diff, stacks};
