@@ -25,7 +25,9 @@ fn is_synctest(case: &Case<'_>) -> bool {
 
 fn of_crashed(case: &Case<'_>) -> Option<Culprit> {
     let goroutine = case.goroutine_id();
-    if let Some(c) = repeating(case, goroutine) {
+    if case.kind == Kind::StackOverflow
+        && let Some(c) = repeating(case)
+    {
         return Some(c);
     }
     choose(case, case.path(), goroutine).or_else(|| {
@@ -46,16 +48,13 @@ fn only_carriers_of_a_throw(frames: &[Frame]) -> bool {
 }
 
 /// In a recursion, the repeating frame.
-fn repeating(case: &Case<'_>, goroutine: Option<u64>) -> Option<Culprit> {
-    if case.kind != Kind::StackOverflow {
-        return None;
-    }
+pub(crate) fn repeating(case: &Case<'_>) -> Option<Culprit> {
     let cycle = crate::recursion::cycle(case.frames.stack())?;
     let frames = case.frames.stack().get(cycle.start..cycle.start + cycle.period)?;
     let best = frames.iter().max_by_key(|f| rank(case, f)).filter(|f| rank(case, f) > 0)?;
     // Of several equally good ones the innermost: max_by_key gives the last.
     let best = frames.iter().find(|f| rank(case, f) == rank(case, best))?;
-    Some(culprit(best, goroutine, Some("it repeats in the stack".to_owned())))
+    Some(culprit(best, case.goroutine_id(), Some("it repeats in the stack".to_owned())))
 }
 
 /// How much a frame deserves to be opened; 0: never.
@@ -63,16 +62,17 @@ fn rank(case: &Case<'_>, frame: &Frame) -> u8 {
     match case.owner(frame) {
         Owner::Own | Owner::Dependency => 6,
         Owner::Messenger => 5,
-        Owner::Generated => 4,
+        Owner::Standard => 4,
         Owner::Foreign => 3,
-        Owner::Standard => 3,
-        Owner::Runtime => 2,
+        // A wrapper that nobody wrote counts only if nothing else is there.
+        Owner::Generated => 2,
+        Owner::Runtime => 1,
         Owner::Carrier => 0,
     }
 }
 
 fn choose(case: &Case<'_>, frames: &[Frame], goroutine: Option<u64>) -> Option<Culprit> {
-    for level in [6, 5, 4, 3, 2] {
+    for level in (1..=6).rev() {
         if let Some(frame) = frames.iter().find(|f| rank(case, f) == level) {
             return Some(culprit(frame, goroutine, why(case, frame, frames)));
         }
@@ -106,9 +106,7 @@ fn race(case: &Case<'_>) -> Option<Culprit> {
     let report = case.crash().races.first()?;
     let mut best: Option<(u8, Culprit)> = None;
     for access in &report.accesses {
-        let frame = [6u8, 5, 4, 3, 2]
-            .iter()
-            .find_map(|level| access.stack.frames.iter().find(|f| rank(case, f) == *level).map(|f| (*level, f)));
+        let frame = best_frame(case, &access.stack);
         if let Some((level, frame)) = frame
             && best.as_ref().is_none_or(|(l, _)| level > *l)
         {
@@ -145,9 +143,7 @@ fn waiting(case: &Case<'_>) -> Option<Culprit> {
 }
 
 fn best_frame<'s>(case: &Case<'_>, stack: &'s Stack) -> Option<(u8, &'s Frame)> {
-    [6u8, 5, 4, 3, 2]
-        .iter()
-        .find_map(|level| stack.frames.iter().find(|f| rank(case, f) == *level).map(|f| (*level, f)))
+    (1..=6u8).rev().find_map(|level| stack.frames.iter().find(|f| rank(case, f) == level).map(|f| (level, f)))
 }
 
 fn score(case: &Case<'_>, goroutine: &Goroutine, stack: &Stack, frame: &Frame) -> i64 {

@@ -92,7 +92,9 @@ impl Owners {
             return Owner::Generated;
         }
         if self.is_standard(package, file.as_deref()) {
-            return Owner::Standard;
+            // A test of the library is the program that somebody runs.
+            let test = file.as_deref().is_some_and(|f| f.ends_with("_test.go"));
+            return if test { Owner::Own } else { Owner::Standard };
         }
         if frame.foreign {
             return Owner::Foreign;
@@ -122,8 +124,11 @@ impl Owners {
             return known && !inside.starts_with("cmd/") && package != "main";
         }
         if listed {
-            // The folder must be that of the package: `/work/pkg/log/x.go` of a module called `log` is.. that module's.
+            // The folder must be that of the package, or at least one of the library's: old releases kept functions of
+            // syscall and time in files of runtime. `/work/log/x.go` of a module called `log` is that module's.
+            let library = folder.rsplit_once("/src/").map(|(_, inside)| inside.strip_prefix("pkg/").unwrap_or(inside));
             return folder == package
+                || library.is_some_and(|inside| STANDARD.contains(inside))
                 || folder.ends_with(&format!("/{package}")) && !folder.contains("/pkg/mod/")
                 || package.starts_with("vendor/");
         }
@@ -269,6 +274,8 @@ mod tests {
             Owner::Messenger
         );
         assert_eq!(owner(None, "main._Cfunc_f", "_cgo_gotypes.go"), Owner::Generated);
+        assert_eq!(owner(None, "time.Sleep", "/home/x/go/src/pkg/runtime/ztime_freebsd_386.c"), Owner::Standard);
+        assert_eq!(owner(root, "net.TestRead", "/usr/local/go/src/net/net_test.go"), Owner::Own);
         assert_eq!(owner(None, "runtime.throw", "runtime/panic.go"), Owner::Carrier);
         assert_eq!(owner(None, "copystack", "c:/go/src/runtime/stack.c"), Owner::Runtime);
         assert_eq!(owner(None, "__tsan_func_enter", ""), Owner::Foreign);

@@ -8,7 +8,13 @@ use gopsy_model::{Advice, Cause, Claim, Confidence, Culprit, Finding, Headline, 
 pub(crate) fn judge(case: &Case<'_>, mut findings: Vec<Finding>) -> Verdict {
     // Stable: equally sure claims keep the order of their rules, the more special first.
     findings.sort_by_key(|f| std::cmp::Reverse(f.claim.map(confidence)));
-    let best = findings.iter().find(|f| f.claim.is_some_and(|c| c.confidence > Confidence::Unknown)).cloned();
+    // A known bug that only might fit is named beside the verdict; it does not become the cause.
+    let decides = |f: &&Finding| {
+        f.claim.is_some_and(|c| {
+            c.confidence > Confidence::Possible || c.confidence == Confidence::Possible && f.known_issue.is_none()
+        })
+    };
+    let best = findings.iter().find(decides).cloned();
     let (cause, sure) =
         best.as_ref().and_then(|f| f.claim).map_or((Cause::Unknown, Confidence::Unknown), |c| (c.cause, c.confidence));
     let culprit = choose_culprit(case, best.as_ref());

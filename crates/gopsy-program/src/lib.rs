@@ -8,9 +8,11 @@
 mod core;
 mod group;
 pub mod key;
+mod text;
 
 pub use core::{CoreError, CoreEvidence};
 pub use group::{By, Change, ChangeKind, Filter, Group, diff, group, is_status};
+pub use text::TextEvidence;
 
 use gopsy_model::{Crash, Goroutine, Identity, Source, Stack, Status, Str};
 
@@ -81,6 +83,12 @@ impl Program {
     /// A program known from one source.
     pub fn new(evidence: impl Evidence + 'static) -> Self {
         Program { evidence: Box::new(evidence) }
+    }
+
+    /// How many goroutines and thread stacks the source has, those of other deaths included.
+    #[must_use]
+    pub fn stack_count(&self) -> usize {
+        self.evidence.stack_count()
     }
 
     /// What kind of source answers.

@@ -240,9 +240,10 @@ fn frame_of(store: &Store, rec: &crate::store::FrameRec) -> Frame {
 fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) {
     let role = |i: &usize| store.stacks.get(*i).map(|s| s.role);
     let system = crash.stacks.clone().find(|i| role(i) == Some(Role::System));
-    if crash.stated_kind == Some(Kind::Dump)
-        || crash.headlines.is_empty() && crash.stacks.len() > 1 && !first_is_running(store, crash)
-    {
+    // A stack without a header that stands first is the one that somebody cared about.
+    let bare = role(&crash.stacks.start) == Some(Role::Bare);
+    let asked_for = crash.headlines.is_empty() && crash.stacks.len() > 1 && !bare && !first_is_running(store, crash);
+    if crash.stated_kind == Some(Kind::Dump) || asked_for {
         return (None, system);
     }
     let own = |i: &usize| matches!(role(i), Some(Role::Goroutine | Role::Signal | Role::Bare));

@@ -38,61 +38,56 @@ pub(crate) fn split_headline(message: &[u8]) -> (&[u8], &[u8]) {
 
 /// Gives the lines of a flattened piece, one after the other.
 pub(crate) fn pieces(flat: &[u8], give: &mut dyn FnMut(&[u8])) {
-    let mut rest = scan::trim(flat);
-    let mut steps = 0u32;
-    while !rest.is_empty() && steps < 1_000_000 {
-        steps = steps.saturating_add(1);
+    split(flat, false, give);
+}
+
+/// Gives function and file lines of the frames that stand in one line, and of what follows them.
+pub(crate) fn frames(flat: &[u8], give: &mut dyn FnMut(&[u8])) {
+    split(flat, true, give);
+}
+
+/// One pass over a flattened text: headers, frames and other lines in turn, each given alone. What was looked at in
+/// vain is counted, so that a line of many megabytes that only looks like frames costs no more than its length.
+fn split(flat: &[u8], mut in_frames: bool, give: &mut dyn FnMut(&[u8])) {
+    let flat = scan::trim(flat);
+    let mut rest = flat;
+    let mut starts = Starts::default();
+    let mut work = (flat.len() as u64).saturating_mul(WORK).saturating_add(1 << 20);
+    while !rest.is_empty() {
         if rest.starts_with(b"[signal ") {
             let end = memchr::memchr(b']', rest).map_or(rest.len(), |i| i.saturating_add(1));
             give(scan::upto(rest, end));
             rest = scan::trim(scan::from(rest, end));
+            in_frames = false;
             continue;
         }
-        if crate::header::header(rest).is_some() {
-            // The grammar splits what stands behind a header.
-            give(rest);
-            return;
+        if work > 0 && rest.starts_with(b"goroutine ") {
+            if let Some(h) = crate::header::header(rest) {
+                let own = rest.len().saturating_sub(h.rest.len());
+                give(scan::trim(scan::upto(rest, own)));
+                rest = h.rest;
+                in_frames = true;
+                continue;
+            }
+            work = work.saturating_sub(1 << 12);
         }
         if let Some(behind) = rest.strip_prefix(b"runtime stack:") {
             give(b"runtime stack:");
-            frames(behind, give);
-            return;
+            rest = scan::trim(behind);
+            in_frames = true;
+            continue;
         }
-        // Any other line: up to the next start of one.
-        let next = next_start(scan::from(rest, 1)).map_or(rest.len(), |i| i.saturating_add(1));
-        give(scan::trim(scan::upto(rest, next)));
-        rest = scan::trim(scan::from(rest, next));
-    }
-}
-
-fn next_start(b: &[u8]) -> Option<usize> {
-    STARTS
-        .iter()
-        .filter_map(|start| {
-            let mut from = 0usize;
-            while let Some(i) = scan::find(scan::from(b, from), start) {
-                let at = from.saturating_add(i);
-                if at > 0 && scan::at(b, at.saturating_sub(1)) == b' ' {
-                    return Some(at);
-                }
-                from = at.saturating_add(1);
-            }
-            None
-        })
-        .min()
-}
-
-/// Gives function and file lines of the frames that stand in one line.
-pub(crate) fn frames(flat: &[u8], give: &mut dyn FnMut(&[u8])) {
-    let mut rest = scan::trim(flat);
-    let mut steps = 0u32;
-    while !rest.is_empty() && steps < 10_000_000 {
-        steps = steps.saturating_add(1);
-        if is_start(rest) && !rest.starts_with(b"created by ") {
-            pieces(rest, give);
-            return;
+        let creator = rest.starts_with(b"created by ");
+        if !in_frames || is_start(rest) && !creator {
+            // Any other line: up to the next start of one.
+            let here = flat.len().saturating_sub(rest.len());
+            let next = starts.behind(flat, here).map_or(rest.len(), |i| i.saturating_sub(here));
+            give(scan::trim(scan::upto(rest, next)));
+            rest = scan::trim(scan::from(rest, next));
+            in_frames = in_frames && !rest.starts_with(b"[signal ");
+            continue;
         }
-        let name_end = if rest.starts_with(b"created by ") { creator_end(rest) } else { arguments_end(rest) };
+        let name_end = if creator { creator_end(rest) } else { arguments_end(rest, &mut work) };
         let Some(name_end) = name_end else {
             // A word that is no frame (`<snip>`, `...`): pass over it.
             let word = memchr::memchr(b' ', rest).unwrap_or(rest.len());
@@ -102,7 +97,7 @@ pub(crate) fn frames(flat: &[u8], give: &mut dyn FnMut(&[u8])) {
         };
         give(scan::trim(scan::upto(rest, name_end)));
         rest = scan::trim(scan::from(rest, name_end));
-        if let Some(place_end) = place_end(rest) {
+        if let Some(place_end) = place_end(rest, &mut work) {
             let mut line = vec![b'\t'];
             line.extend_from_slice(scan::upto(rest, place_end));
             give(&line);
@@ -111,23 +106,69 @@ pub(crate) fn frames(flat: &[u8], give: &mut dyn FnMut(&[u8])) {
     }
 }
 
+/// Bytes that may be looked at in vain for each byte of a flattened text.
+const WORK: u64 = 64;
+
+/// Where the next lines start, each kind found once.
+#[derive(Default)]
+struct Starts {
+    next: [Option<usize>; STARTS.len()],
+    known: bool,
+}
+
+impl Starts {
+    /// The first start of a line behind position `here`.
+    fn behind(&mut self, flat: &[u8], here: usize) -> Option<usize> {
+        for (start, next) in STARTS.iter().zip(&mut self.next) {
+            if self.known && next.is_none_or(|at| at > here) {
+                continue;
+            }
+            let mut from = here.saturating_add(1);
+            *next = loop {
+                let Some(i) = scan::find(scan::from(flat, from), start) else { break None };
+                let at = from.saturating_add(i);
+                if scan::at(flat, at.saturating_sub(1)) == b' ' {
+                    break Some(at);
+                }
+                from = at.saturating_add(1);
+            };
+        }
+        self.known = true;
+        self.next.iter().flatten().min().copied()
+    }
+}
+
 fn is_start(b: &[u8]) -> bool {
     STARTS.iter().any(|s| b.starts_with(s))
 }
 
 /// End of `pkg.F(args)`: the first `)` behind which a blank and a path, or nothing, stands.
-fn arguments_end(b: &[u8]) -> Option<usize> {
+fn arguments_end(b: &[u8], work: &mut u64) -> Option<usize> {
+    // A name has no blanks outside of brackets.
+    let word = scan::upto(b, memchr::memchr2(b' ', b'(', b).map_or(b.len(), |i| i.saturating_add(1)));
+    if !word.ends_with(b"(") && !word.contains(&b'[') {
+        return None;
+    }
+    let window = scan::upto(b, 16384);
     let mut from = 0usize;
     for _ in 0..64 {
-        let close = from.saturating_add(memchr::memchr(b')', scan::from(b, from))?);
+        if *work == 0 {
+            return None;
+        }
+        let Some(close) = memchr::memchr(b')', scan::from(window, from)) else {
+            *work = work.saturating_sub(window.len() as u64 / 16);
+            return None;
+        };
+        let close = from.saturating_add(close);
         let end = close.saturating_add(1);
         let line = scan::upto(b, end);
-        if matches!(scan::at(b, end), 0 | b' ')
-            && matches!(crate::frame::function_line(line), crate::frame::FunctionShape::Whole(_))
-        {
-            return Some(end);
+        if matches!(scan::at(b, end), 0 | b' ') {
+            if matches!(crate::frame::function_line(line), crate::frame::FunctionShape::Whole(_)) {
+                return Some(end);
+            }
+            *work = work.saturating_sub(end as u64);
         }
-        if scan::upto(b, end).contains(&b' ') && close > 8192 {
+        if close > 8192 && line.contains(&b' ') {
             return None;
         }
         from = end;
@@ -147,16 +188,22 @@ fn creator_end(b: &[u8]) -> Option<usize> {
 }
 
 /// End of `path:line +0xOFF fp=… sp=… pc=…` at the start of `b`.
-fn place_end(b: &[u8]) -> Option<usize> {
+fn place_end(b: &[u8], work: &mut u64) -> Option<usize> {
+    let window = scan::upto(b, 4096);
     let mut from = 0usize;
     loop {
-        let colon = from.saturating_add(memchr::memchr(b':', scan::from(b, from))?);
-        if colon > 4096 {
+        let colon = from.saturating_add(memchr::memchr(b':', scan::from(window, from))?);
+        *work = work.saturating_sub(1);
+        if *work == 0 {
             return None;
         }
         let mut c = Cursor::new(scan::from(b, colon.saturating_add(1)));
         let here = c.take_while(|d| d.is_ascii_digit()).len();
-        if here > 0 && matches!(c.peek(), 0 | b' ') && crate::frame::is_source_path(scan::upto(b, colon)) {
+        let ends = here > 0 && matches!(c.peek(), 0 | b' ');
+        if ends {
+            *work = work.saturating_sub(colon as u64);
+        }
+        if ends && crate::frame::is_source_path(scan::upto(b, colon)) {
             loop {
                 let mut next = c;
                 next.blanks();

@@ -29,7 +29,9 @@ fn every_goroutine_of_the_corpus_is_found() {
             .filter(|&i| dump.goroutine(i).id.value().is_some_and(|&id| id > 0 || zero))
             .count() as u64;
         let mut accepted = vec![expect["goroutines"].as_u64().unwrap()];
-        accepted.extend(expect["goroutines_also_ok"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_u64));
+        accepted.extend(
+            expect["goroutines_also_ok"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_u64),
+        );
         texts += 1;
         if !accepted.contains(&count) {
             wrong.push(format!("{name}: {count} goroutines, expected {accepted:?}"));
@@ -37,7 +39,14 @@ fn every_goroutine_of_the_corpus_is_found() {
         if std::env::var_os("GOPSY_SHOW").is_some() {
             println!("#### {name}: {dump:?}");
             for c in dump.crashes() {
-                println!("  crash at line {} stacks {:?} crashed {:?} sys {:?} sig {:?}", c.line, c.stacks, c.crashed, c.system_stack, c.signal.as_ref().map(|s| &s.name));
+                println!(
+                    "  crash at line {} stacks {:?} crashed {:?} sys {:?} sig {:?}",
+                    c.line,
+                    c.stacks,
+                    c.crashed,
+                    c.system_stack,
+                    c.signal.as_ref().map(|s| &s.name)
+                );
                 for h in &c.headlines {
                     println!("    {}", format!("{h:?}").chars().take(200).collect::<String>());
                 }
@@ -46,7 +55,8 @@ fn every_goroutine_of_the_corpus_is_found() {
                 }
                 for id in c.stacks.clone().take(3) {
                     let s = dump.stack(id);
-                    let first: Vec<_> = s.frames.iter().take(4).filter_map(|f| f.function.value().map(|n| n.0.to_string())).collect();
+                    let first: Vec<_> =
+                        s.frames.iter().take(4).filter_map(|f| f.function.value().map(|n| n.0.to_string())).collect();
                     println!("    stack {id} {:?} {} frames {first:?}", dump.goroutine(id).id.value(), s.frames.len());
                 }
             }

@@ -78,6 +78,7 @@ fn overflow(case: &Case<'_>) -> Vec<Finding> {
     }
     vec![
         d.claims(Cause::UnboundedRecursion, Confidence::Likely)
+            .blames(crate::culprit::repeating(case))
             .advise("find the condition that should end the recursion; data that refers to itself has the same face")
             .done(),
     ]

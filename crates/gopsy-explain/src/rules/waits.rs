@@ -3,6 +3,7 @@
 use super::{draft, place};
 use crate::case::{Case, MAX_GOROUTINES, names};
 use crate::culprit::culprit;
+use crate::packages::Owner;
 use gopsy_model::{Cause, Confidence, Finding, Frame, Goroutine, Kind, Role, Stack};
 use std::collections::HashMap;
 
@@ -401,7 +402,10 @@ fn stuck(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
                 || alone && minutes(w) >= LONG
         })
         .max_by_key(|w| {
-            (in_running_test(case, &w.stack), minutes(w), matches!(w.what, For::Receive | For::Send | For::NilChannel))
+            // The program's own code before a library's (a test framework waits for the test), the test before its helpers.
+            let own = user(case, &w.stack).is_some_and(|f| case.owner(f) == Owner::Own);
+            let channel = matches!(w.what, For::Receive | For::Send | For::NilChannel);
+            (own, in_running_test(case, &w.stack), minutes(w), channel)
         });
     if let Some(w) = subject {
         let frame = user(case, &w.stack);
