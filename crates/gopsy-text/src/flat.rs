@@ -84,7 +84,7 @@ fn split(flat: &[u8], mut in_frames: bool, give: &mut dyn FnMut(&[u8])) {
             let next = starts.behind(flat, here).map_or(rest.len(), |i| i.saturating_sub(here));
             give(scan::trim(scan::upto(rest, next)));
             rest = scan::trim(scan::from(rest, next));
-            in_frames = in_frames && !rest.starts_with(b"[signal ");
+            in_frames = false;
             continue;
         }
         let name_end = if creator { creator_end(rest) } else { arguments_end(rest, &mut work) };
@@ -245,6 +245,52 @@ mod tests {
                 "\t/b/y.go:3 +0x1",
             ]
         );
+    }
+
+    #[test]
+    fn several_goroutines_in_one_line() {
+        assert_eq!(
+            lines(
+                "a.F() /b/x.go:85 goroutine 2 [select]: a.G() /b/y.go:3 fatal error: x y goroutine 3 [r]: a.H() /z.go:1"
+            ),
+            [
+                "a.F()",
+                "\t/b/x.go:85",
+                "goroutine 2 [select]:",
+                "a.G()",
+                "\t/b/y.go:3",
+                "fatal error: x y",
+                "goroutine 3 [r]:",
+                "a.H()",
+                "\t/z.go:1",
+            ]
+        );
+    }
+
+    /// Each of these lines cost time quadratic in its length, or a stack as deep as it has headers.
+    #[test]
+    fn long_lines_cost_their_length() {
+        for piece in [
+            "goroutine 1 [running]: ",
+            "goroutine 1 [",
+            "goroutine 1 [\"",
+            "panic: x ",
+            "a( ",
+            "a(!) ",
+            "a(a(a( ) ",
+            "f() 1 :1",
+            "[signal ",
+            "created by a ",
+            "fatal error: a goroutine 1 [r]: ",
+        ] {
+            let flat = piece.repeat(250_000 / piece.len());
+            let (mut count, mut bytes) = (0usize, 0usize);
+            frames(flat.as_bytes(), &mut |l| {
+                count += 1;
+                bytes += l.len();
+            });
+            assert!(count > 0 && bytes <= flat.len() + count, "{piece:?}: {count} lines, {bytes} bytes");
+        }
     }
 
     #[test]

@@ -27,6 +27,10 @@ const MAX_VALUE: usize = 1 << 16;
 const MAX_JOINS: u32 = 64;
 /// Words of printed stacks that are kept.
 const MAX_WORDS: usize = 1 << 14;
+/// A message of one line is kept up to so many bytes.
+const MAX_MESSAGE: usize = 1 << 13;
+/// Texts within texts (a stack in a string in a string) that are looked into.
+const MAX_NESTED: u8 = 8;
 
 /// What the next line is expected to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +47,7 @@ enum Expect {
 enum Mode {
     Lines,
     /// The value of a panic, of which more lines may follow.
-    Value(PanicLine),
+    Value(Vec<u8>),
     Race(Box<RaceReader>),
     /// Words of a stack.
     Words(StackDump),
@@ -80,6 +84,8 @@ pub(crate) struct Grammar {
     pub(crate) old_layout: bool,
     pub(crate) frames_seen: u64,
     pub(crate) strangers: u64,
+    /// How deep the text that is being read stands in others.
+    nested: u8,
 }
 
 impl Grammar {
@@ -105,6 +111,7 @@ impl Grammar {
             old_layout: false,
             frames_seen: 0,
             strangers: 0,
+            nested: 0,
         }
     }
 
@@ -281,7 +288,7 @@ impl Grammar {
             || body == b"stack unavailable"
             || body.starts_with(b"goroutine in C code; stack unavailable")
         {
-            let why = self.store.strings.intern(body);
+            let why = self.store.strings.intern(scan::upto(body, 200));
             if let Some(open) = &mut self.open {
                 open.unavailable = why;
             }
@@ -297,7 +304,7 @@ impl Grammar {
             let rest = h.rest.to_vec();
             self.start(&h);
             if !rest.is_empty() {
-                crate::flat::frames(&rest, &mut |piece| self.plain(piece));
+                self.within(|g| crate::flat::frames(&rest, &mut |piece| g.line(piece)));
             }
             return true;
         }
@@ -402,8 +409,13 @@ impl Grammar {
     fn gap(&mut self, count: u64) {
         self.settle(b"");
         let stack = u32::try_from(self.store.stacks.len()).unwrap_or(NONE);
-        if let Some(open) = &self.open {
-            self.store.gaps.push(Gap { stack, after: open.frames, count });
+        let Some(open) = &self.open else { return };
+        match self.store.gaps.last_mut() {
+            // Gaps with nothing between them are one.
+            Some(last) if last.stack == stack && last.after == open.frames => {
+                last.count = if last.count == 0 || count == 0 { 0 } else { last.count.saturating_add(count) };
+            }
+            _ => self.store.gaps.push(Gap { stack, after: open.frames, count }),
         }
     }
 
@@ -449,7 +461,7 @@ impl Grammar {
     }
 
     fn is_last(&self, name: &[u8]) -> bool {
-        let last = self.store.frames.last().and_then(|f| self.store.sites.get(f.site));
+        let last = self.tail.back().or(self.store.frames.last()).and_then(|f| self.store.sites.get(f.site));
         last.is_some_and(|s| self.store.strings.bytes(s.function) == name)
     }
 
@@ -458,10 +470,9 @@ impl Grammar {
         if self.open.is_some() {
             self.strangers = self.strangers.saturating_add(1);
         }
-        if crate::escaped::stack_in_string(line, &mut |piece| self.line(piece)) {
-            return;
-        }
-        if self.flattened(line) {
+        let found =
+            self.within(|g| crate::escaped::stack_in_string(line, &mut |piece| g.line(piece)) || g.flattened(line));
+        if found == Some(true) {
             return;
         }
         let inside = self.open.is_some() && !self.blank;
@@ -470,6 +481,17 @@ impl Grammar {
             return;
         }
         self.crashes.noise(line);
+    }
+
+    /// Reads what stands within a line. Nothing if that is itself too deep within others.
+    fn within<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.nested >= MAX_NESTED {
+            return None;
+        }
+        self.nested = self.nested.saturating_add(1);
+        let out = read(self);
+        self.nested = self.nested.saturating_sub(1);
+        Some(out)
     }
 
     /// A line that holds a whole crash: its line feeds are lost, and something stands before its headline.
@@ -490,7 +512,7 @@ impl Grammar {
             None => {}
         }
         if let Mode::Value(value) = std::mem::replace(&mut self.mode, Mode::Lines) {
-            self.end_value(value);
+            self.end_value(&value);
         }
         let rest = behind.to_vec();
         crate::flat::pieces(&rest, &mut |piece| self.line(piece));
@@ -615,14 +637,17 @@ impl Grammar {
 
     /// Gives the last frame its file (debuggers print it on the next line).
     pub(crate) fn place_last(&mut self, path: &[u8], line: i64) {
-        let Some(last) = self.store.frames.last().copied() else { return };
+        if self.open.as_ref().is_none_or(|o| o.frames == 0) {
+            return;
+        }
+        let Some(last) = self.tail.back().or(self.store.frames.last()).copied() else { return };
         let name = self.store.sites.get(last.site).map(|s| s.function);
         let Some(name) = name.map(|f| self.store.strings.bytes(f).to_vec()) else { return };
         let mut place = path.to_vec();
         place.push(b':');
         place.extend_from_slice(line.to_string().as_bytes());
         let site = self.store.site(&name, &place, path, line, None);
-        if let Some(rec) = self.store.frames.last_mut() {
+        if let Some(rec) = self.tail.back_mut().or(self.store.frames.last_mut()) {
             rec.site = site;
         }
     }
@@ -633,6 +658,7 @@ impl Grammar {
             Some(i) => (scan::upto(rest, i), scan::dec(scan::from(rest, i.saturating_add(14)))),
             None => (rest, None),
         };
+        let name = scan::upto(name, MAX_MESSAGE);
         if let Some(open) = &mut self.open {
             open.creator = by.unwrap_or(0);
         }
@@ -795,19 +821,25 @@ impl Grammar {
         }
         match said {
             Said::Panic { value, nested } => {
-                let value =
-                    PanicLine { value: scan::text(value).into(), recovered: false, repanicked: false, depth: 0 };
                 self.crashes.before_headline(empty_stack || nested);
-                self.mode = Mode::Value(value);
-                self.finish_value_if_closed();
+                let (own, rest) = crate::flat::split_headline(value);
+                let own = scan::upto(own, MAX_VALUE).to_vec();
+                if rest.is_empty() {
+                    self.mode = Mode::Value(own);
+                } else {
+                    // A value that carries other parts of a flattened text behind it is over at once.
+                    self.end_value(&own);
+                    let rest = rest.to_vec();
+                    self.within(|g| crate::flat::pieces(&rest, &mut |piece| g.line(piece)));
+                }
             }
             Said::Fatal(message) => {
                 let (message, rest) = crate::flat::split_headline(message);
                 self.crashes.before_headline(empty_stack);
-                self.crashes.headline(Headline::Fatal(scan::text(message).into()));
+                self.crashes.headline(Headline::Fatal(scan::text(scan::upto(message, MAX_MESSAGE)).into()));
                 let rest = rest.to_vec();
                 if !rest.is_empty() {
-                    crate::flat::pieces(&rest, &mut |piece| self.line(piece));
+                    self.within(|g| crate::flat::pieces(&rest, &mut |piece| g.line(piece)));
                 }
             }
             Said::Race => {
@@ -829,23 +861,8 @@ impl Grammar {
         }
     }
 
-    /// A value that carries other parts of a flattened text behind it is over at once.
-    fn finish_value_if_closed(&mut self) {
-        let Mode::Value(value) = &mut self.mode else { return };
-        let whole: Vec<u8> = value.value.as_bytes().to_vec();
-        let (own, rest) = crate::flat::split_headline(&whole);
-        if rest.is_empty() {
-            return;
-        }
-        let mut value = value.clone();
-        value.value = scan::text(own).into();
-        self.mode = Mode::Lines;
-        self.end_value(value);
-        crate::flat::pieces(rest, &mut |piece| self.line(piece));
-    }
-
     /// A line behind `panic: …`: more of its value, or something else.
-    fn value_line(&mut self, mut value: PanicLine, line: &[u8]) -> bool {
+    fn value_line(&mut self, mut value: Vec<u8>, line: &[u8]) -> bool {
         let (body, _) = scan::trim_start(line);
         let header = body.starts_with(b"goroutine ") && header::header(body).is_some();
         let structural = header
@@ -864,22 +881,21 @@ impl Grammar {
                 )
             );
         // Since Go 1.18 the lines of a value are indented by a tab; before, a value's header looks like a real one.
-        let indented_header = header && scan::at(line, 0) == b'\t' && value.value.contains('\n');
-        if line.is_empty() || (structural && !indented_header) || value.value.len() > MAX_VALUE {
-            self.end_value(value);
+        let indented_header = header && scan::at(line, 0) == b'\t' && value.contains(&b'\n');
+        if line.is_empty() || (structural && !indented_header) || value.len() > MAX_VALUE {
+            self.end_value(&value);
             return line.is_empty();
         }
-        let mut text = value.value.to_string();
-        text.push('\n');
-        text.push_str(&String::from_utf8_lossy(line.strip_prefix(b"\t").unwrap_or(line)));
-        value.value = text.into();
+        value.push(b'\n');
+        value.extend_from_slice(scan::upto(line.strip_prefix(b"\t").unwrap_or(line), MAX_VALUE));
         self.mode = Mode::Value(value);
         true
     }
 
-    fn end_value(&mut self, mut value: PanicLine) {
-        let text = value.value.trim_end().to_owned();
-        let mut own = text.as_str();
+    fn end_value(&mut self, raw: &[u8]) {
+        let text = scan::text(raw);
+        let mut value = PanicLine { value: "".into(), recovered: false, repanicked: false, depth: 0 };
+        let mut own = text.trim_end();
         if let Some(v) = own.strip_suffix("[recovered, repanicked]") {
             (value.recovered, value.repanicked) = (true, true);
             own = v.trim_end();
@@ -933,7 +949,7 @@ impl Grammar {
             self.give_up_fragment();
         }
         match std::mem::replace(&mut self.mode, Mode::Lines) {
-            Mode::Value(value) => self.end_value(value),
+            Mode::Value(value) => self.end_value(&value),
             Mode::Race(mut reader) => {
                 reader.flush();
                 self.crashes.race(reader.report);

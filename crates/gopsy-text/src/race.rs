@@ -44,6 +44,10 @@ impl RaceReader {
         if body.starts_with(b"WARNING: DATA RACE") || body.starts_with(b"Found ") {
             return Step::Over;
         }
+        // No report has a goroutine's header in it: it was cut, and a dump follows.
+        if body.starts_with(b"goroutine ") && crate::header::header(body).is_some() {
+            return Step::Over;
+        }
         if self.pending.is_some()
             && let Some(f) = frame::file_line(body)
             && (indent > 0 || frame::is_source_path(f.path))
