@@ -1,0 +1,19 @@
+//! Function and file lines of any bytes: a frame that Go could have printed between them is still found.
+#![no_main]
+
+use gopsy_fuzz::{frames, read};
+
+libfuzzer_sys::fuzz_target!(|input: (&[u8], &[u8])| {
+    let (name, place) = input;
+    let mut text = b"panic: x\n\ngoroutine 7 [running]:\n".to_vec();
+    text.extend_from_slice(name);
+    text.extend_from_slice(b"\n\t");
+    text.extend_from_slice(place);
+    text.extend_from_slice(
+        b"\n\ngoroutine 8 [running]:\nmain.g(0x1)\n\t/a/b.go:4 +0x1\nmain.main()\n\t/a/b.go:3 +0x1\n",
+    );
+    let dump = read(&text);
+    let last = dump.stack_count().checked_sub(1).expect("there is a goroutine");
+    assert_eq!(dump.goroutine(last).id.value(), Some(&8));
+    assert_eq!(frames(&dump.stack(last)), ["main.g /a/b.go:4", "main.main /a/b.go:3"]);
+});
