@@ -12,8 +12,8 @@ fn main() -> ExitCode {
         eprintln!("usage: stacks TEXT");
         return ExitCode::FAILURE;
     };
-    let read = File::open(&path)
-        .and_then(|file| gopsy_text::read(file, &Options { keep_args: false, ..Options::default() }));
+    let read =
+        File::open(&path).and_then(|file| gopsy_text::read(file, &Options { keep_args: false, ..Options::default() }));
     let dump = match read {
         Ok(dump) => dump,
         Err(e) => {
