@@ -2,6 +2,7 @@
 //!
 //! A [`Core`] is the memory and the threads of a process that the Linux kernel (or gcore) wrote to a file. It is a
 //! [`gopsy_mem::Memory`] like any other. It knows nothing of Go.
+//! [`machine`] reads what the machine and the account allow.
 //!
 //! Invariants: a byte that a core answers with was in the core, or in the non-writable part of a file whose build id was
 //! seen to agree; everything else is a fault with its reason. `unsafe` stands in one place ([`MappedFile`]).
@@ -12,6 +13,7 @@
 mod core;
 mod file;
 pub mod input;
+pub mod machine;
 mod memory;
 mod notes;
 
