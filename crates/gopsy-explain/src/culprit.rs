@@ -10,7 +10,8 @@ pub(crate) fn find(case: &Case<'_>) -> Option<Culprit> {
     match case.kind {
         Kind::RaceReport => race(case),
         Kind::TestTimeout | Kind::AllAsleep | Kind::GoexitDeadlock | Kind::Dump | Kind::Signalled => {
-            if case.kind == Kind::AllAsleep && is_synctest(case) {
+            let in_bubble = |id| case.program.goroutine(id).bubble.is_some();
+            if is_synctest(case) && !case.program.stacks().take(crate::case::MAX_GOROUTINES).any(in_bubble) {
                 return of_crashed(case);
             }
             waiting(case).or_else(|| of_crashed(case))
@@ -50,7 +51,9 @@ fn only_carriers_of_a_throw(frames: &[Frame]) -> bool {
 /// In a recursion, the repeating frame.
 pub(crate) fn repeating(case: &Case<'_>) -> Option<Culprit> {
     let cycle = crate::recursion::cycle(case.frames.stack())?;
-    let frames = case.frames.stack().get(cycle.start..cycle.start + cycle.period)?;
+    // The second round: in the first one the innermost frame stands at its entry, where the stack ran out.
+    let from = cycle.start + cycle.period;
+    let frames = case.frames.stack().get(from..from + cycle.period)?;
     let best = frames.iter().max_by_key(|f| rank(case, f)).filter(|f| rank(case, f) > 0)?;
     // Of several equally good ones the innermost: max_by_key gives the last.
     let best = frames.iter().find(|f| rank(case, f) == rank(case, best))?;
@@ -173,7 +176,7 @@ fn score(case: &Case<'_>, goroutine: &Goroutine, stack: &Stack, frame: &Frame) -
     if case.owner(frame) == Owner::Own {
         score += 8;
     }
-    let in_test = names(&stack.frames).any(|n| is_test(n))
+    let in_test = names(&stack.frames).any(is_test)
         || case.crash().test.running.iter().any(|t| on_test(&stack.frames, &t.name));
     if in_test {
         score += if case.kind == Kind::TestTimeout { 50 } else { 6 };

@@ -67,7 +67,7 @@ pub(crate) fn read(program: &Program, frames: &Frames) -> Reading {
     Reading { kind, headline: None }
 }
 
-fn of_headline(headline: &Headline, frames: &Frames) -> Option<Kind> {
+pub(crate) fn of_headline(headline: &Headline, frames: &Frames) -> Option<Kind> {
     match headline {
         Headline::Panic(p) => Some(of_panic(&p.value)),
         Headline::ServedPanic { value, .. } => Some(of_panic(value)),
@@ -199,13 +199,12 @@ fn matches(throw: &Throw, message: &str) -> bool {
 }
 
 fn of_signal(signal: &Signal, frames: &Frames) -> Kind {
-    // si_code 0 is SI_USER, -6 SI_TKILL: somebody sent it (the process itself does so in abort()).
+    // si_code 0 is SI_USER: somebody sent it. (-6 is SI_TKILL: the process itself does so in abort().)
     let sent = signal.code.value() == Some(&0);
     match &*signal.name {
         "SIGQUIT" => Kind::Dump,
-        "SIGABRT" if sent => Kind::Signalled,
+        _ if sent => Kind::Signalled,
         "SIGABRT" => Kind::NativeAbort,
-        "SIGSEGV" if sent => Kind::Signalled,
         "SIGSEGV" => {
             // The thread's own stack (goroutine 0) tells better than the goroutine it ran for.
             let of_thread = frames.system.as_ref().map_or(&[][..], |s| &s.frames);

@@ -30,6 +30,24 @@ pub fn explain(program: &Program) -> Verdict {
     verdict::judge(&case, findings)
 }
 
+/// Explains one of several deaths of a text; the others are listed in [`Verdict::also`].
+#[must_use]
+pub fn explain_among(programs: &[Program], which: usize) -> Option<Verdict> {
+    let mut verdict = explain(programs.get(which)?);
+    for (i, program) in programs.iter().enumerate() {
+        if i != which {
+            verdict.also.push(verdict::in_a_line(&Case::new(program)));
+        }
+        if verdict.also.len() >= MAX_ALSO {
+            break;
+        }
+    }
+    Some(verdict)
+}
+
+/// Other deaths that are listed beside the one that is explained.
+const MAX_ALSO: usize = 1000;
+
 /// Which of several deaths in one text explains the end of the process: the first that a process does not survive.
 ///
 /// A served panic, a race report and a dump of goroutines are survived; they count only if nothing else is there.

@@ -2,7 +2,9 @@
 
 use crate::case::{Case, headline_text};
 use crate::culprit;
-use gopsy_model::{Advice, Cause, Claim, Confidence, Culprit, Finding, Headline, Kind, KnownIssue, Role, Verdict};
+use gopsy_model::{
+    Advice, Also, Cause, Claim, Confidence, Culprit, Finding, Headline, Kind, KnownIssue, Role, Verdict,
+};
 
 /// Ranks the findings and says what follows.
 pub(crate) fn judge(case: &Case<'_>, mut findings: Vec<Finding>) -> Verdict {
@@ -102,22 +104,25 @@ fn sentence(text: &str) -> String {
     if body.ends_with(['.', '!', '?', '…']) { body } else { format!("{body}.") }
 }
 
-fn also(case: &Case<'_>) -> Vec<String> {
+fn also(case: &Case<'_>) -> Vec<Also> {
     let crash = case.crash();
-    let mut out: Vec<String> = Vec::new();
+    let mut out: Vec<Also> = Vec::new();
     for h in &crash.headlines {
-        if case.headline.is_some_and(|chosen| std::ptr::eq(chosen, h)) {
+        if case.headline.is_some_and(|chosen| std::ptr::eq(chosen, h)) || matches!(h, Headline::Race(i) if *i > 0) {
             continue;
         }
-        let text = match h {
-            Headline::Race(i) if *i > 0 => continue,
-            _ => headline_text(Some(h), crash),
-        };
-        if !out.contains(&text) && out.len() < 10 {
-            out.push(text);
+        let headline = headline_text(Some(h), crash);
+        let kind = crate::kind::of_headline(h, &case.frames).unwrap_or(Kind::Unknown);
+        if !out.iter().any(|a| a.headline == headline) && out.len() < 10 {
+            out.push(Also { kind, headline, line: 0 });
         }
     }
     out
+}
+
+/// What another death of the same text is, in a line.
+pub(crate) fn in_a_line(case: &Case<'_>) -> Also {
+    Also { kind: case.kind, headline: headline(case), line: case.crash().line }
 }
 
 /// What was missing, and how to get it next time.

@@ -101,6 +101,17 @@ pub struct Finding {
     pub culprit: Option<Culprit>,
 }
 
+/// Another headline of the same text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Also {
+    /// What it says.
+    pub kind: Kind,
+    /// The headline, as printed.
+    pub headline: String,
+    /// The line of the text at which that death begins; 0 for another headline of the same death.
+    pub line: u64,
+}
+
 /// What gopsy says about a death.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
@@ -116,8 +127,8 @@ pub struct Verdict {
     pub summary: String,
     /// The frame to open first.
     pub culprit: Option<Culprit>,
-    /// Other headlines of the same text.
-    pub also: Vec<String>,
+    /// What else the same text says of deaths.
+    pub also: Vec<Also>,
     /// What to do next, most useful first.
     pub advice: Vec<Advice>,
     /// Documented bugs that fit.

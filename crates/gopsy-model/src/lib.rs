@@ -17,7 +17,7 @@ mod race;
 mod taxonomy;
 
 pub use crash::{Crash, Exception, Headline, PanicLine, Registers, Running, Signal, StackDump, StackWord, TestRun};
-pub use finding::{Advice, Claim, Confidence, Culprit, Evidence, Finding, KnownIssue, Verdict};
+pub use finding::{Advice, Also, Claim, Confidence, Culprit, Evidence, Finding, KnownIssue, Verdict};
 pub use frame::{Arg, Args, Creation, Elision, Frame, FunctionName, Stack};
 pub use goroutine::{Bubble, BubbleKind, Goroutine, Role, Status};
 pub use identity::Identity;

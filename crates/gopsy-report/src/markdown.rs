@@ -158,7 +158,7 @@ fn details(out: &mut String, case: &Case<'_>) {
     section(&mut inner, "Known issues", verdict.known_issues.iter().map(known));
     section(&mut inner, "Not seen", verdict.unseen.iter().map(|u| markdown(u)));
     section(&mut inner, "Notes", case.notes.iter().map(|n| markdown(n)));
-    section(&mut inner, "Also said", verdict.also.iter().map(|a| markdown_code(a)));
+    section(&mut inner, "Also said", verdict.also.iter().map(|a| markdown_code(&a.headline)));
     if !inner.is_empty() {
         let _ = write!(out, "<details><summary>How gopsy knows, and what it does not</summary>\n\n{inner}</details>\n");
     }

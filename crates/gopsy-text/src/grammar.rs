@@ -29,6 +29,8 @@ const MAX_JOINS: u32 = 64;
 const MAX_WORDS: usize = 1 << 14;
 /// A message of one line is kept up to so many bytes.
 const MAX_MESSAGE: usize = 1 << 13;
+/// Lines of other processes that may stand between the two lines of a frame.
+const MAX_WAITED: u32 = 16;
 /// Texts within texts (a stack in a string in a string) that are looked into.
 const MAX_NESTED: u8 = 8;
 
@@ -74,12 +76,16 @@ pub(crate) struct Grammar {
     bare: bool,
     /// A blank line was seen since the last frame.
     blank: bool,
+    /// Lines of other origin since the pending line.
+    waited: u32,
     /// Start of a wrapped line that waits for its rest.
     fragment: Vec<u8>,
     joins: u32,
     /// Raw place of the last frame, for a number cut by a wrap.
     last_place: Vec<u8>,
     last_cut: bool,
+    /// The headline whose value is read was indented, like the whole text.
+    value_indented: bool,
     /// Frames stand in the layout of 2009.
     pub(crate) old_layout: bool,
     pub(crate) frames_seen: u64,
@@ -104,10 +110,12 @@ impl Grammar {
             whole: false,
             bare: false,
             blank: false,
+            waited: 0,
             fragment: Vec::new(),
             joins: 0,
             last_place: Vec::new(),
             last_cut: false,
+            value_indented: false,
             old_layout: false,
             frames_seen: 0,
             strangers: 0,
@@ -237,6 +245,12 @@ impl Grammar {
                 if self.wrapped_path(body, indent) {
                     return;
                 }
+                if self.is_stranger(body, line) {
+                    // Another process wrote between the two lines of a frame.
+                    self.waited = self.waited.saturating_add(1);
+                    self.noise(line);
+                    return;
+                }
                 self.settle(body);
             }
             Expect::Function => {}
@@ -258,6 +272,22 @@ impl Grammar {
             return;
         }
         self.function(body, line);
+    }
+
+    /// Whether a line in the place of a file line says nothing about stacks or deaths: the file line may still come.
+    fn is_stranger(&self, body: &[u8], line: &[u8]) -> bool {
+        self.open.is_some()
+            && !self.bare
+            && self.whole
+            && self.waited < MAX_WAITED
+            && !body.starts_with(b"created by ")
+            && !body.starts_with(b"goroutine ")
+            && !body.starts_with(b"...")
+            && matches!(frame::function_line(body), FunctionShape::No)
+            && headline::said(line).is_none()
+            && headline::registers(body).is_none()
+            && !body.starts_with(b"----- stack segment boundary -----")
+            && !matches!(body, b"[...]" | b"(...)" | b"(snip)" | b"<snip>" | b"[snip]")
     }
 
     /// Lines that belong to stacks and are no frames.
@@ -427,6 +457,7 @@ impl Grammar {
         self.args.clear();
         self.args.extend_from_slice(args);
         self.whole = whole;
+        self.waited = 0;
         self.expect = Expect::File;
     }
 
@@ -732,7 +763,15 @@ impl Grammar {
     /// The rest of a wrapped line did not come: keep the name, say that the arguments are cut.
     fn give_up_fragment(&mut self) {
         let fragment = std::mem::take(&mut self.fragment);
-        if let Some(open) = memchr::memrchr(b'(', &fragment) {
+        if fragment.starts_with(b"goroutine ") {
+            // A header, but for its end: it counts within a dump.
+            let mut whole = fragment.clone();
+            whole.extend_from_slice(b"]:");
+            match header::header(&whole) {
+                Some(h) if self.open.is_some() => self.start(&h),
+                _ => self.crashes.noise(&fragment),
+            }
+        } else if let Some(open) = memchr::memrchr(b'(', &fragment) {
             let (name, args) = (scan::upto(&fragment, open).to_vec(), scan::from(&fragment, open).to_vec());
             self.pend(&name, &args, true);
         } else {
@@ -822,6 +861,7 @@ impl Grammar {
         match said {
             Said::Panic { value, nested } => {
                 self.crashes.before_headline(empty_stack || nested);
+                self.value_indented = matches!(scan::at(line, 0), b'\t' | b' ');
                 let (own, rest) = crate::flat::split_headline(value);
                 let own = scan::upto(own, MAX_VALUE).to_vec();
                 if rest.is_empty() {
@@ -881,7 +921,7 @@ impl Grammar {
                 )
             );
         // Since Go 1.18 the lines of a value are indented by a tab; before, a value's header looks like a real one.
-        let indented_header = header && scan::at(line, 0) == b'\t' && value.contains(&b'\n');
+        let indented_header = header && scan::at(line, 0) == b'\t' && !self.value_indented;
         if line.is_empty() || (structural && !indented_header) || value.len() > MAX_VALUE {
             self.end_value(&value);
             return line.is_empty();

@@ -105,6 +105,9 @@ impl Streams {
         if self.streams.len() > 1 && self.carried(line) {
             return;
         }
+        if self.new_cri(line, after) {
+            return;
+        }
         if self.may_teach(line) && self.learn(line, before, after) {
             return;
         }
@@ -129,6 +132,20 @@ impl Streams {
             }
         }
         self.new_sibling(line)
+    }
+
+    /// A container runtime's line is known by its form. It must be: the header that would teach it may be cut into
+    /// partial lines.
+    fn new_cri(&mut self, line: &[u8], after: &[u8]) -> bool {
+        let Some((name, partial, _)) = cri(line) else { return false };
+        let next = after.split(|&c| c == b'\n').next().unwrap_or(&[]);
+        let follows = partial || scan::trim(next).is_empty() || cri(&clean(next)).is_some();
+        if !follows || self.streams.len() >= MAX_STREAMS {
+            return false;
+        }
+        let name = name.to_vec();
+        self.push(Carrier::Cri(name));
+        self.give(self.streams.len().saturating_sub(1), line)
     }
 
     /// A JSON line of a known form that names another stream.
@@ -201,10 +218,10 @@ impl Streams {
 
     /// A cheap look: could something that begins a trace stand behind a prefix in this line?
     fn may_teach(&self, line: &[u8]) -> bool {
-        if matches!(scan::at(line, 0), b'\t' | 0) && !line.ends_with(b":") {
+        let in_stack = self.streams.first().is_some_and(|s| s.grammar.in_stack());
+        if matches!(scan::at(line, 0), b'\t' | 0) && (in_stack || !line.ends_with(b":")) {
             return false;
         }
-        let in_stack = self.streams.first().is_some_and(|s| s.grammar.in_stack());
         match scan::trim_end(line).last() {
             Some(b')') => false,
             Some(b':' | b'"' | b'}' | b'|') => true,
@@ -231,21 +248,33 @@ impl Streams {
             let Some(template) = Template::learn(prefix, line) else { return false };
             Carrier::Prefix(template)
         };
-        // The lines behind must bear the same prefix, or it was only that of one line.
-        let (mut seen, mut fits) = (0u32, 0u32);
-        for next in after.split(|&c| c == b'\n').filter(|l| !scan::trim(l).is_empty()).take(8) {
+        // The lines behind must bear the same prefix, or it was only that of one line. Those of other streams do not
+        // count.
+        let (mut seen, mut fits, mut bare) = (0u32, 0u32, 0u32);
+        for next in after.split(|&c| c == b'\n').filter(|l| !scan::trim(l).is_empty()).take(32) {
             let next = clean(next);
-            seen = seen.saturating_add(1);
             let fit = match &carrier {
                 Carrier::Prefix(t) => t.strip(&next).is_some(),
                 Carrier::Cri(_) => cri(&next).is_some(),
                 Carrier::Json { key, .. } => json_line(&next, key).is_some(),
                 Carrier::Plain => false,
             };
+            if !fit && (1..self.streams.len()).any(|i| self.fits(i, &next)) {
+                continue;
+            }
+            seen = seen.saturating_add(1);
             fits = fits.saturating_add(u32::from(fit));
+            bare = bare.saturating_add(u32::from(is_bare_frame(&next)));
+            if seen >= 8 {
+                break;
+            }
         }
+        // Nothing of a trace without the prefix follows a header: then its frames bear it, after others' lines.
+        let header = scan::from(line, at).starts_with(b"goroutine ");
+        let alone = header && bare == 0 && seen > 0;
         let backwards = matches!(carrier, Carrier::Prefix(_)) && seen == 0 && before_fits(&carrier, before);
-        if !(fits.saturating_mul(3) >= seen && fits > 0 || backwards || !matches!(carrier, Carrier::Prefix(_))) {
+        let fitting = fits > 0 && fits.saturating_mul(3) >= seen || alone;
+        if !(fitting || backwards || !matches!(carrier, Carrier::Prefix(_))) {
             // One prefix, one line: a log message in front of an ordinary trace.
             let behind = scan::from(line, at);
             let quoted = prefix.contains(&b'"') || prefix.contains(&b'{');
@@ -361,6 +390,19 @@ fn anchor(line: &[u8]) -> Option<usize> {
     None
 }
 
+/// Whether this line is a frame's without anything before it.
+fn is_bare_frame(line: &[u8]) -> bool {
+    let line = scan::trim_end(line);
+    let function = |l: &[u8]| {
+        l.ends_with(b")") && matches!(crate::frame::function_line(l), crate::frame::FunctionShape::Whole(_))
+    };
+    let place = |l: &[u8]| crate::frame::file_line(l).is_some_and(|f| crate::frame::is_source_path(f.path));
+    match line {
+        [b'\t', rest @ ..] => place(rest),
+        _ => function(line),
+    }
+}
+
 fn prefix_is_quoted(line: &[u8], at: usize) -> bool {
     scan::upto(line, at).ends_with(b"=\"")
 }
@@ -451,8 +493,11 @@ fn json_line(line: &[u8], key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 /// Which field of this JSON line carries the trace: the one whose text begins with the anchor.
 fn json_carrier(line: &[u8]) -> Option<Carrier> {
     let mut key = None;
+    let mut whole_stack = false;
     json::fields(line, |k, v| {
         if let Value::Text(t) = v {
+            // A whole stack in one string of a structured log is no carrier.
+            whole_stack |= escaped::header_at(&t).is_some() && t.strip_suffix(b"\n").unwrap_or(&t).contains(&b'\n');
             let one_line = t.strip_suffix(b"\n").unwrap_or(&t);
             let begins = one_line.starts_with(b"goroutine ")
                 || one_line.starts_with(b"panic: ")
@@ -463,7 +508,7 @@ fn json_carrier(line: &[u8]) -> Option<Carrier> {
             }
         }
     });
-    let (key, terminated) = key?;
+    let (key, terminated) = key.filter(|_| !whole_stack)?;
     let (_, names) = json_line(line, &key)?;
     Some(Carrier::Json { key, names, terminated })
 }
@@ -473,7 +518,7 @@ impl Template {
     fn learn(prefix: &[u8], line: &[u8]) -> Option<Template> {
         let body = scan::trim_end(prefix);
         // Indentation alone needs no carrier: the grammar reads past it.
-        if body.is_empty() || prefix.len() > 400 {
+        if body.is_empty() || prefix.len() > 400 || prefix.last().is_some_and(u8::is_ascii_alphanumeric) {
             return None;
         }
         let tail = scan::from(prefix, body.len());

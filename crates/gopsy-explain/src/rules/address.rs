@@ -111,8 +111,7 @@ fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
     }
     vec![
         draft("wild-pointer", format!("a pointer to {address:#x} was followed, where nothing is mapped (or not for this use)"))
-            .claims(Cause::MemoryCorruption, Confidence::Possible)
-            .because(said)
+                        .because(said)
             .because(case.fact(format!("fault address {address:#x}, code {}", code.map_or_else(|| "not printed".to_owned(), |c| c.to_string()))))
             .advise("look for unsafe.Pointer, mmap and cgo around the culprit: memory that was unmapped, freed, or never the program's")
             .done(),

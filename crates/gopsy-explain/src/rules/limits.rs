@@ -68,7 +68,7 @@ fn memory(case: &Case<'_>) -> Vec<Finding> {
                 .advise("a length read from input or damaged memory")
                 .done(),
             );
-        } else if wanted >= GIB || used.is_some_and(|u| wanted > u.saturating_mul(2) && wanted >= 64 << 20) {
+        } else if wanted >= GIB {
             let confidence = if used.is_none_or(|u| wanted > u) { Confidence::Likely } else { Confidence::Possible };
             out.push(
                 draft("huge-allocation", format!("one allocation of {} was too much", size(wanted)))
@@ -76,6 +76,15 @@ fn memory(case: &Case<'_>) -> Vec<Finding> {
                     .because(said.clone())
                     .because(fact)
                     .advise("bound the size before make: a length or a count read from input is the usual one")
+                    .done(),
+            );
+        } else if used.is_some_and(|u| u < GIB) && wanted >= 16 << 20 {
+            out.push(
+                draft("small-limit", format!("{} could not be had on top of {}: a limit stands in the way, not the machine's memory", size(wanted), size(used.unwrap_or(0))))
+                    .claims(Cause::AddressSpaceLimit, Confidence::Possible)
+                    .because(said.clone())
+                    .because(fact)
+                    .advise("look at ulimit -v (RLIMIT_AS), the cgroup and vm.overcommit_memory; a 32-bit program ends at 4 GB of addresses")
                     .done(),
             );
         } else if used.is_some_and(|u| u >= wanted.saturating_mul(4) && u >= 256 << 20) {

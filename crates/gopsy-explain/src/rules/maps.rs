@@ -21,7 +21,7 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
         ];
     }
     let mut d = draft("map-race", format!("two goroutines used one map without a lock: {} was caught{at}", case.who()))
-        .claims(Cause::UnsynchronisedMap, Confidence::Likely)
+        .claims(Cause::UnsynchronisedMap, if lonely(case) { Confidence::Possible } else { Confidence::Likely })
         .because(said)
         .because(Case::known("the check sees a second goroutine inside the map; which one, it does not record"));
     let others = others_in_maps(case);
@@ -42,6 +42,16 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     ]
 }
 
+/// Goroutine 1 alone, with its whole stack: up to Go 1.25 that would mean that no other existed. Which release it was
+/// is not known, or it is a newer one, which prints no others: the race is only one explanation.
+fn lonely(case: &Case<'_>) -> bool {
+    let Some((_, goroutine, stack)) = case.frames.crashed.as_ref() else { return false };
+    let numbered = case.program.stacks().filter(|i| case.program.goroutine(*i).role == Role::Goroutine).count();
+    numbered == 1
+        && goroutine.id.value() == Some(&1)
+        && names(&stack.frames).last().is_some_and(|n| matches!(n, "main.main" | "runtime.main" | "runtime.goexit"))
+}
+
 /// Evidence that no second goroutine existed. Up to Go 1.25 a throw prints every goroutine; since 1.26 only the one
 /// that noticed (gotraceback, runtime1.go), and then nothing follows from a lonely one.
 fn only_goroutine(case: &Case<'_>) -> Option<gopsy_model::Evidence> {
@@ -54,9 +64,16 @@ fn only_goroutine(case: &Case<'_>) -> Option<gopsy_model::Evidence> {
     let identity = case.program.identity();
     let version = identity.go_version.value().and_then(|v| minor(v));
     // `runtime.throw` on top is Go 1.18 or older: from 1.19 on map races end in `fatal`.
+    // Files of package runtime tell the release where no path does: maps moved to internal/runtime/maps in 1.24, and
+    // the `_swiss` files of 1.24 and 1.25 are gone in 1.26. `runtime.throw` on top is Go 1.18 or older.
+    let of_old_maps = |f: &gopsy_model::Frame| {
+        f.file.value().is_some_and(|f| {
+            f.ends_with("/runtime/map.go") || f.contains("/runtime/map_fast") || f.ends_with("_swiss.go")
+        })
+    };
     let prints_all = match version {
         Some(minor) => minor <= 25,
-        None => top == "runtime.throw",
+        None => top == "runtime.throw" || stack.frames.iter().any(of_old_maps),
     };
     let last = names(&stack.frames).last()?;
     let whole = matches!(last, "main.main" | "runtime.main" | "runtime.goexit");

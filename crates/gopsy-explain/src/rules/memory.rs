@@ -68,11 +68,19 @@ fn bad_pointer(case: &Case<'_>) -> Vec<Finding> {
         l.split_once("bad pointer in frame ").map(|(_, f)| f.split(" at").next().unwrap_or(f).trim().to_owned())
     });
     let named = frame.as_ref().map_or_else(String::new, |f| format!(" of {f}"));
+    let culprit = frame.as_ref().and_then(|name| {
+        let is_it = |f: &&gopsy_model::Frame| f.function.value().is_some_and(|n| n.as_str() == name);
+        case.goroutines().find_map(|(_, g, stack)| {
+            let found = stack.frames.iter().find(is_it)?;
+            Some(crate::culprit::culprit(found, g.id.value().copied(), Some("the runtime names this frame".to_owned())))
+        })
+    });
     vec![
         draft("bad-pointer", format!("a slot that is declared as a pointer{named} holds something that is none"))
             .claims(Cause::UnsafeMisuse, Confidence::Possible)
             .because(said(case))
             .because_all(frame.map(|f| case.fact(format!("the runtime names the frame: {f}"))))
+            .blames(culprit)
             .advise("look for an integer that is stored in a pointer type: unsafe.Pointer(uintptr(x)), a handle of C or of the system")
             .done(),
     ]
@@ -130,7 +138,14 @@ fn runtime_fault(case: &Case<'_>) -> Vec<Finding> {
         )
         .because(said(case))
         .because(case.fact("the goroutine stands in a cgo call"));
-        if pc_is_address {
+        let memory = case.signal().is_some_and(|s| matches!(&*s.name, "SIGSEGV" | "SIGBUS" | "0xb"));
+        if case.signal().is_some_and(|s| &*s.name == "SIGFPE" && s.code.value() == Some(&1)) {
+            d = d.because(case.fact("SIGFPE, code 1 (FPE_INTDIV)")).claims(Cause::ZeroDivisor, Confidence::Possible);
+        } else if memory && case.fault_pc() == Some(0) {
+            d = d
+                .because(case.fact("the program counter is 0: C called a function through a null pointer"))
+                .claims(Cause::NullInC, Confidence::Likely);
+        } else if memory && pc_is_address {
             d = d
                 .because(case.fact("the program counter is the fault address: C jumped through a bad function pointer"))
                 .claims(Cause::UseAfterFree, Confidence::Possible)

@@ -25,6 +25,20 @@ fn dereference(case: &Case<'_>) -> Vec<Finding> {
     let in_race = case.has_function(|n| n.starts_with("__tsan") || n.starts_with("runtime.racec"));
     let top = case.path().iter().find(|f| !crate::packages::is_carrier(f.function.value().map_or("", |n| n.as_str())));
     let headline = case.fact(format!("the runtime says: {}", case.headline_text()));
+    if let Some(signal) = case.signal().filter(|s| &*s.name == "SIGBUS") {
+        // With debug.SetPanicOnFault every fault of a goroutine reads as a nil dereference.
+        let mut d = draft(
+            "fault-as-panic",
+            "the headline says nil pointer, the signal does not: SIGBUS is a mapping without memory behind it",
+        )
+        .because(headline)
+        .because(case.fact(format!("SIGBUS at {:#x}", signal.address.value().copied().unwrap_or(0))))
+        .because(Case::known("with debug.SetPanicOnFault a fault at any address becomes this panic"));
+        if signal.code.value() == Some(&2) {
+            d = d.claims(Cause::MappingTruncated, Confidence::Possible);
+        }
+        return vec![d.advise("compare the size of the mapped file with what the program believes").done()];
+    }
     if in_race {
         return vec![
             draft(
@@ -65,9 +79,16 @@ fn dereference(case: &Case<'_>) -> Vec<Finding> {
         }
         _ => {}
     }
+    // With every real nil dereference Go prints the signal. Without it the text is cut, or the program (or a wrapper
+    // that panics again with the text of an error) made the words itself.
+    let panicked = matches!(case.headline, Some(gopsy_model::Headline::Panic(_)));
+    let unsigned = panicked && case.signal().is_none();
     let mut d = draft("nil-dereference", sentence(case, address, top))
-        .claims(Cause::NilPointer, Confidence::Likely)
+        .claims(Cause::NilPointer, if unsigned { Confidence::Possible } else { Confidence::Likely })
         .because(headline);
+    if unsigned {
+        d = d.because(case.fact("the [signal …] line that Go prints with every nil dereference is missing: the text is cut, or these are the program's own words"));
+    }
     if let Some(a) = address {
         d = d.because(if a == 0 {
             case.inferred("the fault is at address 0: the pointer itself, or its first field, was read or written")
@@ -160,7 +181,9 @@ fn nil_map(case: &Case<'_>) -> Vec<Finding> {
 /// C code that followed a null pointer: the fault address is near 0 and C was running.
 fn null_in_c(case: &Case<'_>) -> Vec<Finding> {
     let Some(signal) = case.signal() else { return Vec::new() };
-    let Some(address) = signal.address.value().copied() else {
+    // A jump to 0 needs no fault address (Go 1.21 prints none).
+    let jumped = (signal.pc.value() == Some(&0)).then_some(0);
+    let Some(address) = signal.address.value().copied().or(jumped) else {
         return Vec::new();
     };
     // Since Go 1.22 `addr=` of a signal that was sent is the sender's pid: only a fault has an address.

@@ -11,7 +11,8 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     }
     let message = case.message();
     let by_go_code = case.frames.crashed.is_some() && !case.path().is_empty();
-    if !by_go_code || message.starts_with("runtime error: ") {
+    let by_runtime = message.starts_with("runtime error: ") || message.starts_with("value method ");
+    if !by_go_code || by_runtime {
         return out;
     }
     let lower = message.to_lowercase();

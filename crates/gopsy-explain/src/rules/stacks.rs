@@ -53,7 +53,7 @@ fn overflow(case: &Case<'_>) -> Vec<Finding> {
     } else {
         format!("{shown} call each other without end")
     };
-    let mut d = draft("recursion", sentence.clone()).because(said).because(case.fact(format!(
+    let mut d = draft("recursion", sentence).because(said).because(case.fact(format!(
         "{} function{} repeat{} {} times in the printed part of the stack",
         names.len(),
         if names.len() == 1 { "" } else { "s" },

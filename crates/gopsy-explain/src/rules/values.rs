@@ -42,6 +42,16 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
             );
         }
     }
+    if message.starts_with("value method ") && message.contains(" called using nil *") {
+        out.push(
+            draft("value-method-on-nil", format!("a method with a value receiver was called through a nil pointer{at}"))
+                .claims(Cause::NilPointer, Confidence::Likely)
+                .because(said())
+                .because(Case::known("the generated wrapper must copy the value that the pointer points to, and there is none (runtime.panicwrap)"))
+                .advise("look for a nil pointer that was stored in an interface: the interface itself was not nil")
+                .done(),
+        );
+    }
     if message.starts_with("unaligned 64-bit atomic operation") {
         out.push(
             draft(

@@ -161,7 +161,7 @@ fn self_deadlock(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
             let at = user(case, &w.stack).map(|f| culprit(f, w.goroutine.id.value().copied(), None));
             out.push(
                 draft("lone-locker", format!("the only goroutine waits for a lock: it holds it itself, or one that is gone never gave it back{}", user(case, &w.stack).map_or_else(String::new, |f| format!("; it waits in {}", place(f)))))
-                    .claims(Cause::SelfDeadlock, Confidence::Possible)
+                    .claims(Cause::Stuck, Confidence::Possible)
                     .because(case.fact("all goroutines are asleep, and there is one goroutine"))
                     .because(case.fact("it waits for a mutex"))
                     .blames(at)
@@ -254,7 +254,12 @@ fn asleep(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
                 },
             )
             .claims(if nil { cause } else { Cause::NobodySends }, confidence);
-            if nil {
+            if nil && others == 0 {
+                // Nobody else is there who could have been meant to send: the channel itself is the matter.
+                d.claims(Cause::NilChannel, Confidence::Likely)
+                    .because(case.fact("the state says (nil chan)"))
+                    .advise("find where the channel should have been made: a struct field without make, a map lookup that failed")
+            } else if nil {
                 d.because(case.fact("the state says (nil chan)")).advise("find where the channel should have been made: a struct field without make, a map lookup that failed")
             } else {
                 d.advise("find who should send, or close the channel, and why it returned; a range over a channel ends only when it is closed")

@@ -125,7 +125,11 @@ impl Redaction {
             headline: self.headline(&verdict.headline),
             summary: self.text(&verdict.summary),
             culprit: verdict.culprit.as_ref().map(|c| self.culprit(c)),
-            also: verdict.also.iter().map(|also| self.headline(also)).collect(),
+            also: verdict
+                .also
+                .iter()
+                .map(|a| model::Also { kind: a.kind, headline: self.headline(&a.headline), line: a.line })
+                .collect(),
             advice: advice(&verdict.advice),
             known_issues: verdict.known_issues.clone(),
             findings: verdict.findings.iter().map(finding).collect(),

@@ -14,6 +14,9 @@ const MAX_HEADLINE: usize = 5;
 /// Items of a list.
 const MAX_ITEMS: usize = 5;
 
+/// Other headlines that are listed.
+const MAX_ALSO: usize = 5;
+
 /// The page of a verdict.
 #[must_use]
 pub fn explain(case: &Case<'_>, view: &View) -> String {
@@ -38,7 +41,7 @@ pub fn explain(case: &Case<'_>, view: &View) -> String {
     let unseen: Vec<&str> = case.unseen().collect();
     list(&mut canvas, "unseen", &unseen, Ink::Dim);
     list(&mut canvas, "notes", &case.notes.iter().map(String::as_str).collect::<Vec<_>>(), Ink::Dim);
-    list(&mut canvas, "also", &case.verdict.also.iter().map(String::as_str).collect::<Vec<_>>(), Ink::Plain);
+    list(&mut canvas, "also", &also(case).iter().map(String::as_str).collect::<Vec<_>>(), Ink::Plain);
     let mut out = canvas.finish();
     out.truncate(out.trim_end_matches('\n').len());
     out.push('\n');
@@ -351,4 +354,19 @@ fn list(canvas: &mut Canvas, label: &str, items: &[&str], ink: Ink) {
     if items.len() > MAX_ITEMS {
         canvas.field("", &Line::new().dim(&format!("… {} more", items.len() - MAX_ITEMS)));
     }
+}
+/// Other headlines; those of other deaths with their line.
+fn also(case: &Case<'_>) -> Vec<String> {
+    let told = |a: &gopsy_model::Also| {
+        if a.line > 0 { format!("line {}: {}", a.line, a.headline) } else { a.headline.clone() }
+    };
+    let list = &case.verdict.also;
+    let mut out: Vec<String> = list.iter().take(MAX_ALSO).map(told).collect();
+    if list.len() > MAX_ALSO {
+        out.push(format!("and {} more", list.len() - MAX_ALSO));
+    }
+    if list.iter().any(|a| a.line > 0) {
+        out.push("--all explains each".to_owned());
+    }
+    out
 }

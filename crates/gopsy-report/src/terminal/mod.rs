@@ -4,12 +4,14 @@
 //! help. Right in a pipe, without colour, on light and dark grounds, from 40 columns on, in ASCII.
 
 mod canvas;
+mod doctor;
 mod explain;
 mod frames;
 mod page;
 mod stacks;
 
 pub use canvas::View;
+pub use doctor::doctor;
 pub use explain::explain;
 pub use page::page;
 pub use stacks::{StacksPage, diff, stacks};

@@ -12,6 +12,24 @@ use std::io;
 const SCHEMA: &str = "gopsy.explain/1";
 
 #[derive(Serialize)]
+struct Also<'a> {
+    kind: &'static str,
+    headline: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    line: u64,
+}
+
+impl<'a> Also<'a> {
+    fn new(also: &'a model::Also) -> Self {
+        Also { kind: also.kind.as_str(), headline: &also.headline, line: also.line }
+    }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[derive(Serialize)]
 struct Explain<'a, G: Serialize> {
     schema: &'static str,
     verdict: Verdict<'a>,
@@ -30,7 +48,7 @@ struct Verdict<'a> {
     headline: &'a str,
     summary: &'a str,
     culprit: Option<Culprit<'a>>,
-    also: &'a [String],
+    also: Vec<Also<'a>>,
     advice: Vec<&'a str>,
     known_issues: Vec<KnownIssue<'a>>,
     unseen: &'a [String],
@@ -141,7 +159,7 @@ impl<'a> Verdict<'a> {
             headline: &verdict.headline,
             summary: &verdict.summary,
             culprit: verdict.culprit.as_ref().map(Culprit::new),
-            also: &verdict.also,
+            also: verdict.also.iter().map(Also::new).collect(),
             advice: advice(&verdict.advice),
             known_issues: verdict.known_issues.iter().map(KnownIssue::new).collect(),
             unseen: &verdict.unseen,

@@ -1,4 +1,4 @@
-//! The wire forms: `gopsy.explain/1` and `gopsy.stacks/1`.
+//! The wire forms: `gopsy.explain/1`, `gopsy.stacks/1` and `gopsy.doctor/1`.
 //!
 //! Described for readers in `docs/wire/`, for machines in `schema/`. Facts are never `Serialize`: what is written is
 //! built here, one goroutine at a time, so that a dump of a million goroutines never stands in memory twice.
@@ -6,10 +6,12 @@
 //! Promises: a field keeps its meaning within one schema number, new ones may come; a reader treats every field as
 //! optional (absent and `null` say the same); enums are open; numbers that are addresses or keys are hex strings.
 
+mod doctor;
 mod explain;
 mod json;
 mod stacks;
 
+pub use doctor::doctor;
 pub use explain::explain;
 pub use json::Form;
 pub use stacks::{Stacks, stacks};

@@ -293,7 +293,7 @@ pub fn hostile() -> (Program, Verdict) {
     );
     verdict.culprit = Some(culprit("main.::error::\u{1b}[31m", "/src/::error::/\u{9b}31m.go", 3, 1));
     verdict.unseen = vec!["why the value was what it was".to_owned()];
-    verdict.also = vec!["::error::again\nand again".to_owned()];
+    verdict.also = vec![also("::error::again\nand again")];
     let headlines =
         vec![Headline::Panic(PanicLine { value: value.into(), recovered: false, repanicked: false, depth: 0 })];
     (program(Identity::default(), all, Some(0), headlines), verdict)
@@ -324,7 +324,7 @@ pub fn heap() -> (Program, Verdict) {
         "The sweeper found more objects alive in a span than were allocated in it. Somebody wrote where they should not \
          have, earlier and elsewhere: the stack shows who found it, not who did it.",
     );
-    verdict.also = vec!["runtime: nelems=512 nfree=510 nalloc=2 previous allocCount=1 nfreed=65535".to_owned()];
+    verdict.also = vec![also("runtime: nelems=512 nfree=510 nalloc=2 previous allocCount=1 nfreed=65535")];
     verdict.known_issues = vec![KnownIssue {
         id: "golang/go#20427".to_owned(),
         title: "runtime: memory corruption with unsafe pointer arithmetic".to_owned(),
@@ -422,4 +422,9 @@ pub fn deadlock() -> (Program, Verdict) {
     )];
     verdict.advice = vec![Advice("close the channel when the work is given out".to_owned())];
     (program, verdict)
+}
+
+/// Another headline of the same death.
+fn also(headline: &str) -> gopsy_model::Also {
+    gopsy_model::Also { kind: Kind::Unknown, headline: headline.to_owned(), line: 0 }
 }

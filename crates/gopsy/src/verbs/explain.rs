@@ -77,24 +77,14 @@ impl Explain {
             nothing_found(&target);
             return Ok(false);
         };
-        let others: Vec<String> = target
-            .programs
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| *i != main)
-            .map(|(_, p)| format!("line {}: {}", p.crash().line, gopsy_explain::explain(p).headline))
-            .collect();
+        let mut of_main = gopsy_explain::explain_among(&target.programs, main);
         let many = self.targets.len() > 1;
         for (i, program) in target.programs.into_iter().enumerate() {
             if !self.all && i != main {
                 continue;
             }
-            let mut notes = target.notes.clone();
-            if !self.all && !others.is_empty() {
-                let list = others.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
-                let more = if others.len() > 3 { format!(" and {} more", others.len() - 3) } else { String::new() };
-                notes.insert(0, format!("the text tells of other deaths too ({list}{more}): --all explains each"));
-            }
+            let verdict = if i == main { of_main.take() } else { None };
+            let verdict = verdict.unwrap_or_else(|| gopsy_explain::explain(&program));
             if !*first && !self.json {
                 print("\n")?;
             }
@@ -105,13 +95,12 @@ impl Explain {
                 ))?;
             }
             *first = false;
-            self.one(program, notes, look)?;
+            self.one(program, verdict, target.notes.clone(), look)?;
         }
         Ok(true)
     }
 
-    fn one(&self, program: Program, mut notes: Vec<String>, look: &Look) -> Result<()> {
-        let mut verdict: Verdict = gopsy_explain::explain(&program);
+    fn one(&self, program: Program, mut verdict: Verdict, mut notes: Vec<String>, look: &Look) -> Result<()> {
         let found = verdict.culprit.as_ref().and_then(|c| source::lines(c, &self.path_map, 2, &read));
         let program = if self.redact {
             let redaction = Redaction::new(&program, &private());

@@ -2,6 +2,7 @@
 
 mod about;
 mod completions;
+mod doctor;
 mod explain;
 mod stacks;
 
@@ -16,6 +17,7 @@ pub(crate) enum Verb {
     Explain(explain::Explain),
     Stacks(stacks::Stacks),
     About(about::About),
+    Doctor(doctor::Doctor),
     Completions(completions::Completions),
 }
 
@@ -26,6 +28,7 @@ impl Verb {
             Verb::Explain(verb) => verb.run(look),
             Verb::Stacks(verb) => verb.run(look),
             Verb::About(verb) => verb.run(look),
+            Verb::Doctor(verb) => verb.run(look),
             Verb::Completions(verb) => verb.run(),
         }
     }
