@@ -56,6 +56,8 @@ pub enum Scope {
     Account,
     /// The whole machine.
     Machine,
+    /// The whole machine, and its next start takes it back.
+    UntilRestart,
     /// A container, where it is started.
     Container,
 }
@@ -68,6 +70,7 @@ impl Scope {
             Scope::Shell => "shell",
             Scope::Account => "account",
             Scope::Machine => "machine",
+            Scope::UntilRestart => "machine-until-restart",
             Scope::Container => "container",
         }
     }
@@ -78,7 +81,8 @@ impl Scope {
         match self {
             Scope::Shell => "this shell",
             Scope::Account => "this account, from the next login on",
-            Scope::Machine => "the whole machine, until it restarts",
+            Scope::Machine => "the whole machine",
+            Scope::UntilRestart => "the whole machine, until it restarts",
             Scope::Container => "where the container is started",
         }
     }

@@ -145,6 +145,8 @@ pub struct Machine {
     pub uprobes: Uprobes,
     /// Effective capabilities.
     pub capabilities: Reading<u64>,
+    /// The user namespace seems the first one, in which capabilities hold for the whole machine.
+    pub first_user_namespace: Reading<bool>,
     /// Effective user id.
     pub uid: Reading<u64>,
     /// 0: no seccomp, 1: strict, 2: a filter.
@@ -320,6 +322,11 @@ impl Machine {
             btf: o.readable("/sys/kernel/btf/vmlinux"),
             uprobes: o.uprobes(),
             capabilities: o.line("/proc/self/status", "CapEff:", |rest| u64::from_str_radix(rest, 16).ok()),
+            first_user_namespace: {
+                let path = "/proc/self/uid_map";
+                o.text(path)
+                    .and_then(path, String::clone, |text| Some(text.split_whitespace().eq(["0", "0", "4294967295"])))
+            },
             // Real, effective, saved, file system.
             uid: o.line("/proc/self/status", "Uid:", |rest| rest.split_whitespace().nth(1)?.parse().ok()),
             seccomp: o.line("/proc/self/status", "Seccomp:", |rest| rest.parse().ok()),
@@ -343,10 +350,12 @@ impl Machine {
         }
     }
 
-    /// Whether the account has a capability; `None` if that could not be read.
+    /// Whether the account has a capability on the whole machine; `None` if that could not be read, and for one that it
+    /// holds in a user namespace of its own (rootless containers), where it says nothing of the machine.
     #[must_use]
     pub fn can(&self, capability: Capability) -> Option<bool> {
-        self.capabilities.value().map(|set| capability.is_in(*set))
+        let held = capability.is_in(*self.capabilities.value()?);
+        (!held || self.first_user_namespace.value() == Some(&true)).then_some(held)
     }
 
     /// Major and minor number of the kernel.

@@ -55,7 +55,7 @@ fn group<'a>(canvas: &mut Canvas, group: &'a Group, whole: bool, given: &mut Vec
     let quiet = |c: &Check| short && c.judgement == Judgement::Ready;
     for check in group.checks.iter().filter(|c| !quiet(c)) {
         row(canvas, check.judgement, check.name, &check.found);
-        if check.judgement == Judgement::Ready && !whole {
+        if (check.judgement == Judgement::Ready || group.informative && check.fixes.is_empty()) && !whole {
             continue;
         }
         canvas.wrap(BELOW, BELOW, &Line::new().dim(check.why));

@@ -29,11 +29,11 @@ impl Surroundings {
         let sign = |kind: &str, by: &str| Some((kind.to_owned(), by.to_owned()));
         let container = || {
             if outside.variable("KUBERNETES_SERVICE_HOST").is_some() {
-                return sign("Kubernetes", "KUBERNETES_SERVICE_HOST is set");
+                return sign("Kubernetes", "KUBERNETES_SERVICE_HOST");
             }
             for (file, kind) in [("/.dockerenv", "Docker"), ("/run/.containerenv", "Podman")] {
                 if outside.exists(file) {
-                    return sign(kind, &format!("{file} is there"));
+                    return sign(kind, file);
                 }
             }
             if let Some(kind) = outside.text("/run/systemd/container").value().filter(|k| !k.is_empty()) {
@@ -47,7 +47,7 @@ impl Surroundings {
         let machine = || {
             let release = outside.text("/proc/sys/kernel/osrelease");
             if release.value().is_some_and(|r| r.to_lowercase().contains("microsoft")) {
-                return sign("WSL", "the name of the kernel");
+                return sign("WSL", "the kernel's name");
             }
             for path in ["/sys/hypervisor/type", "/sys/class/dmi/id/product_name"] {
                 const KINDS: [&str; 8] =
@@ -61,7 +61,7 @@ impl Surroundings {
             let flags = outside.line("/proc/cpuinfo", "flags", |flags| {
                 Some(flags.split_whitespace().any(|flag| flag == "hypervisor"))
             });
-            if flags.value() == Some(&true) { sign("virtual machine", "/proc/cpuinfo") } else { None }
+            if flags.value() == Some(&true) { sign("a hypervisor", "/proc/cpuinfo") } else { None }
         };
         Surroundings {
             container: container(),

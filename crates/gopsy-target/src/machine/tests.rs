@@ -66,6 +66,7 @@ fn limits_and_status() {
     let root = Root::new()
         .file("/proc/self/limits", LIMITS)
         .file("/proc/self/status", "Name:\tx\nUid:\t1000\t1001\t1000\t1000\nCapEff:\t0000008000080000\nSeccomp:\t2\n")
+        .file("/proc/self/uid_map", "         0          0 4294967295\n")
         .file("/proc/self/coredump_filter", "00000033\n")
         .file("/proc/meminfo", "MemTotal:       16384 kB\n")
         .file("/proc/sys/kernel/osrelease", "5.15.0-91-generic\n");
@@ -76,6 +77,9 @@ fn limits_and_status() {
     assert_eq!(machine.can(Capability::SysPtrace), Some(true));
     assert_eq!(machine.can(Capability::Bpf), Some(true));
     assert_eq!(machine.can(Capability::Perfmon), Some(false));
+    let rootless = root.file("/proc/self/uid_map", "0 1000 1\n1 100000 65536\n");
+    assert_eq!(rootless.read().can(Capability::SysPtrace), None);
+    assert_eq!(rootless.read().can(Capability::Perfmon), Some(false));
     assert_eq!(machine.seccomp, Reading::Have(2));
     assert_eq!(machine.coredump_filter, Reading::Have(0x33));
     assert_eq!(machine.memory, Reading::Have(16 << 20));
@@ -200,7 +204,7 @@ fn containers_and_machines() {
     let seen = Root::new().file("/.dockerenv", "").read().surroundings;
     assert_eq!(seen.container.unwrap().0, "Docker");
     let root = Root::new().file("/proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu hypervisor sse\n");
-    assert_eq!(root.read().surroundings.machine.unwrap().0, "virtual machine");
+    assert_eq!(root.read().surroundings.machine.unwrap().0, "a hypervisor");
     let root = Root::new().file("/proc/sys/kernel/osrelease", "5.15.146.1-microsoft-standard-WSL2\n");
     assert_eq!(root.read().surroundings.machine.unwrap().0, "WSL");
 }

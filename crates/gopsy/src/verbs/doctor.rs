@@ -31,18 +31,18 @@ use std::{env, io};
   gopsy doctor
   gopsy doctor --why                        why each thing matters, also what is ready
   gopsy doctor --json | jq -r '.groups[] | \"\\(.id): \\(.judgement)\"'
-  docker run --rm -v $(command -v gopsy):/gopsy my-image /gopsy doctor
 
-What it says of a shell in which nothing was set up:
+What it says of a core in a shell where nothing was set up:
 
-  A core                                                               not ready
-    !!  death              GOTRACEBACK is not set: a panic or a fatal error exits
-                           with status 2 and leaves no core
-        Only at level crash a dying Go program raises SIGABRT, which is what makes
-        the kernel write a core.
-    !!  core limit         0: no core is written
-        Where the limit is 0 the kernel writes no file and systemd-coredump keeps
-        none.
+  A core                                                           not ready
+    !!  death         GOTRACEBACK is not set: a panic or a fatal error exits
+                      with status 2 and leaves no core
+        Only at level crash a dying Go program raises SIGABRT, which is what
+        makes the kernel write a core.
+        export GOTRACEBACK=crash  # this shell
+    !!  core limit    0: no core is written (it may be raised to unlimited)
+        Where the limit is 0 the kernel writes no file and systemd-coredump
+        keeps none; a core longer than the limit is cut off.
         ulimit -c unlimited  # this shell")]
 pub(crate) struct Doctor {
     /// Tell of what is ready as fully as of what is not

@@ -102,7 +102,7 @@ fn file_limit(machine: &Machine) -> Option<Check> {
 fn own_pattern() -> Vec<Fix> {
     vec![
         fix(Scope::Machine, "sudo install -d -m 1777 /var/cores"),
-        fix(Scope::Machine, "sudo sysctl -w kernel.core_pattern=/var/cores/core.%e.%p.%t"),
+        fix(Scope::UntilRestart, "sudo sysctl -w kernel.core_pattern=/var/cores/core.%e.%p.%t"),
     ]
 }
 
@@ -123,7 +123,7 @@ fn pattern(machine: &Machine) -> Check {
         }
         CorePattern::Empty => ("empty: no core is written".to_owned(), Judgement::NotReady, own_pattern()),
         CorePattern::Relative(_) => {
-            let again = if apart { "" } else { "; the next one overwrites it" };
+            let again = if apart { "" } else { "; the next overwrites it" };
             let found = format!("{text}: a file where the program runs{again}");
             (found, Judgement::Limited, own_pattern())
         }
@@ -248,8 +248,7 @@ fn place(machine: &Machine) -> Check {
         other => return unknown(id, name, why, other),
     };
     let relative = machine.core_pattern.value().is_some_and(CorePattern::is_relative);
-    let named =
-        if relative { format!("{} (this shell's)", directory.display()) } else { directory.display().to_string() };
+    let named = if relative { "this directory".to_owned() } else { directory.display().to_string() };
     let room = free.map_or_else(|| "room not known".to_owned(), |free| format!("{} free", bytes(free)));
     // A handler writes as root; so the account's own rights do not matter.
     let (words, judgement) = match (free, most) {
@@ -258,7 +257,7 @@ fn place(machine: &Machine) -> Check {
         (Some(_), Some(most)) => (format!("a program can use {}", bytes(most)), Judgement::Limited),
         _ => ("how much a program can use is not known".to_owned(), Judgement::CannotTell),
     };
-    Check { id, name, found: format!("{named}: {room}, {words}"), judgement, why, fixes: Vec::new() }
+    Check { id, name, found: format!("{room} in {named}, {words}"), judgement, why, fixes: Vec::new() }
 }
 
 fn filter(machine: &Machine) -> Check {
@@ -271,7 +270,7 @@ fn filter(machine: &Machine) -> Check {
     let (words, judgement) = match (filter & 1 != 0, filter & 0x10 != 0, filter & 4 != 0) {
         (false, ..) => ("without private memory: no heap, no stacks", Judgement::NotReady),
         (true, _, true) => ("memory, and the pages of files", Judgement::Ready),
-        (true, true, false) => ("memory and build ids; pages of files are missing, which is normal", Judgement::Ready),
+        (true, true, false) => ("memory and build ids, no pages of files: normal", Judgement::Ready),
         (true, false, false) => ("memory, but no build ids: the binary must be named", Judgement::Limited),
     };
     let fixes = match judgement {
@@ -289,9 +288,9 @@ fn raised(machine: &Machine) -> Check {
         return unknown(id, name, why, &machine.suid_dumpable);
     };
     let absolute = machine.core_pattern.value().map(|p| !p.is_relative());
-    let set = || vec![fix(Scope::Machine, "sudo sysctl -w fs.suid_dumpable=2")];
+    let set = || vec![fix(Scope::UntilRestart, "sudo sysctl -w fs.suid_dumpable=2")];
     let (found, judgement, fixes) = match (value, absolute) {
-        (0, _) => ("fs.suid_dumpable=0: such programs leave no core; plain ones do", Judgement::Ready, set()),
+        (0, _) => ("fs.suid_dumpable=0: only such programs leave no core", Judgement::Ready, set()),
         (2, Some(true)) => ("fs.suid_dumpable=2: such programs leave cores for root", Judgement::Ready, Vec::new()),
         (2, Some(false)) => (
             "fs.suid_dumpable=2: such programs leave none while core_pattern is relative",
@@ -312,7 +311,7 @@ fn first_process(machine: &Machine) -> Option<Check> {
     Some(Check {
         id: "process-1",
         name: "process 1",
-        found: format!("a Go program that is process 1 leaves no core (here that is {first})"),
+        found: format!("a Go program as process 1 leaves no core (here: {first})"),
         judgement: Judgement::Limited,
         why: "The kernel ignores a SIGABRT that process 1 raises itself: with GOTRACEBACK=crash such a program prints \
               everything and then exits (status 2; 134 from Go 1.27 on).",

@@ -28,7 +28,7 @@ fn ptrace(machine: &Machine) -> Check {
         Reading::Missing(_) if machine.kernel.value().is_some() => None,
         other => return unknown(id, name, why, other),
     };
-    let relax = || vec![fix(Scope::Machine, "sudo sysctl -w kernel.yama.ptrace_scope=0")];
+    let relax = || vec![fix(Scope::UntilRestart, "sudo sysctl -w kernel.yama.ptrace_scope=0")];
     let (found, judgement, fixes) = match (scope, may) {
         (Some(3..), _) => ("ptrace_scope=3: nobody, until the machine restarts", Judgement::NotReady, Vec::new()),
         (_, Some(true)) => ("CAP_SYS_PTRACE: processes of all accounts", Judgement::Ready, Vec::new()),
@@ -70,7 +70,7 @@ fn perf(machine: &Machine) -> Check {
     };
     let fixes = match judgement {
         Judgement::Ready => Vec::new(),
-        _ => vec![fix(Scope::Machine, "sudo sysctl -w kernel.perf_event_paranoid=2")],
+        _ => vec![fix(Scope::UntilRestart, "sudo sysctl -w kernel.perf_event_paranoid=2")],
     };
     Check { id, name, found: format!("perf_event_paranoid={level}: {what}"), judgement, why, fixes }
 }
@@ -88,7 +88,7 @@ fn kernel_addresses(machine: &Machine) -> Check {
     };
     let fixes = match judgement {
         Judgement::Ready => Vec::new(),
-        _ => vec![fix(Scope::Machine, "sudo sysctl -w kernel.kptr_restrict=0")],
+        _ => vec![fix(Scope::UntilRestart, "sudo sysctl -w kernel.kptr_restrict=0")],
     };
     Check { id, name, found: format!("kptr_restrict={value}"), judgement, why, fixes }
 }

@@ -57,7 +57,7 @@ fn overcommit(machine: &Machine) -> Check {
     };
     let (judgement, fixes) = match value {
         0 | 1 => (Judgement::Ready, Vec::new()),
-        _ => (Judgement::Limited, vec![fix(Scope::Machine, "sudo sysctl -w vm.overcommit_memory=0")]),
+        _ => (Judgement::Limited, vec![fix(Scope::UntilRestart, "sudo sysctl -w vm.overcommit_memory=0")]),
     };
     Check { id, name, found: format!("vm.overcommit_memory={value}"), judgement, why, fixes }
 }
@@ -72,7 +72,7 @@ fn mappings(machine: &Machine) -> Check {
         return unknown(id, name, why, &machine.max_map_count);
     };
     let (found, judgement, fixes) = if value < USUAL_MAPPINGS {
-        let set = vec![fix(Scope::Machine, format!("sudo sysctl -w vm.max_map_count={USUAL_MAPPINGS}"))];
+        let set = vec![fix(Scope::UntilRestart, format!("sudo sysctl -w vm.max_map_count={USUAL_MAPPINGS}"))];
         (format!("vm.max_map_count={value}, below the usual {USUAL_MAPPINGS}"), Judgement::Limited, set)
     } else {
         (format!("vm.max_map_count={value}"), Judgement::Ready, Vec::new())
@@ -88,7 +88,7 @@ fn randomised(machine: &Machine) -> Check {
         return unknown(id, name, why, &machine.mmap_rnd_bits);
     };
     let (judgement, fixes) = if value > 28 {
-        (Judgement::Limited, vec![fix(Scope::Machine, "sudo sysctl -w vm.mmap_rnd_bits=28")])
+        (Judgement::Limited, vec![fix(Scope::UntilRestart, "sudo sysctl -w vm.mmap_rnd_bits=28")])
     } else {
         (Judgement::Ready, Vec::new())
     };

@@ -131,7 +131,7 @@ fn a_plain_core_pattern() {
     let check = made.check("core-pattern");
     assert_eq!(
         (check.judgement, check.found.as_str()),
-        (Limited, "core: a file where the program runs; the next one overwrites it")
+        (Limited, "core: a file where the program runs; the next overwrites it")
     );
     let made = made.file("/proc/sys/kernel/core_uses_pid", "1\n");
     assert_eq!(made.check("core-pattern").found, "core: a file where the program runs");
