@@ -299,13 +299,23 @@ struct Building {
     members: Vec<StackId>,
     count: u64,
     states: HashMap<Str, u64>,
+    /// The last state and its count, not yet in `states`: goroutines of one group tend to be in one state.
+    run: Option<(Str, u64)>,
     wait_minutes: Option<(u64, u64)>,
     crashed: Option<StackId>,
 }
 
 impl Building {
     fn new(name: String) -> Self {
-        Building { name, members: Vec::new(), count: 0, states: HashMap::new(), wait_minutes: None, crashed: None }
+        Building {
+            name,
+            members: Vec::new(),
+            count: 0,
+            states: HashMap::new(),
+            run: None,
+            wait_minutes: None,
+            crashed: None,
+        }
     }
 
     fn add(&mut self, program: &Program, id: StackId, crashed: bool) {
@@ -315,15 +325,29 @@ impl Building {
         }
         let Brief { state, wait_minutes, copies } = program.brief(id);
         self.count = self.count.saturating_add(copies);
-        let counted = self.states.entry(state).or_default();
-        *counted = counted.saturating_add(copies);
+        match &mut self.run {
+            Some((last, counted)) if *last == state => *counted = counted.saturating_add(copies),
+            _ => {
+                let run = self.run.replace((state, copies));
+                self.end_run(run);
+            }
+        }
         if let Some(minutes) = wait_minutes {
             let (low, high) = self.wait_minutes.unwrap_or((minutes, minutes));
             self.wait_minutes = Some((low.min(minutes), high.max(minutes)));
         }
     }
 
-    fn finish(self, program: &Program, by: &By) -> Option<Group> {
+    fn end_run(&mut self, run: Option<(Str, u64)>) {
+        if let Some((state, count)) = run {
+            let counted = self.states.entry(state).or_default();
+            *counted = counted.saturating_add(count);
+        }
+    }
+
+    fn finish(mut self, program: &Program, by: &By) -> Option<Group> {
+        let run = self.run.take();
+        self.end_run(run);
         let sample = self.crashed.or(self.members.first().copied())?;
         let goroutine = program.goroutine(sample);
         let (key, lines) = match by {

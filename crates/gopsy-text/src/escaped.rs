@@ -33,7 +33,10 @@ pub(crate) fn stack_in_string(line: &[u8], give: &mut dyn FnMut(&[u8])) -> bool 
 pub(crate) fn header_at(line: &[u8]) -> Option<usize> {
     let mut from = 0usize;
     for _ in 0..16 {
-        let i = from.saturating_add(scan::find(scan::from(line, from), b"goroutine ")?);
+        let rest = scan::from(line, from);
+        // Where headers are not dressed, they begin their lines: no search for those.
+        let i =
+            if rest.starts_with(b"goroutine ") { from } else { from.saturating_add(scan::find(rest, b"goroutine ")?) };
         let mut c = Cursor::new(scan::from(line, i.saturating_add(10)));
         if c.dec().is_some() && (c.eat(b" [") || c.rest().starts_with(b" gp=0x")) {
             return Some(i);

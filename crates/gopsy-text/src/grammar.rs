@@ -11,7 +11,7 @@ use crate::header::{self, Header};
 use crate::headline::{self, Said};
 use crate::race::{RaceReader, Step};
 use crate::scan;
-use crate::store::{Extra, FrameRec, Gap, NONE, Regs, StackRec, Store};
+use crate::store::{Extra, FrameRec, Gap, Guesses, NONE, Regs, StackRec, Store};
 use gopsy_model::{Headline, PanicLine, Role, StackDump, StackWord};
 use rustc_hash::FxHasher;
 use std::collections::VecDeque;
@@ -68,6 +68,9 @@ pub(crate) struct Grammar {
     open: Option<StackRec>,
     tail: VecDeque<FrameRec>,
     dropped: u64,
+    /// Where the next line of a stack stands, and what stood there before.
+    situation: usize,
+    guesses: Guesses,
     name: Vec<u8>,
     args: Vec<u8>,
     /// The pending function had a whole argument list (else it is a single word).
@@ -105,6 +108,8 @@ impl Grammar {
             open: None,
             tail: VecDeque::new(),
             dropped: 0,
+            situation: 0,
+            guesses: Guesses::new(),
             name: Vec::new(),
             args: Vec::new(),
             whole: false,
@@ -134,7 +139,16 @@ impl Grammar {
         if matches!(self.mode, Mode::Lines) && self.fragment.is_empty() {
             // The short way: frames of an open stack.
             match self.expect {
-                Expect::File if scan::at(line, 0) == b'\t' => {
+                _ if line.is_empty() => {
+                    self.blank = true;
+                    return;
+                }
+                Expect::File | Expect::CreatorFile if scan::at(line, 0) == b'\t' => {
+                    let guess = self.guesses.get(self.situation);
+                    if let Some(f) = self.store.sites.placed(guess, &self.name, scan::from(line, 1)) {
+                        self.known_file(&f, guess);
+                        return;
+                    }
                     if let Some(f) = frame::file_line(scan::from(line, 1)) {
                         self.file(&f);
                         return;
@@ -148,11 +162,20 @@ impl Grammar {
                         self.start(&h);
                         return;
                     }
-                    if line.last() == Some(&b')')
-                        && !matches!(scan::at(line, 0), b'\t' | b' ')
-                        && let FunctionShape::Whole(f) = frame::function_line(line)
-                    {
-                        self.pend(f.name, f.args, true);
+                    if line.last() == Some(&b')') && !matches!(scan::at(line, 0), b'\t' | b' ') {
+                        let guess = self.guesses.get(self.situation);
+                        if let Some(args) = self.store.sites.called(guess, line) {
+                            let name = line.len().saturating_sub(args.len()).saturating_sub(2);
+                            self.pend(scan::upto(line, name), args, true);
+                            return;
+                        }
+                        if let FunctionShape::Whole(f) = frame::function_line(line) {
+                            self.pend(f.name, f.args, true);
+                            return;
+                        }
+                    }
+                    if let Some(rest) = line.strip_prefix(b"created by ") {
+                        self.creator(rest);
                         return;
                     }
                 }
@@ -406,6 +429,7 @@ impl Grammar {
 
     fn open(&mut self, mut rec: StackRec) {
         rec.first_frame = u32::try_from(self.store.frames.len()).unwrap_or(NONE);
+        self.situation = Guesses::frame(rec.state, NONE);
         self.open = Some(rec);
         self.expect = Expect::Function;
         self.blank = false;
@@ -555,11 +579,15 @@ impl Grammar {
         let expect = std::mem::replace(&mut self.expect, Expect::Function);
         match expect {
             Expect::Function => {}
-            Expect::CreatorFile => self.created(&FileLine::default()),
+            Expect::CreatorFile => {
+                let site = self.store.site(&self.name, b"", b"", 0, None);
+                self.created(&FileLine::default(), site);
+            }
             Expect::File => {
                 let known = self.open.is_some() && !self.bare && self.whole && !(self.blank && self.args.is_empty());
                 if known {
-                    self.frame(&FileLine::default());
+                    let site = self.store.site(&self.name, b"", b"", 0, None);
+                    self.frame(&FileLine::default(), site);
                 } else if self.open.is_some() && !self.whole && self.might_be_wrapped(next) {
                     self.fragment = std::mem::take(&mut self.name);
                     self.joins = 0;
@@ -585,16 +613,22 @@ impl Grammar {
     }
 
     fn file(&mut self, f: &FileLine<'_>) {
+        let site = self.store.site(&self.name, f.place, f.path, f.line, f.offset);
+        self.known_file(f, site);
+    }
+
+    fn known_file(&mut self, f: &FileLine<'_>, site: u32) {
+        self.guesses.set(self.situation, site);
         if self.expect == Expect::CreatorFile {
-            self.created(f);
+            self.created(f, site);
         } else {
-            self.frame(f);
+            self.frame(f, site);
         }
         self.expect = Expect::Function;
         self.blank = false;
     }
 
-    fn frame(&mut self, f: &FileLine<'_>) {
+    fn frame(&mut self, f: &FileLine<'_>, site: u32) {
         if self.open.is_none() {
             let role = self.crashes.role_of_bare_stack();
             let (name, args) = (std::mem::take(&mut self.name), std::mem::take(&mut self.args));
@@ -609,10 +643,17 @@ impl Grammar {
             // Perhaps a number cut by a wrap; the next line tells.
             self.last_place.extend_from_slice(f.place);
         }
-        let site = self.store.site(&self.name, f.place, f.path, f.line, f.offset);
         let full = self.open.as_ref().is_some_and(|o| o.frames >= HEAD_FRAMES);
-        let args = if self.keep_args && self.whole && !full { self.store.keep_args(&self.args) } else { NONE };
-        let inlined_or_none = self.args == b"...";
+        // Without arguments kept, `(...)` is still told from a list: inlining is a fact of its own.
+        let args = if full {
+            NONE
+        } else if self.args == b"..." {
+            self.store.keep_inlined()
+        } else if self.keep_args && self.whole {
+            self.store.keep_args(&self.args)
+        } else {
+            NONE
+        };
         let regs = if f.fp.is_some() || f.pc.is_some() || f.sp.is_some() {
             let id = u32::try_from(self.store.regs.len()).unwrap_or(NONE);
             if full {
@@ -624,8 +665,6 @@ impl Grammar {
         } else {
             NONE
         };
-        // Without arguments kept, `(...)` is still told from a list: inlining is a fact of its own.
-        let args = if args == NONE && inlined_or_none && !full { self.store.keep_args(b"...") } else { args };
         self.push(FrameRec { site, args, regs });
     }
 
@@ -637,6 +676,7 @@ impl Grammar {
         h.write_u64(open.key);
         h.write_u64(key);
         open.key = h.finish();
+        self.situation = Guesses::frame(open.state, rec.site);
         if open.frames < HEAD_FRAMES {
             open.frames = open.frames.saturating_add(1);
             self.store.frames.push(rec);
@@ -685,21 +725,24 @@ impl Grammar {
 
     fn creator(&mut self, rest: &[u8]) {
         self.settle(b"");
-        let (name, by) = match memchr::memmem::rfind(rest, b" in goroutine ") {
-            Some(i) => (scan::upto(rest, i), scan::dec(scan::from(rest, i.saturating_add(14)))),
-            None => (rest, None),
+        let last_word = memchr::memrchr(b' ', rest).map(|i| i.saturating_add(1));
+        let (name, by) = match last_word.and_then(|i| Some((scan::upto(rest, i).strip_suffix(b" in goroutine ")?, i))) {
+            Some((name, i)) => (name, scan::dec(scan::from(rest, i))),
+            None => match memchr::memmem::rfind(rest, b" in goroutine ") {
+                Some(i) => (scan::upto(rest, i), None),
+                None => (rest, None),
+            },
         };
         let name = scan::upto(name, MAX_MESSAGE);
         if let Some(open) = &mut self.open {
             open.creator = by.unwrap_or(0);
         }
         self.pend(name, b"", true);
+        self.situation = Guesses::creator(self.situation);
         self.expect = Expect::CreatorFile;
     }
 
-    fn created(&mut self, f: &FileLine<'_>) {
-        let name = std::mem::take(&mut self.name);
-        let site = self.store.site(&name, f.place, f.path, f.line, f.offset);
+    fn created(&mut self, f: &FileLine<'_>, site: u32) {
         if let Some(open) = &mut self.open {
             open.created = site;
         }

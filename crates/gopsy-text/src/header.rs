@@ -103,7 +103,9 @@ fn closing(b: &[u8], close: u8) -> Option<usize> {
 fn bracket<'a>(inner: &'a [u8], h: &mut Header<'a>) -> Option<()> {
     let mut state = inner;
     // Go 1.26 with GODEBUG=tracebacklabels=1 puts the labels inside the bracket, as JSON.
-    if let Some(i) = scan::find(inner, b" labels:{") {
+    if inner.contains(&b'{')
+        && let Some(i) = scan::find(inner, b" labels:{")
+    {
         let start = i.saturating_add(b" labels:{".len());
         let end = closing(scan::from(inner, start), b'}')?;
         h.labels = scan::between(inner, start, start.saturating_add(end));

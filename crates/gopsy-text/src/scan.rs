@@ -153,21 +153,22 @@ impl<'a> Cursor<'a> {
 
     /// Hexadecimal digits, at most 64 bits of them.
     pub(crate) fn hex_digits(&mut self) -> Option<u64> {
-        let mut c = *self;
-        let digits = c.take_while(|c| c.is_ascii_hexdigit());
-        if digits.is_empty() || digits.len() > 16 {
-            return None;
-        }
         let mut n: u64 = 0;
-        for &d in digits {
+        let mut digits = 0usize;
+        for &d in self.rest {
             let v = match d {
                 b'0'..=b'9' => d.wrapping_sub(b'0'),
                 b'a'..=b'f' => d.wrapping_sub(b'a').wrapping_add(10),
-                _ => d.wrapping_sub(b'A').wrapping_add(10),
+                b'A'..=b'F' => d.wrapping_sub(b'A').wrapping_add(10),
+                _ => break,
             };
             n = (n << 4) | u64::from(v);
+            digits = digits.saturating_add(1);
         }
-        *self = c;
+        if digits == 0 || digits > 16 {
+            return None;
+        }
+        self.skip(digits);
         Some(n)
     }
 

@@ -3,6 +3,7 @@
 //! A dump of a hundred thousand goroutines has a million frames at a few dozen places. A frame is a place (an
 //! index), its arguments (a range of raw bytes, parsed when asked for) and its registers.
 
+use crate::frame::{self, FileLine};
 use crate::scan;
 use gopsy_model::Str;
 use hashbrown::HashTable;
@@ -68,11 +69,23 @@ pub(crate) struct Site {
     pub(crate) key: u64,
 }
 
+/// The raw text of a place within [`Sites::bytes`].
+#[derive(Debug, Clone, Copy)]
+struct RawSite {
+    /// `name`, a line feed, `path:line +0xOFF`.
+    start: usize,
+    /// Where the place begins.
+    place: usize,
+    end: usize,
+    /// Its two lines read as they stand give this very site: [`Sites::named`] and [`Sites::placed`] may compare bytes.
+    ordinary: bool,
+}
+
 /// Places by number, found by the raw text of their two lines.
 #[derive(Default)]
 pub(crate) struct Sites {
     table: HashTable<u32>,
-    raw: Vec<(usize, usize)>,
+    raw: Vec<RawSite>,
     bytes: Vec<u8>,
     sites: Vec<Site>,
     scratch: Vec<u8>,
@@ -87,7 +100,7 @@ impl Sites {
         self.scratch.extend_from_slice(place);
         let h = hash(&self.scratch);
         let (raw, bytes, scratch) = (&self.raw, &self.bytes, &self.scratch);
-        let of = |i: &u32| raw.get(*i as usize).map_or(&[][..], |&(a, b)| scan::between(bytes, a, b));
+        let of = |i: &u32| raw.get(*i as usize).map_or(&[][..], |r| scan::between(bytes, r.start, r.end));
         if let Some(i) = self.table.find(h, |i| of(i) == scratch.as_slice()) {
             return *i;
         }
@@ -95,13 +108,93 @@ impl Sites {
         self.table.insert_unique(h, id, |i| hash(of(i)));
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&self.scratch);
-        self.raw.push((start, self.bytes.len()));
-        self.sites.push(make());
+        let site = make();
+        self.raw.push(RawSite {
+            start,
+            place: start.saturating_add(name.len()).saturating_add(1),
+            end: self.bytes.len(),
+            ordinary: is_ordinary(name, place, &site),
+        });
+        self.sites.push(site);
         id
+    }
+
+    /// If the line is a call of the function at this place: its raw arguments.
+    pub(crate) fn called<'a>(&self, id: u32, line: &'a [u8]) -> Option<&'a [u8]> {
+        let raw = self.raw.get(id as usize).filter(|r| r.ordinary)?;
+        let name = scan::between(&self.bytes, raw.start, raw.place.saturating_sub(1));
+        line.strip_prefix(name)?.strip_prefix(b"(")?.strip_suffix(b")").filter(|args| frame::are_args(args))
+    }
+
+    /// If the function at this place has this name and the line (without indentation) is its file line: that line.
+    pub(crate) fn placed<'a>(&self, id: u32, name: &[u8], line: &'a [u8]) -> Option<FileLine<'a>> {
+        let raw = self.raw.get(id as usize).filter(|r| r.ordinary)?;
+        let place = scan::between(&self.bytes, raw.place, raw.end);
+        if scan::between(&self.bytes, raw.start, raw.place.saturating_sub(1)) != name {
+            return None;
+        }
+        let registers = line.strip_prefix(place).filter(|r| r.is_empty() || r.starts_with(b" fp="))?;
+        let site = self.sites.get(id as usize)?;
+        let mut file = FileLine {
+            place: scan::upto(line, place.len()),
+            // The site has the path already.
+            path: &[],
+            line: site.line,
+            offset: site.offset,
+            ..FileLine::default()
+        };
+        frame::registers(registers, &mut file);
+        Some(file)
     }
 
     pub(crate) fn get(&self, id: u32) -> Option<&Site> {
         self.sites.get(id as usize)
+    }
+}
+
+/// Whether two lines that begin with these texts, and have nothing or registers behind them, always mean this site.
+fn is_ordinary(name: &[u8], place: &[u8], site: &Site) -> bool {
+    frame::is_name(name)
+        && !place.contains(&b'=')
+        && frame::file_line(place)
+            .is_some_and(|f| f.place == place && f.line == site.line && f.offset == site.offset && !f.cut)
+}
+
+/// The place that was met last in the same situation: what stands above it in which state. Stacks are so much alike
+/// that comparing a line with the guess nearly always saves reading it. A wrong guess costs that comparison.
+pub(crate) struct Guesses {
+    sites: Vec<u32>,
+}
+
+impl Guesses {
+    /// A power of two.
+    const SLOTS: usize = 1 << 10;
+
+    pub(crate) fn new() -> Self {
+        Guesses { sites: vec![NONE; Self::SLOTS] }
+    }
+
+    /// What stands below the place `above` ([`NONE`] at the start) in a goroutine with this state.
+    pub(crate) fn frame(state: u32, above: u32) -> usize {
+        let mut h = FxHasher::default();
+        h.write_u32(state);
+        h.write_u32(above);
+        h.finish() as usize & (Self::SLOTS - 1)
+    }
+
+    /// The `go` statement where that frame could stand.
+    pub(crate) fn creator(frame: usize) -> usize {
+        frame ^ (Self::SLOTS >> 1)
+    }
+
+    pub(crate) fn get(&self, situation: usize) -> u32 {
+        self.sites.get(situation).copied().unwrap_or(NONE)
+    }
+
+    pub(crate) fn set(&mut self, situation: usize, site: u32) {
+        if let Some(slot) = self.sites.get_mut(situation) {
+            *slot = site;
+        }
     }
 }
 
@@ -175,6 +268,8 @@ pub(crate) struct Store {
     pub(crate) frames: Vec<FrameRec>,
     pub(crate) regs: Vec<Regs>,
     pub(crate) args: Vec<u8>,
+    /// Where [`Store::args`] has `...`.
+    inlined: Option<u32>,
     pub(crate) stacks: Vec<StackRec>,
     pub(crate) extras: Vec<Extra>,
     pub(crate) gaps: Vec<Gap>,
@@ -192,6 +287,18 @@ impl Store {
         self.args.extend_from_slice(&len.to_le_bytes());
         self.args.extend_from_slice(raw);
         start
+    }
+
+    /// Keeps `...`, the arguments of an inlined function.
+    pub(crate) fn keep_inlined(&mut self) -> u32 {
+        match self.inlined {
+            Some(handle) => handle,
+            None => {
+                let handle = self.keep_args(b"...");
+                self.inlined = Some(handle);
+                handle
+            }
+        }
     }
 
     /// The raw arguments behind a handle.
@@ -244,6 +351,39 @@ mod tests {
             assert_eq!(other.intern(&i.to_le_bytes()), i);
         }
         assert_eq!(other.intern(&77u32.to_le_bytes()), 77);
+    }
+
+    #[test]
+    fn a_guess_is_confirmed_by_every_byte() {
+        let mut s = Store::default();
+        let id = s.site(b"main.f", b"/x.go:3 +0x1", b"/x.go", 3, Some(1));
+        assert_eq!(s.sites.called(id, b"main.f(0x1, {0x2?, ...})"), Some(&b"0x1, {0x2?, ...}"[..]));
+        for other in ["main.f.func1(0x1)", "main.f", "main.f(0x1", "main.f(0x1)(0x2)", "main.f(a = b)", "main.g(0x1)"] {
+            assert_eq!(s.sites.called(id, other.as_bytes()), None, "{other}");
+        }
+        let read = s.sites.placed(id, b"main.f", b"/x.go:3 +0x1 fp=0x5 sp=0x6 pc=0x7").unwrap_or_default();
+        assert_eq!((read.place, read.line, read.offset), (&b"/x.go:3 +0x1"[..], 3, Some(1)));
+        assert_eq!((read.fp, read.sp, read.pc), (Some(5), Some(6), Some(7)));
+        for other in ["/x.go:3 +0x12", "/x.go:3 +0x", "/x.go:3", "/x.go:3 +0x1 pc=0x7", "/y.go:3 +0x1"] {
+            assert_eq!(s.sites.placed(id, b"main.f", other.as_bytes()), None, "{other}");
+        }
+        assert_eq!(s.sites.placed(id, b"main.g", b"/x.go:3 +0x1"), None);
+    }
+
+    #[test]
+    fn only_places_that_read_like_themselves_are_guessed() {
+        let mut s = Store::default();
+        for (name, place, path, line) in [
+            ("a word", "/x.go:3", "/x.go", 3),
+            ("main.f", "", "", 0),
+            ("main.f", "/x.go:3 +0x", "/x.go", 3),
+            ("main.f", "/x.go:3 pc=0x5", "/x.go", 3),
+            ("main.f", "/x.go:3", "/x.go", 4),
+        ] {
+            let id = s.site(name.as_bytes(), place.as_bytes(), path.as_bytes(), line, None);
+            assert_eq!(s.sites.placed(id, name.as_bytes(), place.as_bytes()), None, "{name} {place}");
+            assert_eq!(s.sites.called(id, format!("{name}()").as_bytes()), None, "{name} {place}");
+        }
     }
 
     #[test]
