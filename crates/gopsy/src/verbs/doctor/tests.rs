@@ -305,5 +305,7 @@ fn ids_are_unique_and_whys_are_sentences() {
         assert!(!ids.contains(&check.id), "{}", check.id);
         ids.push(check.id);
         assert!(check.why.ends_with('.') && !check.found.is_empty(), "{check:?}");
+        let documented = include_str!("../../../../../docs/wire/doctor.md");
+        assert!(documented.contains(&format!("`{}`", check.id)), "{} is not in docs/wire/doctor.md", check.id);
     }
 }
