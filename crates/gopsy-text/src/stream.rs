@@ -441,13 +441,13 @@ fn without_escapes(line: &[u8]) -> Vec<u8> {
 
 /// `2024-01-02T03:04:05.678Z stderr F content`: stream name, whether partial, content.
 fn cri(line: &[u8]) -> Option<(&[u8], bool, &[u8])> {
+    // Asked of every line of every text.
+    if !scan::at(line, 0).is_ascii_digit() || scan::at(line, 4) != b'-' || scan::at(line, 10) != b'T' {
+        return None;
+    }
     let mut c = Cursor::new(line);
     let time = c.take_while(|b| b != b' ');
-    let dated = time.len() >= 20
-        && scan::at(time, 4) == b'-'
-        && scan::at(time, 10) == b'T'
-        && scan::at(time, 0).is_ascii_digit();
-    if !dated || !c.eat(b" ") {
+    if time.len() < 20 || !c.eat(b" ") {
         return None;
     }
     let name = c.take_while(|b| b != b' ');
