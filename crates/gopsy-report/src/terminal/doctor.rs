@@ -45,7 +45,7 @@ pub fn doctor(checkup: &Checkup, whole: bool, view: &View) -> String {
     let marks = [Judgement::Ready, Judgement::Limited, Judgement::NotReady, Judgement::CannotTell];
     let legend: Vec<String> = marks.iter().map(|j| format!("{} {}", j.mark(), j.as_str())).collect();
     let more = if whole { "" } else { "; --why tells it all" };
-    canvas.wrap(0, 2, &Line::new().dim(&format!("{}. gopsy changed nothing{more}.", legend.join(" · "))));
+    canvas.wrap(0, 2, &Line::new().dim(&format!("{}. gopsy changed nothing{more}.", legend.join(", "))));
     canvas.finish()
 }
 
