@@ -283,6 +283,16 @@ pub(crate) fn is_source_path(path: &[u8]) -> bool {
     known || (base.len() < path.len() && !path.contains(&b' ') && !scan::has(path, b"://"))
 }
 
+/// Whether a path that stands at the start of a line is nothing but a path: with blanks in it, it must have a root.
+pub(crate) fn is_path_alone(path: &[u8]) -> bool {
+    let rooted = match path {
+        [b'/' | b'\\' | b'<' | b'.', ..] => true,
+        [drive, b':', b'/' | b'\\', ..] => drive.is_ascii_alphabetic(),
+        _ => false,
+    };
+    rooted || !path.contains(&b' ')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

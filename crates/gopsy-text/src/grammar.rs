@@ -143,7 +143,9 @@ impl Grammar {
                     self.blank = true;
                     return;
                 }
-                Expect::File | Expect::CreatorFile if scan::at(line, 0) == b'\t' => {
+                Expect::File | Expect::CreatorFile
+                    if scan::at(line, 0) == b'\t' && !matches!(scan::at(line, 1), b'\t' | b' ') =>
+                {
                     let guess = self.guesses.get(self.situation);
                     if let Some(f) = self.store.sites.placed(guess, &self.name, scan::from(line, 1)) {
                         self.known_file(&f, guess);
@@ -259,7 +261,7 @@ impl Grammar {
         match self.expect {
             Expect::File | Expect::CreatorFile => {
                 if let Some(f) = frame::file_line(body)
-                    && (indent > 0 || frame::is_source_path(f.path))
+                    && (indent > 0 || frame::is_source_path(f.path) && frame::is_path_alone(f.path))
                     && (!self.bare || frame::is_source_path(f.path))
                 {
                     self.file(&f);

@@ -236,6 +236,8 @@ impl Streams {
             return false;
         }
         let Some(at) = anchor(line) else { return false };
+        // The tab of a nested panic is the text's own.
+        let at = if scan::upto(line, at).ends_with(b" \t") { at.saturating_sub(1) } else { at };
         let prefix = scan::upto(line, at);
         let carrier = if scan::at(line, 0) == b'{' {
             match json_carrier(line) {
@@ -270,7 +272,7 @@ impl Streams {
             }
         }
         // Nothing of a trace without the prefix follows a header: then its frames bear it, after others' lines.
-        let header = scan::from(line, at).starts_with(b"goroutine ");
+        let header = scan::trim_start(scan::from(line, at)).0.starts_with(b"goroutine ");
         let alone = header && bare == 0 && seen > 0;
         let backwards = matches!(carrier, Carrier::Prefix(_)) && seen == 0 && before_fits(&carrier, before);
         let fitting = fits > 0 && fits.saturating_mul(3) >= seen || alone;
@@ -393,9 +395,8 @@ fn anchor(line: &[u8]) -> Option<usize> {
 /// Whether this line is a frame's without anything before it.
 fn is_bare_frame(line: &[u8]) -> bool {
     let line = scan::trim_end(line);
-    let function = |l: &[u8]| {
-        l.ends_with(b")") && matches!(crate::frame::function_line(l), crate::frame::FunctionShape::Whole(_))
-    };
+    let function =
+        |l: &[u8]| l.ends_with(b")") && matches!(crate::frame::function_line(l), crate::frame::FunctionShape::Whole(_));
     let place = |l: &[u8]| crate::frame::file_line(l).is_some_and(|f| crate::frame::is_source_path(f.path));
     match line {
         [b'\t', rest @ ..] => place(rest),

@@ -68,3 +68,66 @@ fn gaps_with_nothing_between_them_are_one() {
     let dump = read(&format!("goroutine 7 [running]:\nmain.g(0x1)\n\t/a/b.go:4 +0x1\n{}", "...\n".repeat(1000)));
     assert_eq!(dump.stack(0).elided.len(), 1);
 }
+
+const FRAME: &str = "main.g(0x1)\n\t/a/b.go:4 +0x1\n";
+
+/// `[GC worker (idle), 3 min` at the end of a text became a frame of the goroutine before.
+#[test]
+fn a_header_cut_at_the_end_is_a_goroutine() {
+    let dump = read(&format!("goroutine 7 [running]:\n{FRAME}\ngoroutine 8 gp=0xc000 m=nil [GC worker (idle), 3 min"));
+    assert_eq!(ids(&dump), [7, 8]);
+    assert_eq!(frames(&dump, 0), ["main.g /a/b.go:4"]);
+    // Prose is no goroutine.
+    assert_eq!(read("goroutine 5 [in a loop (they said\n").stack_count(), 0);
+}
+
+/// A line of another process between the two lines of a frame took the frame's place from it.
+#[test]
+fn a_stranger_within_a_frame() {
+    for stranger in ["2024/01/02 03:04:05 listening on :8080", "time=\"x\" msg=\"request (slow)\" path=/a/c.go:3"] {
+        let dump = read(&format!("goroutine 7 [running]:\nmain.g(0x1)\n{stranger}\n\t/a/b.go:4 +0x1\n"));
+        assert_eq!(frames(&dump, 0), ["main.g /a/b.go:4"], "{stranger}");
+    }
+}
+
+/// A text that is indented by a tab had the tab in its paths.
+#[test]
+fn a_path_has_no_indentation() {
+    let dump = read("\tgoroutine 7 [running]:\n\tmain.g(0x1)\n\t\t/a/b.go:4 +0x1\n");
+    assert_eq!(frames(&dump, 0), ["main.g /a/b.go:4"]);
+}
+
+/// A container runtime's lines were known only once a whole header stood in one of them.
+#[test]
+fn a_header_in_partial_lines() {
+    let time = "2024-01-02T03:04:05.678901234Z stderr";
+    let dump = read(&format!(
+        "{time} P goroutine 7 [run\n{time} F ning]:\n{time} F main.g(0x1)\n{time} P \t/a/b.\n{time} F go:4 +0x1\n"
+    ));
+    assert_eq!(ids(&dump), [7]);
+    assert_eq!(frames(&dump, 0), ["main.g /a/b.go:4"]);
+}
+
+/// Of two pods only the one that wrote more behind its header was told apart; a nested panic's tab was part of a prefix.
+#[test]
+fn two_pods_line_by_line() {
+    let lines = ["panic: a", "\tpanic: b", "", "goroutine 7 [running]:", "main.g(0x1)", "\t/a/b.go:4 +0x1"];
+    let mut log = String::new();
+    for (a, b) in lines.iter().zip(lines.iter().cycle().skip(3)) {
+        log.push_str(&format!("[pod/web-6d4c/app] {a}\n[pod/web-zzzz/app] {b}\n"));
+    }
+    let dump = read(&log);
+    assert_eq!(ids(&dump), [7, 7], "{log}");
+    for id in 0..2 {
+        assert_eq!(frames(&dump, id), ["main.g /a/b.go:4"], "{log}");
+    }
+}
+
+/// A path that holds `panic: ` was taken for a log's prefix, and later frames of that file for its lines.
+#[test]
+fn a_path_is_no_prefix() {
+    let dump = read(&format!(
+        "goroutine 7 [running]:\nmain.f()\n\t/a/b.gopanic: x\n\ngoroutine 8 [running]:\n{FRAME}{FRAME}{FRAME}"
+    ));
+    assert_eq!(frames(&dump, 1), ["main.g /a/b.go:4"; 3]);
+}
