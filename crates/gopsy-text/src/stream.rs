@@ -330,11 +330,10 @@ impl Streams {
         for stream in self.streams {
             match &stream.carrier {
                 Carrier::Plain => {
-                    if carried > 0 && stream.lines > 0 {
-                        notes.push(format!(
-                            "{} of {} lines do not bear the log's prefix; they were read apart",
-                            stream.lines, self.lines
-                        ));
+                    let other = self.lines.saturating_sub(carried);
+                    if carried > 0 && other > 0 {
+                        let all = self.lines;
+                        notes.push(format!("{other} of {all} lines do not bear the log's prefix; they were read apart"));
                     }
                 }
                 Carrier::Prefix(t) => {

@@ -20,11 +20,22 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
                 .done(),
         ];
     }
-    let mut d = draft("map-race", format!("two goroutines used one map without a lock: {} was caught{at}", case.who()))
+    let others = others_in_maps(case);
+    let same = others.iter().find(|o| o.map.is_some());
+    let sentence = match same {
+        Some(o) => format!("{} was caught{at} while {} is inside an operation of the same map", case.who(), o.who),
+        None => format!("two goroutines used one map without a lock: {} was caught{at}", case.who()),
+    };
+    let mut d = draft("map-race", sentence)
         .claims(Cause::UnsynchronisedMap, if lonely(case) { Confidence::Possible } else { Confidence::Likely })
         .because(said)
         .because(Case::known("the check sees a second goroutine inside the map; which one, it does not record"));
-    let others = others_in_maps(case);
+    for other in &others {
+        d = d.because(match other.map {
+            Some(map) => case.fact(format!("{} is inside the map {map:#x} too, by the arguments of both stacks", other.who)),
+            None => case.fact(format!("{} is inside an operation of some map", other.who)),
+        });
+    }
     if others.is_empty() {
         let relatives = others_in_same_type(case);
         d = if relatives.is_empty() {
@@ -32,14 +43,10 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
         } else {
             d.because_all(relatives.iter().map(|r| case.fact(format!("{r} runs code of the same type"))))
         };
-    } else {
-        d = d.because_all(others.iter().map(|o| case.fact(format!("{o} is inside a map operation too"))));
     }
-    vec![
-        d.advise("hold one mutex around every access of that map, reads included, or use sync.Map")
-            .advise("-race names both sides; to print all goroutines next time: GOTRACEBACK=all")
-            .done(),
-    ]
+    d = d.advise("hold one mutex around every access of that map, reads included, or use sync.Map");
+    let alone = case.program.stacks().filter(|i| case.program.goroutine(*i).role == Role::Goroutine).count() < 2;
+    vec![d.advise(if alone { "-race names both sides; to print all goroutines next time: GOTRACEBACK=all" } else { "-race names both sides" }).done()]
 }
 
 /// Goroutine 1 alone, with its whole stack: up to Go 1.25 that would mean that no other existed. Which release it was
@@ -97,17 +104,54 @@ fn in_map(name: &str) -> bool {
     runtime_map && !name.contains("maphash") || name.starts_with("internal/runtime/maps.(*")
 }
 
-fn others_in_maps(case: &Case<'_>) -> Vec<String> {
+/// Another goroutine inside a map operation.
+struct Other {
+    /// `goroutine 1 in main.(*Store).Put (main.go:22)`.
+    who: String,
+    /// The map, if the arguments of both stacks name the same one.
+    map: Option<u64>,
+}
+
+fn others_in_maps(case: &Case<'_>) -> Vec<Other> {
     let crashed = case.program.crashed();
-    case.goroutines()
+    let caught = map_of(case.frames.stack());
+    let mut out: Vec<Other> = case
+        .goroutines()
         .filter(|(id, g, _)| Some(*id) != crashed && g.role == Role::Goroutine)
-        .filter(|(_, _, stack)| names(&stack.frames).take(3).any(in_map))
+        .filter(|(_, _, stack)| names(&stack.frames).take(10).any(in_map))
         .filter_map(|(_, g, stack)| {
             let frame = stack.frames.iter().find(|f| case.owner(f).is_user())?;
-            Some(format!("goroutine {} in {}", g.id.value()?, place(frame)))
+            let map = caught.filter(|m| in_map_arguments(&stack.frames, *m));
+            Some(Other { who: format!("goroutine {} in {}", g.id.value()?, place(frame)), map })
         })
-        .take(5)
-        .collect()
+        .take(50)
+        .collect();
+    out.sort_by_key(|o| o.map.is_none());
+    out.truncate(5);
+    out
+}
+
+/// The address of the map that a stack operates on: the receiver of a method of `*maps.Map`, the second argument of
+/// the runtime's own functions (`mapassign(t *maptype, h *hmap, …)`). Only words that the runtime prints as exact.
+fn map_of(frames: &[gopsy_model::Frame]) -> Option<u64> {
+    frames.iter().take(12).find_map(|f| {
+        let name = f.function.value()?.as_str();
+        let exact = |n: usize| f.args.value()?.words().get(n).copied().flatten().filter(|(v, stale)| !stale && *v > 1 << 16).map(|(v, _)| v);
+        if name.starts_with("internal/runtime/maps.(*Map).") {
+            exact(0)
+        } else if name.starts_with("runtime.map") && in_map(name) && !name.contains("iter") {
+            exact(1)
+        } else {
+            None
+        }
+    })
+}
+
+/// Whether a frame of a map operation was given this map.
+fn in_map_arguments(frames: &[gopsy_model::Frame], map: u64) -> bool {
+    frames.iter().take(12).filter(|f| f.function.value().is_some_and(|n| in_map(n.as_str()))).any(|f| {
+        f.args.value().is_some_and(|a| a.words().iter().flatten().any(|(v, stale)| !stale && *v == map))
+    })
 }
 
 /// Other goroutines whose user code belongs to the type in which the race was caught.
