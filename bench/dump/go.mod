@@ -1,0 +1,3 @@
+module example.com/bench/dump
+
+go 1.26

@@ -1,0 +1,3 @@
+module example.com/bench/measure
+
+go 1.26
