@@ -1,0 +1,141 @@
+//! How the command line behaves: exit statuses, pipes, folders, hostile names.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const CRASH: &str = "panic: runtime error: index out of range [5] with length 3\n\ngoroutine 7 [running]:\nmain.f(0x1)\n\t/src/app/main.go:12 +0x1d\nmain.main()\n\t/src/app/main.go:3 +0x20\nexit status 2\n";
+
+fn gopsy(args: &[&str], stdin: &[u8], folder: &Path) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gopsy"))
+        .args(args)
+        .current_dir(folder)
+        .env_remove("GITHUB_STEP_SUMMARY")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let bytes = stdin.to_vec();
+    // The reader may stop early.
+    let writer = std::thread::spawn(move || drop(input.write_all(&bytes)));
+    let out = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    out
+}
+
+fn out(o: &Output) -> String {
+    String::from_utf8_lossy(&o.stdout).into_owned()
+}
+
+fn err(o: &Output) -> String {
+    String::from_utf8_lossy(&o.stderr).into_owned()
+}
+
+#[test]
+fn exit_statuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    assert_eq!(gopsy(&["explain", "-"], CRASH.as_bytes(), at).status.code(), Some(0));
+    let empty = gopsy(&["explain", "-"], b"", at);
+    assert_eq!((empty.status.code(), out(&empty).as_str()), (Some(1), ""));
+    assert!(err(&empty).contains("standard input is empty"), "{}", err(&empty));
+    let prose = gopsy(&["explain", "-"], b"all is well\nnothing to see\n", at);
+    assert_eq!(prose.status.code(), Some(1));
+    assert!(err(&prose).contains("no death of a Go program") && err(&prose).contains("would need"), "{}", err(&prose));
+    assert_eq!(gopsy(&["explain", "no-such-file"], b"", at).status.code(), Some(1));
+    assert_eq!(gopsy(&["explain", "--no-such-flag"], b"", at).status.code(), Some(2));
+    assert_eq!(gopsy(&["about", "no-such-slug"], b"", at).status.code(), Some(1));
+    assert_eq!(gopsy(&["about", "nil-dereference"], b"", at).status.code(), Some(0));
+    assert_eq!(gopsy(&["stacks", "-"], b"nothing\n", at).status.code(), Some(1));
+    assert_eq!(gopsy(&["completions", "bash"], b"", at).status.code(), Some(0));
+}
+
+#[test]
+fn a_folder_a_pipe_and_several_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir(at.join("case")).unwrap();
+    fs::write(at.join("case/a.txt"), CRASH).unwrap();
+    fs::write(at.join("case/b.log"), CRASH.replace("main.f", "main.g")).unwrap();
+    fs::write(at.join("case/binary"), b"\x7fELF").unwrap();
+    let both = out(&gopsy(&["explain", "case"], b"", at));
+    assert!(both.contains("main.f") && both.contains("main.g"), "{both}");
+    let one = out(&gopsy(&["explain", "case/a.txt", "case/b.log"], b"", at));
+    assert!(one.contains("case/a.txt") && one.contains("case/b.log"), "{one}");
+    fs::create_dir(at.join("nothing")).unwrap();
+    let none = gopsy(&["explain", "nothing"], b"", at);
+    assert!(none.status.code() == Some(1) && err(&none).contains("no crash text"), "{}", err(&none));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let many: String = (0..20_000).map(|i| format!("goroutine {i} [running]:\nmain.f{i}()\n\t/a/b.go:{i}\n\n")).collect();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gopsy"))
+        .args(["stacks", "--limit", "0", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || drop(input.write_all(many.as_bytes())));
+    let mut first = [0u8; 64];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let done = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert_eq!((done.status.code(), err(&done).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn hostile_names_are_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::write(at.join("secret"), "root:x:0:0\n".repeat(40)).unwrap();
+    std::os::unix::fs::symlink(at.join("secret"), at.join("main.go")).unwrap();
+    for file in ["/etc/passwd", "/dev/zero", "main.go", "../../etc/passwd", "/proc/self/environ"] {
+        let text = CRASH.replace("/src/app/main.go", file);
+        let said = gopsy(&["explain", "-"], text.as_bytes(), at);
+        assert_eq!(said.status.code(), Some(0));
+        assert!(!out(&said).contains("root:"), "{file}: {}", out(&said));
+    }
+}
+
+#[test]
+fn nothing_hostile_is_passed_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let text = "panic: \x1b]0;owned\x07\u{202e}x\n\t::error file=a::b\n\t::set-output name=x::y\n\ngoroutine 1 [running]:\nmain.\x1b[31mf(0x1)\n\t/src/\x1b[0m/a.go:1 +0x1\n";
+    let plain = out(&gopsy(&["explain", "-"], text.as_bytes(), at));
+    assert!(!plain.contains('\x1b') && !plain.contains('\x07') && !plain.contains('\u{202e}'), "{plain:?}");
+    let github = out(&gopsy(&["explain", "--github", "-"], text.as_bytes(), at));
+    let commands: Vec<&str> = github.lines().filter(|l| l.trim_start().starts_with("::")).collect();
+    assert!(commands.iter().all(|l| l.starts_with("::error ") && !l.contains("set-output name")), "{commands:?}");
+}
+
+#[test]
+fn several_deaths_in_one_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = "2024/01/02 03:04:05 http: panic serving 127.0.0.1:9: runtime error: integer divide by zero\ngoroutine 5 [running]:\nmain.div(...)\n\t/src/app/div.go:4\nmain.main()\n\t/src/app/main.go:3 +0x20\n\n";
+    let text = format!("{served}{CRASH}");
+    let said = gopsy(&["explain", "--json", "-"], text.as_bytes(), folder.path());
+    let json: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+    assert_eq!(json["verdict"]["kind"], "out-of-range");
+    assert_eq!(json["verdict"]["also"][0]["kind"], "divide-by-zero");
+    assert_eq!(json["goroutines"].as_array().unwrap().len(), 2);
+    let all = out(&gopsy(&["explain", "--all", "-"], text.as_bytes(), folder.path()));
+    assert!(all.contains("divided by zero") && all.contains("Index 5"), "{all}");
+}
+
+#[test]
+fn every_help_has_an_example() {
+    let folder = tempfile::tempdir().unwrap();
+    for verb in ["explain", "stacks", "about", "doctor", "completions"] {
+        let help = out(&gopsy(&[verb, "--help"], b"", folder.path()));
+        assert!(help.contains("Example") && help.contains(&format!("gopsy {verb}")), "{verb}: {help}");
+    }
+}
