@@ -18,7 +18,7 @@ const MAX_LINE: usize = 600;
 /// Lines of other origin after which a new stack is a new dump.
 const FAR: u64 = 40;
 /// Deaths of one text that are told apart; more are joined to the last.
-const MAX_CRASHES: usize = 100_000;
+const MAX_CRASHES: usize = 20_000;
 
 /// Collects what is said.
 #[derive(Default)]
@@ -46,6 +46,9 @@ pub(crate) struct Assembler {
     strangers_since_stack: u64,
     pub(crate) noise_lines: u64,
     pub(crate) races_left_out: u64,
+    race_frames: usize,
+    /// Deaths that were joined to the last one.
+    pub(crate) crashes_joined: u64,
     profile: bool,
     pub(crate) in_debugger: bool,
 }
@@ -70,7 +73,9 @@ impl Assembler {
         if let Some(last) = self.crashes.last_mut() {
             last.stacks.end = from;
         }
-        if self.crashes.len() < MAX_CRASHES {
+        if self.crashes.len() >= MAX_CRASHES {
+            self.crashes_joined = self.crashes_joined.saturating_add(1);
+        } else {
             self.crashes.push(Crash {
                 line: if self.before.is_empty() { self.line } else { self.before_line },
                 stacks: from..from,
@@ -103,10 +108,20 @@ impl Assembler {
         {
             self.begin();
         } else {
-            let before = std::mem::take(&mut self.before);
-            self.current().diagnostics.extend(before);
+            self.keep_before();
         }
         self.during = false;
+    }
+
+    /// Gives the diagnostics that stand before to the current death.
+    fn keep_before(&mut self) {
+        if self.before.is_empty() {
+            return;
+        }
+        let before = std::mem::take(&mut self.before);
+        let c = self.current();
+        let free = MAX_DIAGNOSTICS.saturating_sub(c.diagnostics.len());
+        c.diagnostics.extend(before.into_iter().take(free));
     }
 
     pub(crate) fn headline(&mut self, headline: Headline) {
@@ -131,9 +146,11 @@ impl Assembler {
         }
     }
 
-    pub(crate) fn race(&mut self, report: RaceReport) {
+    pub(crate) fn race(&mut self, report: RaceReport, frames: usize) {
+        self.race_frames = self.race_frames.saturating_add(frames);
+        let full = self.race_frames > crate::race::MAX_ALL_FRAMES;
         let c = self.current();
-        if c.races.len() >= crate::race::MAX_REPORTS {
+        if full || c.races.len() >= crate::race::MAX_REPORTS {
             self.races_left_out = self.races_left_out.saturating_add(1);
             return;
         }
@@ -213,10 +230,9 @@ impl Assembler {
     }
 
     fn stack(&mut self, index: usize) {
-        let before = std::mem::take(&mut self.before);
+        self.keep_before();
         let profile = self.profile;
         let c = self.current();
-        c.diagnostics.extend(before);
         c.stacks.end = index.saturating_add(1);
         if profile {
             c.stated_kind = Some(gopsy_model::Kind::Dump);
@@ -420,8 +436,7 @@ impl Assembler {
             if self.crashes.is_empty() {
                 self.begin();
             } else {
-                let before = std::mem::take(&mut self.before);
-                self.current().diagnostics.extend(before);
+                self.keep_before();
             }
         }
         let failed = std::mem::take(&mut self.failed_before);

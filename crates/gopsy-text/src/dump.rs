@@ -31,6 +31,7 @@ impl Dump {
         let mut dump = Dump { parts: Vec::new(), crashes: Vec::new(), notes, lines, stacks: 0 };
         let mut noise = 0u64;
         let mut strangers = 0u64;
+        let mut left_out = 0u64;
         for grammar in grammars {
             let first = dump.stacks;
             let store = grammar.store;
@@ -40,6 +41,11 @@ impl Dump {
                 dump.notes
                     .push(format!("{} more race reports were counted and not kept", grammar.crashes.races_left_out));
             }
+            if grammar.crashes.crashes_joined > 0 {
+                let joined = grammar.crashes.crashes_joined;
+                dump.notes.push(format!("{joined} more deaths were not told apart from the last one"));
+            }
+            left_out = left_out.saturating_add(store.strings.left_out);
             for mut crash in grammar.crashes.crashes {
                 let local = crash.stacks.clone();
                 let (crashed, system) = failed_stack(&store, &crash);
@@ -52,6 +58,11 @@ impl Dump {
             dump.parts.push(Part { store, first });
         }
         dump.crashes.sort_by_key(|c| c.line);
+        if left_out > 0 {
+            dump.notes.push(format!(
+                "the text has more names and places than any program: {left_out} times one was not kept"
+            ));
+        }
         if strangers > 0 {
             dump.notes.push(format!(
                 "{strangers} lines among the frames of stacks belong to something else and were passed over"
@@ -162,9 +173,8 @@ impl Dump {
             g.m = Known::printed_or_not(x.m);
             g.mp = Known::printed_or_not(x.mp);
             g.bubble = x.bubble;
-            g.labels.clone_from(&x.labels);
+            g.labels = store.labels_of(&x.labels);
             g.copies = x.copies.max(1);
-            g.ancestor_of = x.ancestor_of;
         }
         if let Some(site) = store.sites.get(rec.created)
             && let Some(name) = store.strings.get(site.function)
@@ -243,7 +253,9 @@ fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) 
     // A stack without a header that stands first is the one that somebody cared about.
     let bare = role(&crash.stacks.start) == Some(Role::Bare);
     let asked_for = crash.headlines.is_empty() && crash.stacks.len() > 1 && !bare && !first_is_running(store, crash);
-    if crash.stated_kind == Some(Kind::Dump) || asked_for {
+    let quit =
+        matches!(crash.headlines.first(), Some(gopsy_model::Headline::Signal(signal)) if &*signal.name == "SIGQUIT");
+    if crash.stated_kind == Some(Kind::Dump) || asked_for || quit {
         return (None, system);
     }
     let own = |i: &usize| matches!(role(i), Some(Role::Goroutine | Role::Signal | Role::Bare));

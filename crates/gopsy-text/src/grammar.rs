@@ -11,7 +11,7 @@ use crate::header::{self, Header};
 use crate::headline::{self, Said};
 use crate::race::{RaceReader, Step};
 use crate::scan;
-use crate::store::{Extra, FrameRec, Gap, Guesses, NONE, Regs, StackRec, Store};
+use crate::store::{Extra, FrameRec, Gap, Guesses, NONE, Regs, Room, StackRec, Store};
 use gopsy_model::{Headline, PanicLine, Role, StackDump, StackWord};
 use rustc_hash::FxHasher;
 use std::collections::VecDeque;
@@ -98,9 +98,9 @@ pub(crate) struct Grammar {
 }
 
 impl Grammar {
-    pub(crate) fn new(keep_args: bool) -> Self {
+    pub(crate) fn new(keep_args: bool, room: &Room) -> Self {
         Grammar {
-            store: Store::default(),
+            store: Store::within(room),
             crashes: Assembler::default(),
             keep_args,
             expect: Expect::Function,
@@ -206,7 +206,7 @@ impl Grammar {
                 }
                 step => {
                     reader.flush();
-                    self.crashes.race(reader.report);
+                    self.crashes.race(reader.report, reader.frames);
                     step == Step::Closed
                 }
             },
@@ -377,8 +377,8 @@ impl Grammar {
         let role = if self.crashes.take_ancestor().is_some() { Role::Ancestor } else { Role::Goroutine };
         let rare = h.gp.is_some() || h.bubble.is_some() || !h.labels.is_empty();
         let extra = if rare {
-            let labels = header::labels(h.labels).into_iter().map(|(k, v)| (k.into(), v.into())).collect();
-            self.extra(Extra { gp: h.gp, m: h.m, mp: h.mp, bubble: h.bubble, labels, ancestor_of: None, copies: 1 })
+            let labels = self.store.keep_labels(&header::labels(h.labels));
+            self.extra(Extra { gp: h.gp, m: h.m, mp: h.mp, bubble: h.bubble, labels, copies: 1 })
         } else {
             NONE
         };
@@ -1000,7 +1000,7 @@ impl Grammar {
             let rest = scan::trim(rest);
             if let Some(raw) = rest.strip_prefix(b"labels: {") {
                 let raw = raw.strip_suffix(b"}").unwrap_or(raw);
-                let labels = header::labels(raw).into_iter().map(|(k, v)| (k.into(), v.into())).collect();
+                let labels = self.store.keep_labels(&header::labels(raw));
                 if let Some(extra) = self.open.as_ref().and_then(|o| self.store.extras.get_mut(o.extra as usize)) {
                     extra.labels = labels;
                 }
@@ -1037,7 +1037,7 @@ impl Grammar {
             Mode::Value(value) => self.end_value(&value),
             Mode::Race(mut reader) => {
                 reader.flush();
-                self.crashes.race(reader.report);
+                self.crashes.race(reader.report, reader.frames);
             }
             Mode::Words(dump) => self.crashes.dump(dump),
             Mode::Lines | Mode::RunningTests | Mode::Profile => {}

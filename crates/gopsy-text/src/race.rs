@@ -6,7 +6,10 @@ use gopsy_model::{Access, AccessKind, Frame, FunctionName, Known, RaceReport, Ra
 
 /// At most so many reports of one text are kept whole; more are counted.
 pub(crate) const MAX_REPORTS: usize = 1000;
+/// Frames of one report that are kept.
 const MAX_FRAMES: usize = 10_000;
+/// Accesses and other sections of one report that are kept: the detector prints two or three of each.
+const MAX_PARTS: usize = 64;
 
 /// What a line did to the report that is being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,9 @@ pub(crate) enum Step {
     Over,
 }
 
+/// Frames of all reports of one death that are kept.
+pub(crate) const MAX_ALL_FRAMES: usize = 100_000;
+
 /// A report that is being read.
 #[derive(Default)]
 pub(crate) struct RaceReader {
@@ -26,6 +32,9 @@ pub(crate) struct RaceReader {
     /// Function line whose file line is awaited.
     pending: Option<Frame>,
     in_section: bool,
+    /// The part that is being read is one too many.
+    skip: bool,
+    pub(crate) frames: usize,
     strangers: u32,
 }
 
@@ -57,14 +66,20 @@ impl RaceReader {
         }
         if let Some(access) = access(body) {
             self.flush();
-            self.report.accesses.push(access);
+            self.skip = self.report.accesses.len() >= MAX_PARTS;
+            if !self.skip {
+                self.report.accesses.push(access);
+            }
             self.in_section = false;
             self.strangers = 0;
             return Step::Taken;
         }
         if let Some(section) = section(body) {
             self.flush();
-            self.report.sections.push(section);
+            self.skip = self.report.sections.len() >= MAX_PARTS;
+            if !self.skip {
+                self.report.sections.push(section);
+            }
             self.in_section = true;
             self.strangers = 0;
             return Step::Taken;
@@ -115,10 +130,12 @@ impl RaceReader {
     /// Puts the pending frame into its stack.
     pub(crate) fn flush(&mut self) {
         if let Some(frame) = self.pending.take()
+            && !self.skip
+            && self.frames < MAX_FRAMES
             && let Some(stack) = self.stack()
-            && stack.frames.len() < MAX_FRAMES
         {
             stack.frames.push(frame);
+            self.frames = self.frames.saturating_add(1);
         }
     }
 }

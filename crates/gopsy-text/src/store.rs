@@ -6,9 +6,12 @@
 use crate::frame::{self, FileLine};
 use crate::scan;
 use gopsy_model::Str;
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 use rustc_hash::FxHasher;
-use std::hash::Hasher;
+use std::cell::Cell;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
+use std::rc::Rc;
 
 /// No entry.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -19,28 +22,79 @@ fn hash(b: &[u8]) -> u64 {
     h.finish()
 }
 
+/// How much room distinct strings and places may take, for all streams of one text together.
+///
+/// No program has so many places: a text that needs more was made to cost memory. Its frames beyond that are kept
+/// without names.
+#[derive(Debug, Clone)]
+pub(crate) struct Room(Rc<Cell<usize>>);
+
+/// The room of a text, in bytes: a few hundred thousand places.
+const ROOM: usize = 64 << 20;
+
+impl Default for Room {
+    fn default() -> Self {
+        Room(Rc::new(Cell::new(ROOM)))
+    }
+}
+
+impl Room {
+    /// Takes `bytes`, if there are that many left.
+    fn take(&self, bytes: usize) -> bool {
+        let rest = self.0.get().checked_sub(bytes);
+        self.0.set(rest.unwrap_or(0));
+        rest.is_some()
+    }
+}
+
 /// Strings by number.
 #[derive(Default)]
 pub(crate) struct Interner {
     table: HashTable<u32>,
-    raw: Vec<Box<[u8]>>,
     text: Vec<Str>,
+    /// The bytes of those that are not UTF-8.
+    odd: Odd,
+    room: Room,
+    /// Strings and places for which there was no room.
+    pub(crate) left_out: u64,
+}
+
+type Odd = HashMap<u32, Box<[u8]>, BuildHasherDefault<FxHasher>>;
+
+fn bytes_of<'a>(text: &'a [Str], odd: &'a Odd, id: u32) -> &'a [u8] {
+    if !odd.is_empty()
+        && let Some(bytes) = odd.get(&id)
+    {
+        return bytes;
+    }
+    text.get(id as usize).map_or(&[], |t| t.as_bytes())
 }
 
 impl Interner {
+    /// The number of a string, [`NONE`] if there is no room for a new one.
     pub(crate) fn intern(&mut self, b: &[u8]) -> u32 {
         let h = hash(b);
-        let raw = &self.raw;
-        let same = |i: &u32| raw.get(*i as usize).is_some_and(|r| r.as_ref() == b);
-        if let Some(i) = self.table.find(h, same) {
+        let (text, odd) = (&self.text, &self.odd);
+        if let Some(i) = self.table.find(h, |i| bytes_of(text, odd, *i) == b) {
             return *i;
         }
-        let id = u32::try_from(self.raw.len()).unwrap_or(NONE);
-        self.raw.push(b.into());
+        if !self.has_room(b.len().saturating_add(64)) {
+            return NONE;
+        }
+        let id = u32::try_from(self.text.len()).unwrap_or(NONE);
+        if std::str::from_utf8(b).is_err() {
+            self.odd.insert(id, b.into());
+        }
         self.text.push(String::from_utf8_lossy(b).into());
-        let raw = &self.raw;
-        self.table.insert_unique(h, id, |i| raw.get(*i as usize).map_or(0, |r| hash(r)));
+        let (text, odd) = (&self.text, &self.odd);
+        self.table.insert_unique(h, id, |i| hash(bytes_of(text, odd, *i)));
         id
+    }
+
+    fn has_room(&mut self, bytes: usize) -> bool {
+        let room = self.room.take(bytes);
+        self.left_out = self.left_out.saturating_add(u64::from(!room));
+        room
     }
 
     pub(crate) fn get(&self, id: u32) -> Option<Str> {
@@ -49,11 +103,11 @@ impl Interner {
 
     /// All strings, in the order in which they came.
     pub(crate) fn all(&self) -> impl Iterator<Item = &[u8]> {
-        self.raw.iter().map(AsRef::as_ref)
+        self.text.iter().map(|t| t.as_bytes())
     }
 
     pub(crate) fn bytes(&self, id: u32) -> &[u8] {
-        self.raw.get(id as usize).map_or(&[], |b| b)
+        bytes_of(&self.text, &self.odd, id)
     }
 }
 
@@ -92,8 +146,9 @@ pub(crate) struct Sites {
 }
 
 impl Sites {
-    /// The number of the place whose lines read `name` and `place`; `make` builds it when it is new.
-    pub(crate) fn intern(&mut self, name: &[u8], place: &[u8], make: impl FnOnce() -> Site) -> u32 {
+    /// The number of the place whose lines read `name` and `place`; `make` builds it when it is new. [`NONE`] if it
+    /// does not.
+    pub(crate) fn intern(&mut self, name: &[u8], place: &[u8], make: impl FnOnce() -> Option<Site>) -> u32 {
         self.scratch.clear();
         self.scratch.extend_from_slice(name);
         self.scratch.push(b'\n');
@@ -104,11 +159,11 @@ impl Sites {
         if let Some(i) = self.table.find(h, |i| of(i) == scratch.as_slice()) {
             return *i;
         }
+        let Some(site) = make() else { return NONE };
         let id = u32::try_from(self.sites.len()).unwrap_or(NONE);
         self.table.insert_unique(h, id, |i| hash(of(i)));
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&self.scratch);
-        let site = make();
         self.raw.push(RawSite {
             start,
             place: start.saturating_add(name.len()).saturating_add(1),
@@ -223,8 +278,8 @@ pub(crate) struct Extra {
     pub(crate) m: Option<u64>,
     pub(crate) mp: Option<u64>,
     pub(crate) bubble: Option<gopsy_model::Bubble>,
-    pub(crate) labels: Vec<(Str, Str)>,
-    pub(crate) ancestor_of: Option<u64>,
+    /// Of [`Store::labels`].
+    pub(crate) labels: Range<u32>,
     pub(crate) copies: u64,
 }
 
@@ -273,6 +328,8 @@ pub(crate) struct Store {
     pub(crate) stacks: Vec<StackRec>,
     pub(crate) extras: Vec<Extra>,
     pub(crate) gaps: Vec<Gap>,
+    /// Key and value, interned.
+    pub(crate) labels: Vec<(u32, u32)>,
 }
 
 impl Store {
@@ -312,7 +369,33 @@ impl Store {
         scan::between(&self.args, body, body.saturating_add(len))
     }
 
-    /// The place for two lines of text.
+    /// A store that shares its room with others.
+    pub(crate) fn within(room: &Room) -> Self {
+        let mut store = Store::default();
+        store.strings.room = room.clone();
+        store
+    }
+
+    /// Keeps labels as a range of [`Store::labels`].
+    pub(crate) fn keep_labels(&mut self, list: &[(String, String)]) -> Range<u32> {
+        let here = |store: &Store| u32::try_from(store.labels.len()).unwrap_or(NONE);
+        let start = here(self);
+        for (key, value) in list {
+            let pair = (self.strings.intern(key.as_bytes()), self.strings.intern(value.as_bytes()));
+            if pair.0 != NONE && pair.1 != NONE {
+                self.labels.push(pair);
+            }
+        }
+        start..here(self)
+    }
+
+    /// The labels of a range.
+    pub(crate) fn labels_of(&self, range: &Range<u32>) -> Vec<(Str, Str)> {
+        let pairs = self.labels.get(range.start as usize..range.end as usize).unwrap_or(&[]);
+        pairs.iter().filter_map(|&(k, v)| Some((self.strings.get(k)?, self.strings.get(v)?))).collect()
+    }
+
+    /// The place for two lines of text; [`NONE`] if there is no room for a new one.
     pub(crate) fn site(&mut self, name: &[u8], place: &[u8], path: &[u8], line: i64, offset: Option<u64>) -> u32 {
         let Store { strings, sites, .. } = self;
         sites.intern(name, place, || {
@@ -321,13 +404,14 @@ impl Store {
             h.write_u8(0);
             h.write(path);
             h.write_i64(line);
-            Site {
-                function: strings.intern(name),
-                file: if path.is_empty() { NONE } else { strings.intern(path) },
-                line,
-                offset,
-                key: h.finish(),
+            let size = size_of::<Site>().saturating_add(size_of::<RawSite>()).saturating_add(16);
+            if !strings.has_room(size.saturating_add(name.len()).saturating_add(place.len())) {
+                return None;
             }
+            let function = strings.intern(name);
+            let file = if path.is_empty() { NONE } else { strings.intern(path) };
+            let whole = function != NONE && (file != NONE || path.is_empty());
+            whole.then(|| Site { function, file, line, offset, key: h.finish() })
         })
     }
 }
@@ -384,6 +468,26 @@ mod tests {
             assert_eq!(s.sites.placed(id, name.as_bytes(), place.as_bytes()), None, "{name} {place}");
             assert_eq!(s.sites.called(id, format!("{name}()").as_bytes()), None, "{name} {place}");
         }
+    }
+
+    #[test]
+    fn room_is_shared_and_ends() {
+        let room = Room(Rc::new(Cell::new(400)));
+        let (mut a, mut b) = (Store::within(&room), Store::within(&room));
+        assert_eq!(a.site(b"f", b"", b"", 1, None), 0);
+        assert_eq!(b.site(b"f", b"", b"", 1, None), 0);
+        assert_eq!(a.site(b"g", b"/x.go:1", b"/x.go", 1, None), NONE);
+        assert_eq!(a.site(b"f", b"", b"", 1, None), 0, "what is known stays known");
+        assert!(a.strings.left_out > 0);
+    }
+
+    #[test]
+    fn strings_that_are_no_text() {
+        let mut s = Interner::default();
+        let (a, b) = (s.intern(b"a\xff"), s.intern(b"a\xfe"));
+        assert_ne!(a, b);
+        assert_eq!((s.bytes(a), s.get(b).as_deref()), (&b"a\xff"[..], Some("a\u{fffd}")));
+        assert_eq!(s.intern(b"a\xff"), a);
     }
 
     #[test]

@@ -8,10 +8,13 @@ use crate::escaped;
 use crate::grammar::Grammar;
 use crate::json::{self, Value};
 use crate::scan::{self, Cursor};
+use crate::store::Room;
 use std::borrow::Cow;
 
 /// At most so many streams are told apart.
 const MAX_STREAMS: usize = 256;
+/// Streams that are told of one by one.
+const MAX_NOTES: usize = 8;
 /// JSON fields that tell streams apart.
 const NAMES: [&[u8]; 14] = [
     b"stream",
@@ -77,15 +80,20 @@ pub(crate) struct Streams {
     streams: Vec<Stream>,
     last: usize,
     keep_args: bool,
+    room: Room,
     number: u64,
     ansi: u64,
+    /// Carriers that had to share the last stream.
+    joined: u64,
     pub(crate) lines: u64,
 }
 
 impl Streams {
     pub(crate) fn new(keep_args: bool) -> Self {
-        let plain = Stream { carrier: Carrier::Plain, grammar: Grammar::new(keep_args), partial: Vec::new(), lines: 0 };
-        Streams { streams: vec![plain], last: 0, keep_args, number: 0, ansi: 0, lines: 0 }
+        let room = Room::default();
+        let plain =
+            Stream { carrier: Carrier::Plain, grammar: Grammar::new(keep_args, &room), partial: Vec::new(), lines: 0 };
+        Streams { streams: vec![plain], last: 0, keep_args, room, number: 0, ansi: 0, joined: 0, lines: 0 }
     }
 
     /// Reads a line; `before` and `after` are what stands around it, for learning.
@@ -121,6 +129,9 @@ impl Streams {
 
     /// Gives the line to the stream whose carrier fits.
     fn carried(&mut self, line: &[u8]) -> bool {
+        if scan::at(line, 0) == b'{' {
+            return self.carried_json(line);
+        }
         let last = self.last;
         if last > 0 && self.give(last, line) {
             return true;
@@ -131,7 +142,60 @@ impl Streams {
                 return true;
             }
         }
-        self.new_sibling(line)
+        false
+    }
+
+    /// A JSON line is read once for each field that carries a stream, however many streams there are.
+    fn carried_json(&mut self, line: &[u8]) -> bool {
+        let mut keys: Vec<&[u8]> = Vec::new();
+        for stream in &self.streams {
+            if let Carrier::Json { key, .. } = &stream.carrier
+                && !keys.contains(&key.as_slice())
+            {
+                keys.push(key);
+            }
+        }
+        let mut found = None;
+        for key in keys {
+            let Some((value, names)) = json_line(line, key) else { continue };
+            let at = self.streams.iter().position(|s| match &s.carrier {
+                Carrier::Json { key: k, names: n, .. } => k == key && *n == names,
+                _ => false,
+            });
+            if let Some(at) = at {
+                found = Some((at, value));
+                break;
+            }
+        }
+        match found {
+            Some((at, value)) => {
+                self.last = at;
+                self.give_json(at, &value);
+                true
+            }
+            // A prefix may begin with a brace.
+            None => {
+                let others = |s: &Stream| !matches!(s.carrier, Carrier::Json { .. });
+                (1..self.streams.len()).any(|i| self.streams.get(i).is_some_and(others) && self.give(i, line))
+                    || self.new_sibling(line)
+            }
+        }
+    }
+
+    fn give_json(&mut self, index: usize, value: &[u8]) {
+        let number = self.number;
+        let Some(stream) = self.streams.get_mut(index) else { return };
+        let Carrier::Json { terminated, .. } = &stream.carrier else { return };
+        stream.grammar.crashes.line = number;
+        stream.lines = stream.lines.saturating_add(1);
+        let whole = !*terminated || value.ends_with(b"\n");
+        stream.partial.extend_from_slice(value);
+        if whole || stream.partial.len() > 1 << 22 {
+            let text = std::mem::take(&mut stream.partial);
+            for piece in text.strip_suffix(b"\n").unwrap_or(&text).split(|&c| c == b'\n') {
+                stream.grammar.line(piece);
+            }
+        }
     }
 
     /// A container runtime's line is known by its form. It must be: the header that would teach it may be cut into
@@ -150,7 +214,7 @@ impl Streams {
 
     /// A JSON line of a known form that names another stream.
     fn new_sibling(&mut self, line: &[u8]) -> bool {
-        if scan::at(line, 0) != b'{' || self.streams.len() >= MAX_STREAMS {
+        if scan::at(line, 0) != b'{' {
             return false;
         }
         let known = self.streams.iter().find_map(|s| match &s.carrier {
@@ -158,13 +222,28 @@ impl Streams {
             _ => None,
         });
         let Some((key, terminated)) = known else { return false };
-        let Some((_, names)) = json_line(line, &key) else { return false };
+        let Some((value, names)) = json_line(line, &key) else { return false };
         self.push(Carrier::Json { key, names, terminated });
-        self.give(self.streams.len().saturating_sub(1), line)
+        self.give_json(self.streams.len().saturating_sub(1), &value);
+        true
     }
 
+    /// A new stream. When there are too many, the last one is given the new carrier: those that come after each other
+    /// are still read whole.
     fn push(&mut self, carrier: Carrier) {
-        let grammar = Grammar::new(self.keep_args);
+        if self.streams.len() >= MAX_STREAMS {
+            self.joined = self.joined.saturating_add(1);
+            if let Some(stream) = self.streams.last_mut() {
+                stream.carrier = carrier;
+                let rest = std::mem::take(&mut stream.partial);
+                if !rest.is_empty() {
+                    stream.grammar.line(&rest);
+                }
+            }
+            self.last = self.streams.len().saturating_sub(1);
+            return;
+        }
+        let grammar = Grammar::new(self.keep_args, &self.room);
         self.streams.push(Stream { carrier, grammar, partial: Vec::new(), lines: 0 });
         self.last = self.streams.len().saturating_sub(1);
     }
@@ -194,25 +273,13 @@ impl Streams {
                 }
                 true
             }
-            Carrier::Json { key, names, terminated } => {
-                if scan::at(line, 0) != b'{' {
-                    return false;
+            Carrier::Json { key, names, .. } => match json_line(line, key) {
+                Some((value, line_names)) if line_names == *names => {
+                    self.give_json(index, &value);
+                    true
                 }
-                let Some((value, line_names)) = json_line(line, key) else { return false };
-                if line_names != *names {
-                    return false;
-                }
-                stream.lines = stream.lines.saturating_add(1);
-                let whole = !*terminated || value.ends_with(b"\n");
-                stream.partial.extend_from_slice(&value);
-                if whole || stream.partial.len() > 1 << 22 {
-                    let text = std::mem::take(&mut stream.partial);
-                    for piece in text.strip_suffix(b"\n").unwrap_or(&text).split(|&c| c == b'\n') {
-                        stream.grammar.line(piece);
-                    }
-                }
-                true
-            }
+                _ => false,
+            },
         }
     }
 
@@ -232,9 +299,6 @@ impl Streams {
 
     /// Learns the carrier of a line that has an anchor behind a prefix.
     fn learn(&mut self, line: &[u8], before: &[u8], after: &[u8]) -> bool {
-        if self.streams.len() >= MAX_STREAMS {
-            return false;
-        }
         let Some(at) = anchor(line) else { return false };
         // The tab of a nested panic is the text's own.
         let at = if scan::upto(line, at).ends_with(b" \t") { at.saturating_sub(1) } else { at };
@@ -253,6 +317,7 @@ impl Streams {
         // The lines behind must bear the same prefix, or it was only that of one line. Those of other streams do not
         // count.
         let (mut seen, mut fits, mut bare) = (0u32, 0u32, 0u32);
+        let crowded = self.streams.len() >= MAX_STREAMS;
         for next in after.split(|&c| c == b'\n').filter(|l| !scan::trim(l).is_empty()).take(32) {
             let next = clean(next);
             let fit = match &carrier {
@@ -261,7 +326,7 @@ impl Streams {
                 Carrier::Json { key, .. } => json_line(&next, key).is_some(),
                 Carrier::Plain => false,
             };
-            if !fit && (1..self.streams.len()).any(|i| self.fits(i, &next)) {
+            if !fit && !crowded && (1..self.streams.len()).any(|i| self.fits(i, &next)) {
                 continue;
             }
             seen = seen.saturating_add(1);
@@ -297,9 +362,10 @@ impl Streams {
         self.push(carrier);
         let index = self.streams.len().saturating_sub(1);
         // What stood before with the same carrier was taken for noise: the headline is among it.
-        for earlier in before.split(|&c| c == b'\n') {
+        let far = if crowded { 1 << 9 } else { before.len() };
+        for earlier in scan::from(before, before.len().saturating_sub(far)).split(|&c| c == b'\n') {
             let earlier = clean(earlier);
-            if !earlier.is_empty() && !(1..index).any(|i| self.fits(i, &earlier)) {
+            if !earlier.is_empty() && (crowded || !(1..index).any(|i| self.fits(i, &earlier))) {
                 self.give(index, &earlier);
             }
         }
@@ -333,7 +399,8 @@ impl Streams {
                     let other = self.lines.saturating_sub(carried);
                     if carried > 0 && other > 0 {
                         let all = self.lines;
-                        notes.push(format!("{other} of {all} lines do not bear the log's prefix; they were read apart"));
+                        notes
+                            .push(format!("{other} of {all} lines do not bear the log's prefix; they were read apart"));
                     }
                 }
                 Carrier::Prefix(t) => {
@@ -356,6 +423,17 @@ impl Streams {
                 }
             }
             grammars.push(stream.grammar);
+        }
+        let more = notes.len().saturating_sub(MAX_NOTES);
+        if more > 0 {
+            notes.truncate(MAX_NOTES);
+            notes.push(format!("and the lines of {more} more streams"));
+        }
+        if self.joined > 0 {
+            notes.push(format!(
+                "{} more carriers were not told apart from each other: where their lines are mixed, so are their stacks",
+                self.joined
+            ));
         }
         if self.ansi > 0 {
             notes.push(format!("terminal control sequences were taken out of {} lines", self.ansi));
