@@ -117,7 +117,7 @@ pub fn lines(
         // Generated files (`//line` in a parser) need not name the function; their printed name must do.
         let named = names(&culprit.function);
         let trusted = candidate.as_printed && (named.is_none() || !file.ends_with(".go"));
-        let fits = trusted || named.is_some_and(|name| fits(&all, number, name));
+        let fits = trusted || named.is_some_and(|name| fits(file, &all, number, name));
         if number > all.len() || !fits {
             continue;
         }
@@ -154,17 +154,35 @@ fn names(function: &str) -> Option<&str> {
     (name != "glob" && name != "init").then_some(name)
 }
 
-/// Is the function named above the line? `main.go` is everywhere, and a file may be newer than the program.
-fn fits(lines: &[&str], number: usize, name: &str) -> bool {
+/// Does the line stand inside of the function? `main.go` is everywhere, and a file may be of another version than the
+/// program.
+fn fits(file: &str, lines: &[&str], number: usize, name: &str) -> bool {
     let above = lines.get(..number).unwrap_or(lines);
-    above.iter().any(|line| {
-        // `func (s *Store) Put(`, `Put = func(`; in C and assembly the name alone.
-        line.match_indices(name).any(|(i, _)| {
-            let before = line.get(..i).unwrap_or("").chars().next_back();
-            let after = line.get(i + name.len()..).unwrap_or("").chars().next();
-            let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-            !inside(before) && !inside(after)
-        })
+    if !file.ends_with(".go") {
+        // In C and assembly the name must stand somewhere above.
+        return above.iter().any(|line| has_word(line, name));
+    }
+    // The declaration around the line: the nearest line above that begins at the margin. `func (s *Store) Put(`,
+    // `var Put = func(`; a closing brace there means that the line stands outside of it.
+    for (i, line) in above.iter().enumerate().rev() {
+        let first = line.chars().next();
+        let inner = first.is_none_or(char::is_whitespace) || line.starts_with("//") || line.trim_end().ends_with(':');
+        let signature = line.starts_with(')') && line.trim_end().ends_with('{');
+        if inner || signature {
+            continue;
+        }
+        let ended = i + 1 < number && matches!(first, Some('}' | ')'));
+        return !ended && has_word(line, name);
+    }
+    false
+}
+
+fn has_word(line: &str, name: &str) -> bool {
+    line.match_indices(name).any(|(i, _)| {
+        let before = line.get(..i).unwrap_or("").chars().next_back();
+        let after = line.get(i + name.len()..).unwrap_or("").chars().next();
+        let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        !inside(before) && !inside(after)
     })
 }
 
