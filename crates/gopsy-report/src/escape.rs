@@ -149,7 +149,18 @@ pub fn markdown_code(text: &str) -> String {
 /// A code span in a cell of a table, where a bar would end the cell even inside the span.
 #[must_use]
 pub fn markdown_cell(text: &str) -> String {
-    markdown_code(text).replace('|', "\\|")
+    let mut out = String::new();
+    let mut slashes = 0;
+    for c in markdown_code(text).chars() {
+        if c == '|' {
+            // Cells are split with backslashes taken in pairs (cmark-gfm, ext_scanners.re): the one before the bar must
+            // not be the second of a pair.
+            out.push_str(if slashes % 2 == 1 { "\\\\" } else { "\\" });
+        }
+        slashes = if c == '\\' { slashes + 1 } else { 0 };
+        out.push(c);
+    }
+    out
 }
 
 /// A fenced block of Markdown.

@@ -39,6 +39,7 @@ fn markdown_code_spans_and_fences() {
     assert_eq!(markdown_code("a`b``c"), "```a`b``c```");
     assert_eq!(markdown_code("`"), "`` ` ``");
     assert_eq!(markdown_cell("a|b"), "`a\\|b`");
+    assert_eq!(markdown_cell("a\\|b"), "`a\\\\\\|b`");
     assert_eq!(markdown_fence("a\n```\nb", "text"), "````text\na\n```\nb\n````\n");
 }
 
