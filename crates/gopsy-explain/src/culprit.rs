@@ -176,8 +176,8 @@ fn score(case: &Case<'_>, goroutine: &Goroutine, stack: &Stack, frame: &Frame) -
     if case.owner(frame) == Owner::Own {
         score += 8;
     }
-    let in_test = names(&stack.frames).any(is_test)
-        || case.crash().test.running.iter().any(|t| on_test(&stack.frames, &t.name));
+    let in_test =
+        names(&stack.frames).any(is_test) || case.crash().test.running.iter().any(|t| on_test(&stack.frames, &t.name));
     if in_test {
         score += if case.kind == Kind::TestTimeout { 50 } else { 6 };
     }

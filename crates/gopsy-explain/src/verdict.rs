@@ -57,6 +57,12 @@ fn dedup(advice: &mut Vec<Advice>) {
 }
 
 fn choose_culprit(case: &Case<'_>, best: Option<&Finding>) -> Option<Culprit> {
+    // In a dump of many goroutines of which none is found to be in trouble, no frame deserves to be opened first.
+    let healthy =
+        matches!(case.kind, Kind::Dump | Kind::Signalled) && best.is_none() && case.program.crashed().is_none();
+    if healthy && case.program.stacks().len() > 1 {
+        return None;
+    }
     best.and_then(|f| f.culprit.clone()).or_else(|| culprit::find(case))
 }
 

@@ -280,12 +280,11 @@ fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) 
 }
 
 fn first_is_running(store: &Store, crash: &Crash) -> bool {
-    crash
-        .stacks
-        .clone()
-        .next()
-        .and_then(|i| store.stacks.get(i))
-        .is_some_and(|s| s.numbered && store.strings.bytes(s.state) == b"running")
+    let Some(first) = crash.stacks.clone().next().and_then(|i| store.stacks.get(i)) else { return false };
+    // The goroutine that writes the profile is running, of course.
+    let top = store.frames.get(first.first_frame as usize).filter(|_| first.frames > 0);
+    let name = top.and_then(|f| store.sites.get(f.site)).map_or(&[][..], |s| store.strings.bytes(s.function));
+    first.numbered && store.strings.bytes(first.state) == b"running" && !name.starts_with(b"runtime/pprof.")
 }
 
 /// For tests and tools: the text of a stack's function names, innermost first.
@@ -361,6 +360,18 @@ mod tests {
         );
         assert_eq!(names(&d, 0), ["runtime.throw", "a.F"]);
         assert!(d.crashes()[0].signal.as_ref().is_some_and(|s| s.address.value() == Some(&0xc4_1ffc_7fff)));
+    }
+
+    #[test]
+    fn one_line_that_begins_with_a_remark() {
+        let d = read(
+            "unexpected fault address 0x0 unexpected fault address 0x0 fatal error: fault [signal SIGSEGV: segmentation violation code=0x80 addr=0x0 pc=0x76b998] goroutine 13 [running]: runtime.throw(0xabfb11, 0x5) /usr/local/go/src/runtime/panic.go:605 +0x95 fp=0xc420060c40 sp=0xc420060c20 pc=0x42c725 a.F(...) /b/x.go:85",
+        );
+        assert_eq!(d.crashes().len(), 1);
+        let c = &d.crashes()[0];
+        assert!(matches!(c.headlines[..], [Headline::FaultAddress(0), Headline::Fatal(_)]), "{:?}", c.headlines);
+        assert!(c.signal.as_ref().is_some_and(|s| s.code.value() == Some(&0x80)));
+        assert_eq!(names(&d, 0), ["runtime.throw", "a.F"]);
     }
 
     #[test]

@@ -36,6 +36,14 @@ pub(crate) fn split_headline(message: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+/// Whether a line that begins like a remark of the runtime has a headline or a stack behind it: a whole crash in one
+/// line. (`panic:` and `fatal error:` are split by [`split_headline`].)
+pub(crate) fn is_whole_crash(body: &[u8]) -> bool {
+    let remark = body.starts_with(b"unexpected fault address ") || body.starts_with(b"runtime: ");
+    let behind = scan::upto(body, 1 << 16);
+    remark && [&b" fatal error: "[..], b" [signal SIG", b" runtime stack: "].iter().any(|n| scan::has(behind, n))
+}
+
 /// Gives the lines of a flattened piece, one after the other.
 pub(crate) fn pieces(flat: &[u8], give: &mut dyn FnMut(&[u8])) {
     split(flat, false, give);

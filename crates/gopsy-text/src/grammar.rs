@@ -283,6 +283,11 @@ impl Grammar {
         if self.stack_words(body) {
             return;
         }
+        if crate::flat::is_whole_crash(body) {
+            self.close();
+            crate::flat::pieces(body, &mut |piece| self.line(piece));
+            return;
+        }
         if let Some(said) = headline::said(line) {
             self.hear(said, line);
             return;

@@ -22,6 +22,8 @@ impl Default for Options {
 
 /// Bytes that are held around the line that is being read.
 const BUFFER: usize = 1 << 19;
+/// Bytes that are held of a text that is shorter: most are, and clearing the whole buffer would cost more than reading.
+const SMALL: usize = 1 << 15;
 /// Of these, so many behind it: where a carrier is learnt, its headline may stand there.
 const BEHIND: usize = 1 << 16;
 /// And so many before it.
@@ -85,7 +87,7 @@ fn noted(mut dump: Dump, what: &str, damaged: Option<String>) -> Dump {
 /// Reads lines and gives them to the streams. With `lenient`, a failing reader ends the text.
 fn lines(mut reader: impl Read, options: &Options, lenient: bool) -> io::Result<(Dump, Option<String>)> {
     let mut streams = Streams::new(options.keep_args);
-    let mut buffer: Vec<u8> = vec![0; BUFFER];
+    let mut buffer: Vec<u8> = vec![0; SMALL];
     // buffer[..from] was read, buffer[from..to] is to be read.
     let (mut from, mut to) = (0usize, 0usize);
     let mut total = 0u64;
@@ -150,6 +152,10 @@ fn lines(mut reader: impl Read, options: &Options, lenient: bool) -> io::Result<
         }
         if end && from >= to {
             break;
+        }
+        if buffer.len() < BUFFER {
+            buffer.resize(BUFFER, 0);
+            continue;
         }
         // Make room: keep what stands behind the line.
         let keep = from.saturating_sub(BEHIND);

@@ -32,7 +32,9 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
         .because(Case::known("the check sees a second goroutine inside the map; which one, it does not record"));
     for other in &others {
         d = d.because(match other.map {
-            Some(map) => case.fact(format!("{} is inside the map {map:#x} too, by the arguments of both stacks", other.who)),
+            Some(map) => {
+                case.fact(format!("{} is inside the map {map:#x} too, by the arguments of both stacks", other.who))
+            }
             None => case.fact(format!("{} is inside an operation of some map", other.who)),
         });
     }
@@ -46,7 +48,14 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     }
     d = d.advise("hold one mutex around every access of that map, reads included, or use sync.Map");
     let alone = case.program.stacks().filter(|i| case.program.goroutine(*i).role == Role::Goroutine).count() < 2;
-    vec![d.advise(if alone { "-race names both sides; to print all goroutines next time: GOTRACEBACK=all" } else { "-race names both sides" }).done()]
+    vec![
+        d.advise(if alone {
+            "-race names both sides; to print all goroutines next time: GOTRACEBACK=all"
+        } else {
+            "-race names both sides"
+        })
+        .done(),
+    ]
 }
 
 /// Goroutine 1 alone, with its whole stack: up to Go 1.25 that would mean that no other existed. Which release it was
@@ -136,7 +145,16 @@ fn others_in_maps(case: &Case<'_>) -> Vec<Other> {
 fn map_of(frames: &[gopsy_model::Frame]) -> Option<u64> {
     frames.iter().take(12).find_map(|f| {
         let name = f.function.value()?.as_str();
-        let exact = |n: usize| f.args.value()?.words().get(n).copied().flatten().filter(|(v, stale)| !stale && *v > 1 << 16).map(|(v, _)| v);
+        let exact = |n: usize| {
+            f.args
+                .value()?
+                .words()
+                .get(n)
+                .copied()
+                .flatten()
+                .filter(|(v, stale)| !stale && *v > 1 << 16)
+                .map(|(v, _)| v)
+        };
         if name.starts_with("internal/runtime/maps.(*Map).") {
             exact(0)
         } else if name.starts_with("runtime.map") && in_map(name) && !name.contains("iter") {
@@ -149,9 +167,11 @@ fn map_of(frames: &[gopsy_model::Frame]) -> Option<u64> {
 
 /// Whether a frame of a map operation was given this map.
 fn in_map_arguments(frames: &[gopsy_model::Frame], map: u64) -> bool {
-    frames.iter().take(12).filter(|f| f.function.value().is_some_and(|n| in_map(n.as_str()))).any(|f| {
-        f.args.value().is_some_and(|a| a.words().iter().flatten().any(|(v, stale)| !stale && *v == map))
-    })
+    frames
+        .iter()
+        .take(12)
+        .filter(|f| f.function.value().is_some_and(|n| in_map(n.as_str())))
+        .any(|f| f.args.value().is_some_and(|a| a.words().iter().flatten().any(|(v, stale)| !stale && *v == map)))
 }
 
 /// Other goroutines whose user code belongs to the type in which the race was caught.
