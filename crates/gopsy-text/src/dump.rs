@@ -41,6 +41,9 @@ impl Dump {
                 dump.notes
                     .push(format!("{} more race reports were counted and not kept", grammar.crashes.races_left_out));
             }
+            if grammar.left_out > 0 {
+                dump.notes.push(format!("{} goroutines of a profile were counted and not kept", grammar.left_out));
+            }
             if grammar.crashes.crashes_joined > 0 {
                 let joined = grammar.crashes.crashes_joined;
                 dump.notes.push(format!("{joined} more deaths were not told apart from the last one"));

@@ -25,6 +25,8 @@ const TAIL_FRAMES: usize = 1 << 12;
 const MAX_VALUE: usize = 1 << 16;
 /// Lines that may be joined to mend one wrapped line.
 const MAX_JOINS: u32 = 64;
+/// Entries of a profile that are kept. Each is a distinct stack: no program has so many.
+const MAX_ENTRIES: usize = 1 << 19;
 /// Words of printed stacks that are kept.
 const MAX_WORDS: usize = 1 << 14;
 /// A message of one line is kept up to so many bytes.
@@ -93,6 +95,8 @@ pub(crate) struct Grammar {
     pub(crate) old_layout: bool,
     pub(crate) frames_seen: u64,
     pub(crate) strangers: u64,
+    /// Goroutines of a profile that were not kept.
+    pub(crate) left_out: u64,
     /// How deep the text that is being read stands in others.
     nested: u8,
 }
@@ -124,6 +128,7 @@ impl Grammar {
             old_layout: false,
             frames_seen: 0,
             strangers: 0,
+            left_out: 0,
             nested: 0,
         }
     }
@@ -285,7 +290,7 @@ impl Grammar {
         }
         if crate::flat::is_whole_crash(body) {
             self.close();
-            crate::flat::pieces(body, &mut |piece| self.line(piece));
+            self.within(|g| crate::flat::pieces(body, &mut |piece| g.line(piece)));
             return;
         }
         if let Some(said) = headline::said(line) {
@@ -1014,6 +1019,9 @@ impl Grammar {
             let mut parts = rest.split(|&c| c == b'\t').filter(|p| !p.is_empty());
             let pc = parts.next().and_then(scan::hex);
             let (Some(pc), Some(function)) = (pc, parts.next()) else { return pc.is_some() };
+            if self.open.is_none() {
+                return true;
+            }
             let name = match memchr::memmem::rfind(function, b"+0x") {
                 Some(i) => scan::upto(function, i),
                 None => function,
@@ -1026,6 +1034,11 @@ impl Grammar {
         let Some(copies) = c.dec() else { return false };
         if !c.eat(b" @") {
             return false;
+        }
+        if self.store.stacks.len() >= MAX_ENTRIES {
+            self.close();
+            self.left_out = self.left_out.saturating_add(copies);
+            return true;
         }
         self.start_bare(Role::Goroutine, Some(Extra { copies, ..Extra::default() }));
         true
