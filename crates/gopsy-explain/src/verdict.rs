@@ -74,6 +74,7 @@ fn headline(case: &Case<'_>) -> String {
     }
     let goroutines = case.program.stacks().filter(|id| case.program.goroutine(*id).role == Role::Goroutine).count();
     match case.kind {
+        Kind::Dump if goroutines == 0 => "a stack without a header, without a word of why".to_owned(),
         Kind::Dump if goroutines == 1 => "the stack of one goroutine, without a word of why".to_owned(),
         Kind::Dump => format!("a dump of {goroutines} goroutines"),
         Kind::Unknown => "no headline".to_owned(),

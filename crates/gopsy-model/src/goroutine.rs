@@ -114,8 +114,9 @@ pub struct Goroutine {
     pub created_by: Known<Creation>,
     /// For how many goroutines this entry stands (profiles count goroutines instead of listing them); else 1.
     pub copies: u64,
-    /// The goroutine whose ancestor this is (role [`Role::Ancestor`]).
-    pub ancestor_of: Option<u64>,
+    /// For [`Role::Ancestor`]: the number of the goroutine whose stack this was when it started the one before. It may
+    /// be gone, so it is no `id`.
+    pub ancestor: Option<u64>,
 }
 
 impl Goroutine {
@@ -139,7 +140,7 @@ impl Goroutine {
             mp: Known::not_printed(),
             created_by: Known::not_printed(),
             copies: 1,
-            ancestor_of: None,
+            ancestor: None,
         }
     }
 }

@@ -40,7 +40,6 @@ pub(crate) struct Assembler {
     relay: bool,
     /// The runtime failed while it was failing.
     during: bool,
-    ancestor: Option<u64>,
     first_ids: Vec<u64>,
     next_stack: usize,
     strangers_since_stack: u64,
@@ -193,10 +192,6 @@ impl Assembler {
         }
     }
 
-    pub(crate) fn take_ancestor(&mut self) -> Option<u64> {
-        self.ancestor.take()
-    }
-
     /// A goroutine header was read; it will be stack number `index`.
     pub(crate) fn header(&mut self, h: &Header<'_>, index: usize) {
         self.next_stack = index;
@@ -336,11 +331,11 @@ impl Assembler {
                     c.test.package.get_or_insert(package);
                 }
             }
-            Said::Ancestor(of) => self.ancestor = Some(*of),
             Said::Panic { .. }
             | Said::Fatal(_)
             | Said::Race
             | Said::RuntimeStack
+            | Said::Ancestor(_)
             | Said::StackDump(_)
             | Said::RunningTests
             | Said::Profile => {}

@@ -178,6 +178,7 @@ impl Dump {
             g.bubble = x.bubble;
             g.labels = store.labels_of(&x.labels);
             g.copies = x.copies.max(1);
+            g.ancestor = x.ancestor;
         }
         if let Some(site) = store.sites.get(rec.created)
             && let Some(name) = store.strings.get(site.function)
@@ -375,6 +376,17 @@ mod tests {
         assert!(matches!(c.headlines[..], [Headline::FaultAddress(0), Headline::Fatal(_)]), "{:?}", c.headlines);
         assert!(c.signal.as_ref().is_some_and(|s| s.code.value() == Some(&0x80)));
         assert_eq!(names(&d, 0), ["runtime.throw", "a.F"]);
+    }
+
+    #[test]
+    fn ancestors_are_stacks_of_their_own() {
+        let d = read(
+            "panic: x\n\ngoroutine 18 [running]:\nmain.inner(0x0?)\n\t/src/main.go:3 +0x3c\ncreated by main.outer in goroutine 17\n\t/src/main.go:4 +0x45\n[originating from goroutine 17]:\nmain.outer(...)\n\t/src/main.go:4 +0x45\ncreated by main.main\n\t/src/main.go:5 +0x65\n[originating from goroutine 1]:\nmain.main(...)\n\t/src/main.go:5 +0x65\n",
+        );
+        assert_eq!(d.stack_count(), 3);
+        let g = d.goroutine(1);
+        assert_eq!((g.role, g.ancestor, g.id.value()), (Role::Ancestor, Some(17), None));
+        assert_eq!((names(&d, 1), d.crashes()[0].crashed), (vec!["main.outer".to_owned()], Some(0)));
     }
 
     #[test]

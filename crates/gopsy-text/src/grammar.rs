@@ -12,7 +12,8 @@ use crate::headline::{self, Said};
 use crate::race::{RaceReader, Step};
 use crate::scan;
 use crate::store::{Extra, FrameRec, Gap, Guesses, NONE, Regs, Room, StackRec, Store};
-use gopsy_model::{Headline, PanicLine, Role, StackDump, StackWord};
+use crate::words;
+use gopsy_model::{Headline, PanicLine, Role, StackDump};
 use rustc_hash::FxHasher;
 use std::collections::VecDeque;
 use std::hash::Hasher;
@@ -27,8 +28,6 @@ const MAX_VALUE: usize = 1 << 16;
 const MAX_JOINS: u32 = 64;
 /// Entries of a profile that are kept. Each is a distinct stack: no program has so many.
 const MAX_ENTRIES: usize = 1 << 19;
-/// Words of printed stacks that are kept.
-const MAX_WORDS: usize = 1 << 14;
 /// A message of one line is kept up to so many bytes.
 const MAX_MESSAGE: usize = 1 << 13;
 /// Lines of other processes that may stand between the two lines of a frame.
@@ -216,7 +215,7 @@ impl Grammar {
                 }
             },
             Mode::Words(mut dump) => {
-                if words(line, &mut dump) {
+                if words::line(line, &mut dump) {
                     self.mode = Mode::Words(dump);
                     true
                 } else {
@@ -384,11 +383,10 @@ impl Grammar {
 
     fn start(&mut self, h: &Header<'_>) {
         self.close();
-        let role = if self.crashes.take_ancestor().is_some() { Role::Ancestor } else { Role::Goroutine };
         let rare = h.gp.is_some() || h.bubble.is_some() || !h.labels.is_empty();
         let extra = if rare {
             let labels = self.store.keep_labels(&header::labels(h.labels));
-            self.extra(Extra { gp: h.gp, m: h.m, mp: h.mp, bubble: h.bubble, labels, copies: 1 })
+            self.extra(Extra { gp: h.gp, m: h.m, mp: h.mp, bubble: h.bubble, labels, copies: 1, ancestor: None })
         } else {
             NONE
         };
@@ -406,7 +404,7 @@ impl Grammar {
             extra,
             unavailable: NONE,
             flags: h.flags,
-            role,
+            role: Role::Goroutine,
             numbered: true,
         });
     }
@@ -942,9 +940,12 @@ impl Grammar {
                 self.mode = Mode::Race(Box::default());
             }
             Said::RuntimeStack => self.start_bare(Role::System, None),
+            Said::Ancestor(of) => {
+                self.start_bare(Role::Ancestor, Some(Extra { ancestor: Some(of), ..Extra::default() }))
+            }
             Said::StackDump(text) => {
                 let mut dump = StackDump::default();
-                dump_bounds(text, &mut dump);
+                words::bounds(text, &mut dump);
                 self.mode = Mode::Words(dump);
             }
             Said::RunningTests => self.mode = Mode::RunningTests,
@@ -1074,104 +1075,4 @@ fn elided(body: &[u8]) -> Option<u64> {
     let mut c = scan::Cursor::new(inner);
     let n = c.dec()?;
     c.rest().starts_with(b" frames elided").then_some(n)
-}
-
-/// `stack: frame={sp:0x…, fp:0x…} stack=[0x…,0x…)`.
-fn dump_bounds(text: &[u8], dump: &mut StackDump) {
-    let number = |key: &[u8]| scan::find_end(text, key).and_then(|i| scan::Cursor::new(scan::from(text, i)).hex());
-    dump.sp = number(b"sp:");
-    dump.fp = number(b"fp:");
-    let low = number(b"stack=[");
-    let high = scan::find_end(text, b"stack=[").and_then(|i| {
-        let rest = scan::from(text, i);
-        let comma = memchr::memchr(b',', rest)?;
-        scan::Cursor::new(scan::from(rest, comma.saturating_add(1))).hex()
-    });
-    dump.bounds = low.zip(high);
-}
-
-/// One line of words: `0x7ffe:  0x01  <0x02 <runtime.throw+0x71>` (to 1.25), `000000c0000d9d20: 0000…` and, since
-/// 1.26, words in two halves with annotations on lines of their own.
-fn words(line: &[u8], dump: &mut StackDump) -> bool {
-    let body = scan::trim(line);
-    if body.starts_with(b"^") {
-        return annotate(body, dump);
-    }
-    let Some(colon) = memchr::memchr(b':', scan::upto(body, 20)) else {
-        // Column heading of 1.26+: `7 6 5 4  3 2 1 0   f e d c`.
-        return body.starts_with(b"7 6 5 4") || body.is_empty() && dump.words.is_empty();
-    };
-    let head = scan::upto(body, colon);
-    let Some(mut address) = scan::hex(head).or_else(|| (head.len() >= 8).then(|| scan::bare_hex(head)).flatten())
-    else {
-        return false;
-    };
-    let mut rest = scan::Cursor::new(scan::from(body, colon.saturating_add(1)));
-    let mut half: Option<u64> = None;
-    let mut any = false;
-    loop {
-        rest.blanks();
-        let mark = match rest.peek() {
-            c @ (b'<' | b'>' | b'!') if !is_symbol(rest.rest()) => {
-                rest.skip(1);
-                Some(char::from(c))
-            }
-            _ => None,
-        };
-        if rest.peek() == b'<' && is_symbol(rest.rest()) {
-            let end = memchr::memchr(b'>', rest.rest()).unwrap_or(0);
-            if let Some(last) = dump.words.last_mut() {
-                last.symbol = Some(scan::text(scan::between(rest.rest(), 1, end)).into());
-            }
-            rest.skip(end.saturating_add(1));
-            continue;
-        }
-        let before = rest.rest().len();
-        let prefixed = rest.rest().starts_with(b"0x");
-        let Some(n) = rest.hex().or_else(|| rest.hex_digits()) else { break };
-        let digits = before.saturating_sub(rest.rest().len());
-        let value = if prefixed || digits == 16 {
-            n
-        } else if digits == 8 {
-            match half.take() {
-                None => {
-                    half = Some(n);
-                    continue;
-                }
-                Some(high) => (high << 32) | n,
-            }
-        } else {
-            break;
-        };
-        any = true;
-        if dump.words.len() < MAX_WORDS {
-            dump.words.push(StackWord { address, value, symbol: None, mark });
-        }
-        address = address.wrapping_add(8);
-    }
-    any
-}
-
-/// `<runtime.chanrecv1+43>`: a symbol, not a mark before a word.
-fn is_symbol(b: &[u8]) -> bool {
-    scan::at(b, 0) == b'<' && !scan::at(b, 1).is_ascii_digit() && memchr::memchr(b'>', b).is_some()
-}
-
-/// `^ <F+0x12>`, `^ SP`, `^ bad`: annotations below a line of words (Go 1.26+).
-fn annotate(body: &[u8], dump: &mut StackDump) -> bool {
-    let words: Vec<&[u8]> = body.split(|&c| c == b'^').map(scan::trim).filter(|w| !w.is_empty()).collect();
-    for word in words {
-        let Some(last) = dump.words.last_mut() else { return true };
-        match word {
-            b"SP" => last.mark = Some('<'),
-            b"FP" => last.mark = Some('>'),
-            b"bad" => last.mark = Some('!'),
-            _ if word.starts_with(b"<") => {
-                let end = memchr::memchr(b'>', word).unwrap_or(word.len());
-                last.symbol = Some(scan::text(scan::between(word, 1, end)).into());
-            }
-            _ => {}
-        }
-    }
-    true
 }

@@ -35,6 +35,7 @@ mod race;
 mod scan;
 mod store;
 mod stream;
+mod words;
 
 pub use dump::Dump;
 pub use input::{Options, read, read_bytes};

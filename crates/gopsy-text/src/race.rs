@@ -155,24 +155,35 @@ fn new_frame(name: &[u8], args: &[u8]) -> Frame {
     }
 }
 
+/// Whether a report begins with this line, its first one (`WARNING: DATA RACE`) being lost: an access by a goroutine,
+/// as no other detector prints it.
+pub(crate) fn begins(body: &[u8]) -> bool {
+    body.len() < 120
+        && body.ends_with(b":")
+        && (scan::has(body, b" by goroutine ") || scan::has(body, b" by main goroutine"))
+        && access(body).is_some()
+}
+
 /// `Previous write at 0x00c000 by goroutine 7:` and its kin (tsan's report printer, go/tsan).
 fn access(body: &[u8]) -> Option<Access> {
     let mut c = Cursor::new(body);
     let previous = c.eat(b"Previous ");
     let atomic = c.eat(b"atomic ") || c.eat(b"Atomic ");
-    let kind = if c.eat(b"Read at ") || c.eat(b"read at ") || c.eat(b"Read of size ") || c.eat(b"read of size ") {
+    let kind = if c.eat(b"Read ") || c.eat(b"read ") {
         AccessKind::Read
-    } else if c.eat(b"Write at ") || c.eat(b"write at ") || c.eat(b"Write of size ") || c.eat(b"write of size ") {
+    } else if c.eat(b"Write ") || c.eat(b"write ") {
         AccessKind::Write
     } else {
         return None;
     };
-    if !c.rest().starts_with(b"0x") {
+    if c.eat(b"of size ") {
         c.dec();
-        c.eat(b" at ");
+        c.eat(b" ");
     }
-    let address = c.hex();
-    if !c.eat(b" by ") {
+    // Until Go 1.4 no address was printed: `Write by goroutine 9:`.
+    let address = if c.eat(b"at ") { c.hex() } else { None };
+    c.eat(b" ");
+    if !c.eat(b"by ") {
         return None;
     }
     let goroutine = if c.eat(b"goroutine ") {

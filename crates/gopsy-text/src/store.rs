@@ -281,6 +281,8 @@ pub(crate) struct Extra {
     /// Of [`Store::labels`].
     pub(crate) labels: Range<u32>,
     pub(crate) copies: u64,
+    /// Of an ancestor's stack: the number of the goroutine it was.
+    pub(crate) ancestor: Option<u64>,
 }
 
 /// A gap in a stack.

@@ -74,7 +74,8 @@ fn a_folder_a_pipe_and_several_files() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let many: String = (0..20_000).map(|i| format!("goroutine {i} [running]:\nmain.f{i}()\n\t/a/b.go:{i}\n\n")).collect();
+    let many: String =
+        (0..20_000).map(|i| format!("goroutine {i} [running]:\nmain.f{i}()\n\t/a/b.go:{i}\n\n")).collect();
     let mut child = Command::new(env!("CARGO_BIN_EXE_gopsy"))
         .args(["stacks", "--limit", "0", "-"])
         .stdin(Stdio::piped())

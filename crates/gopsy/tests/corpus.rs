@@ -113,6 +113,9 @@ fn the_four_stories() {
         assert_eq!(got, (Some(kind), Some(cause), Some(confidence)), "{file}");
     }
     let said = explain(b"fatal error: concurrent map writes\n");
-    assert_eq!((&said["verdict"]["kind"], &said["verdict"]["cause"]), (&"concurrent-map".into(), &"unsynchronised-map".into()));
+    assert_eq!(
+        (&said["verdict"]["kind"], &said["verdict"]["cause"]),
+        (&"concurrent-map".into(), &"unsynchronised-map".into())
+    );
     assert_eq!(said["verdict"]["confidence"], "likely");
 }

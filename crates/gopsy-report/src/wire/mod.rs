@@ -206,7 +206,7 @@ pub(crate) struct Goroutine {
     #[serde(skip_serializing_if = "Option::is_none")]
     bubble: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ancestor_of: Option<u64>,
+    ancestor: Option<u64>,
     #[serde(flatten)]
     frames: Frames,
     created_by: Option<Creation>,
@@ -227,7 +227,7 @@ impl Goroutine {
             locked_to_thread: goroutine.locked_to_thread,
             leaked: goroutine.leaked,
             bubble: goroutine.bubble.map(|b| b.id),
-            ancestor_of: goroutine.ancestor_of,
+            ancestor: goroutine.ancestor,
             frames: Frames::new(&program.stack(id)),
             created_by: goroutine.created_by.value().map(Creation::new),
         }
