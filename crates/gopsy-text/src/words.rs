@@ -100,7 +100,7 @@ fn annotate(raw: &[u8], dump: &mut StackDump) -> bool {
         return true;
     }
     let behind_last = dump.words.len();
-    let in_line = if behind_last % 2 == 0 { 2 } else { 1 };
+    let in_line = if behind_last.is_multiple_of(2) { 2 } else { 1 };
     let index = behind_last.saturating_sub(in_line).saturating_add(usize::from(column > SECOND_WORD && in_line == 2));
     let Some(at) = dump.words.get_mut(index) else { return true };
     match word {

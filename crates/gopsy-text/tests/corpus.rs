@@ -1,5 +1,5 @@
 //! The real crash texts beside the repository, if they are there: every goroutine of every text is found.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)]
 
 use gopsy_text::{Options, read_bytes};
 use std::path::Path;

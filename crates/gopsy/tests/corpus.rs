@@ -1,5 +1,5 @@
 //! The real crash texts and stories beside the repository, if they are there: what gopsy says of them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)]
 
 use serde_json::Value;
 use std::io::Write;
