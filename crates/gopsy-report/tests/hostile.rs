@@ -39,8 +39,11 @@ const PAYLOADS: [&str; 26] = [
     "\u{0}\u{1}\u{2}",
 ];
 
+/// A crash text around something hostile.
+type Text = fn(&str) -> String;
+
 /// A crash text with something in one of its places.
-const PLACES: [(&str, fn(&str) -> String); 16] = [
+const PLACES: [(&str, Text); 16] = [
     ("panic value", |p| dump(&format!("panic: {p}"), "main.f", "/src/a.go", "running", "")),
     ("second line of a value", |p| dump(&format!("panic: x\n\t{p}\n\t{p}"), "main.f", "/src/a.go", "running", "")),
     ("error", |p| dump(&format!("panic: main.Err{{\"{p}\"}} [recovered]"), "main.f", "/src/a.go", "running", "")),
