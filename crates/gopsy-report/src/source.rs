@@ -44,6 +44,9 @@ impl std::str::FromStr for PathMap {
 /// What Go programs are made of: Go, assembly, C and its kin, and generators that leave their mark with `//line`.
 const EXTENSIONS: &[&str] = &["go", "s", "c", "h", "cc", "cpp", "m", "y", "rl", "templ", "goc"];
 
+/// Elements of the longest end of a path that is looked for.
+const DEEPEST: usize = 64;
+
 /// A file that could be the one of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
@@ -87,6 +90,10 @@ pub fn candidates(file: &str, maps: &[PathMap]) -> Vec<Candidate> {
     let mut rest = normal.trim_start_matches('/');
     if rest.get(1..2) == Some(":") {
         rest = rest.get(2..).unwrap_or("").trim_start_matches('/');
+    }
+    // Each end is looked for in the file system: a path of thousands of elements is nobody's.
+    for _ in DEEPEST..rest.split('/').count() {
+        rest = rest.split_once('/').map_or(rest, |(_, shorter)| shorter);
     }
     loop {
         add(rest, false);
@@ -168,11 +175,11 @@ fn fits(file: &str, lines: &[&str], number: usize, name: &str) -> bool {
         let first = line.chars().next();
         let inner = first.is_none_or(char::is_whitespace) || line.starts_with("//") || line.trim_end().ends_with(':');
         let signature = line.starts_with(')') && line.trim_end().ends_with('{');
-        if inner || signature {
+        let closing = matches!(first, Some('}' | ')'));
+        if inner || signature || (closing && i + 1 == number) {
             continue;
         }
-        let ended = i + 1 < number && matches!(first, Some('}' | ')'));
-        return !ended && has_word(line, name);
+        return !closing && has_word(line, name);
     }
     false
 }

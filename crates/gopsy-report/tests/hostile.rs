@@ -280,3 +280,12 @@ fn markdown_for_an_issue() {
         }
     });
 }
+
+/// Every end of the path was a candidate, compared with all others and looked for: a path of 8 kB took minutes.
+#[test]
+fn a_path_of_thousands_of_elements() {
+    let file = format!("/x/{}b.go", "y/".repeat(4000));
+    let candidates = gopsy_report::source::candidates(&file, &[]);
+    assert_eq!(candidates.len(), 65, "as printed, and its last 64 ends");
+    assert_eq!(candidates.last().map(|c| c.path.as_path()), Some(std::path::Path::new("b.go")));
+}
