@@ -234,7 +234,7 @@ mod tests {
     fn merge_prefers_trust_and_tells_contradictions() {
         let text = Known::have(1, Trust::Exact, Source::Text);
         let core = Known::have(1, Trust::Table, Source::Core);
-        assert_eq!(core.clone().merge(text.clone()), Merged::One(text.clone()));
+        assert_eq!(core.merge(text.clone()), Merged::One(text.clone()));
         let other = Known::have(2, Trust::Scanned, Source::Core);
         assert_eq!(other.clone().merge(text.clone()), Merged::Contradiction(text.clone(), other));
         assert_eq!(Known::not_printed().merge(text.clone()), Merged::One(text));

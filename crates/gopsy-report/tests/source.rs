@@ -44,7 +44,7 @@ fn what_is_never_looked_for() {
     assert!("no map".parse::<PathMap>().is_err());
 }
 
-const FILE: &str = "package main\n\n\tfunc (s *T) run() {\n\t\tfirst()\n\t\tsecond()\n\t\tthird()\n\t}\n";
+const FILE: &str = "package main\n\nfunc (s *T) run() {\n\tfirst()\n\tsecond()\n\tthird()\n}\n\nvar names = []string{\n\t\"run\",\n}\n";
 
 #[test]
 fn lines_around_the_culprit() {
@@ -82,6 +82,13 @@ fn a_file_under_the_printed_name_may_be_another_version() {
     assert!(found("main.(*T).run-range1", "/src/t.go"));
     assert!(found("main.(*T).run.func2.1", "/src/t.go"));
     assert!(found("main.(*T).run-fm", "/src/t.go"));
+}
+
+#[test]
+fn a_line_outside_of_the_function_is_another_version() {
+    let read = |_: &Path| Some(FILE.to_owned());
+    let found = |line: i64| lines(&mock::culprit("main.(*T).run", "/src/t.go", line, 1), &[], 2, &read).is_some();
+    assert_eq!([found(1), found(3), found(6), found(7), found(9), found(10)], [false, true, true, true, false, false]);
 }
 
 #[test]

@@ -348,8 +348,11 @@ where
 
 // ---- carriers -------------------------------------------------------------------------------------------------
 
-/// How a log dresses each line. `n` is the line's number.
-const CARRIERS: [(&str, fn(usize, &str) -> String); 26] = [
+/// What a log makes of a line, given its number.
+type Dress = fn(usize, &str) -> String;
+
+/// How a log dresses each line.
+const CARRIERS: [(&str, Dress); 26] = [
     ("cri", |n, l| format!("2024-01-02T03:04:05.{n:09}Z stderr F {l}\n")),
     ("cri with partial lines", |n, l| {
         let time = format!("2024-01-02T03:04:05.{n:09}+01:00");
@@ -466,7 +469,7 @@ fn a_cut_leaves_the_goroutines_before_it_whole() {
 }
 
 /// Two processes in one log, told apart by what stands before their lines.
-const PAIRS: [(&str, fn(usize, &str) -> String, fn(usize, &str) -> String); 5] = [
+const PAIRS: [(&str, Dress, Dress); 5] = [
     (
         "two pods",
         |_, l| format!("[pod/web-6d4cf56db6-abcde/app] {l}\n"),
