@@ -17,6 +17,8 @@ const MAX_RECENT: usize = 16;
 const MAX_LINE: usize = 600;
 /// Lines of other origin after which a new stack is a new dump.
 const FAR: u64 = 40;
+/// A headline belongs to a stack in another stream when so few lines are between them.
+const NEAR: u64 = 12;
 /// Deaths of one text that are told apart; more are joined to the last.
 const MAX_CRASHES: usize = 20_000;
 
@@ -422,6 +424,27 @@ impl Assembler {
             self.recent.pop_front();
         }
         self.recent.push_back(text(scan::upto(line, MAX_LINE)));
+    }
+
+    /// Gives away the last death if it was told within a few lines before `now` and has no stacks.
+    pub(crate) fn take_lonely(&mut self, now: u64) -> Option<Crash> {
+        let last = self.crashes.last()?;
+        let told = last.headlines.iter().any(|h| {
+            matches!(h, Headline::Panic(_) | Headline::Fatal(_) | Headline::FaultAddress(_) | Headline::Signal(_))
+        });
+        let near = now.saturating_sub(last.line) <= NEAR;
+        if !told || !near || self.has_stacks || !last.races.is_empty() {
+            return None;
+        }
+        self.crashes.pop()
+    }
+
+    /// Begins with what was told elsewhere.
+    pub(crate) fn adopt(&mut self, mut crash: Crash) {
+        if self.crashes.is_empty() {
+            crash.stacks = 0..0;
+            self.crashes.push(crash);
+        }
     }
 
     /// The stream ended with `stacks` stacks.

@@ -33,7 +33,7 @@ pub(crate) fn function_line(line: &[u8]) -> FunctionShape<'_> {
         if let Some(open) = memchr::memrchr(b'(', head) {
             let name = scan::upto(head, open);
             let args = scan::from(head, open.saturating_add(1));
-            if is_name(name) && are_args(args) {
+            if (is_name(name) || is_hidden_name(name, args)) && are_args(args) {
                 return FunctionShape::Whole(FunctionLine { name, args });
             }
         }
@@ -78,6 +78,27 @@ pub(crate) fn is_name(name: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// `<REDACTED>/store.(*T).F(0x1)`, `/path/to/store.F(0x1)`: what people write over a path they do not want to show.
+/// Only with arguments as a runtime prints them: a path of a file stands in such places too.
+fn is_hidden_name(name: &[u8], args: &[u8]) -> bool {
+    let printed = args.starts_with(b"0x") || args.starts_with(b"{");
+    let last = name.rsplit(|&c| c == b'/').next().unwrap_or(name);
+    if !printed || name.len() > 4096 || !matches!(name.first(), Some(b'/' | b'<')) || !last.contains(&b'.') {
+        return false;
+    }
+    let mut rest = name;
+    loop {
+        rest = match rest {
+            [b'/', rest @ ..] => rest,
+            [b'<', hidden @ ..] => match memchr::memchr(b'>', hidden) {
+                Some(end) => scan::from(hidden, end.saturating_add(1)),
+                None => return false,
+            },
+            _ => return is_name(rest),
+        };
+    }
 }
 
 /// One word without blanks that could be a name or a part of one.

@@ -937,7 +937,10 @@ impl Grammar {
             }
             Said::Race => {
                 self.crashes.before_race();
-                self.mode = Mode::Race(Box::default());
+                let mut reader = Box::<RaceReader>::default();
+                // The first line may be lost: the report then begins with an access.
+                reader.line(line);
+                self.mode = Mode::Race(reader);
             }
             Said::RuntimeStack => self.start_bare(Role::System, None),
             Said::Ancestor(of) => {
@@ -1046,6 +1049,17 @@ impl Grammar {
     }
 
     // ---- the end ----------------------------------------------------------------------------------------------
+
+    /// Gives away a death that was told shortly before line `now` and has no stacks.
+    pub(crate) fn take_lonely(&mut self, now: u64) -> Option<gopsy_model::Crash> {
+        if self.open.is_some() || matches!(self.mode, Mode::Race(_) | Mode::Words(_)) {
+            return None;
+        }
+        if let Mode::Value(value) = std::mem::replace(&mut self.mode, Mode::Lines) {
+            self.end_value(&value);
+        }
+        self.crashes.take_lonely(now)
+    }
 
     /// No more lines.
     pub(crate) fn finish(&mut self) {

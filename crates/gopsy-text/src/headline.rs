@@ -22,7 +22,7 @@ pub(crate) enum Said<'a> {
     FaultAddress(u64),
     /// `Exception 0x…`.
     Exception(Exception),
-    /// `WARNING: DATA RACE`.
+    /// `WARNING: DATA RACE`, or the first access of a report that lost this line.
     Race,
     /// `instruction bytes: …`.
     InstructionBytes(Vec<u8>),
@@ -114,7 +114,7 @@ pub(crate) fn said(line: &[u8]) -> Option<Said<'_>> {
             Cursor::new(rest).hex().map(Said::FaultAddress)
         }
         b'E' => body.strip_prefix(b"Exception 0x").and_then(|_| exception(body)),
-        b'W' => body.starts_with(b"WARNING: DATA RACE").then_some(Said::Race),
+        b'R' | b'W' => (body.starts_with(b"WARNING: DATA RACE") || crate::race::begins(body)).then_some(Said::Race),
         b'i' => body.strip_prefix(b"instruction bytes:").map(instruction_bytes),
         b'r' => {
             if body == b"runtime stack:" {
@@ -206,6 +206,12 @@ pub(crate) fn glued(line: &[u8]) -> Option<Said<'_>> {
     }
     if let Some(i) = memchr::memmem::find(line, b"panic: ") {
         return Some(Said::Panic { value: scan::from(line, i.saturating_add(7)), nested: false });
+    }
+    // A handler that logs what it recovered: `recovered from: runtime error: …`.
+    if let Some(i) = memchr::memmem::find(line, b"runtime error: ") {
+        let value = scan::from(line, i);
+        let value = value.split(|&c| c == b'"' || c == b'\\').next().unwrap_or(value);
+        return Some(Said::Serving { who: b"log", value: scan::trim_end(value) });
     }
     if let Some(i) = memchr::memmem::find(line, b"SIG") {
         let tail = scan::from(line, i);
@@ -394,6 +400,8 @@ mod tests {
         let served = glued(b"2022/09/01 16:06:37 http: panic serving 10.244.0.1:18104: runtime error: x");
         assert_eq!(served, Some(Said::Serving { who: b"10.244.0.1:18104", value: b"runtime error: x" }));
         assert_eq!(glued(b"BenchmarkX-8  \tfatal error: bad g"), Some(Said::Fatal(b"bad g")));
+        let logged = glued(b"level=error msg=\"handler died: runtime error: index out of range [3]\" id=4");
+        assert_eq!(logged, Some(Said::Serving { who: b"log", value: b"runtime error: index out of range [3]" }));
         assert_eq!(glued(b"level=info msg=ok"), None);
     }
 

@@ -361,6 +361,17 @@ impl Streams {
         }
         self.push(carrier);
         let index = self.streams.len().saturating_sub(1);
+        // The first line of a death often stands where the prefix was not copied, or was printed by somebody else:
+        // without stacks of its own it belongs to the ones behind the prefix.
+        let own_stacks = after.split(|&c| c == b'\n').any(|l| l.starts_with(b"goroutine "));
+        if !own_stacks
+            && !crowded
+            && let Some(plain) = self.streams.first_mut()
+            && let Some(crash) = plain.grammar.take_lonely(self.number)
+            && let Some(stream) = self.streams.get_mut(index)
+        {
+            stream.grammar.crashes.adopt(crash);
+        }
         // What stood before with the same carrier was taken for noise: the headline is among it.
         let far = if crowded { 1 << 9 } else { before.len() };
         for earlier in scan::from(before, before.len().saturating_sub(far)).split(|&c| c == b'\n') {
@@ -461,6 +472,9 @@ fn anchor(line: &[u8]) -> Option<usize> {
         b"runtime: marked free object in span",
         b"panic: ",
         b"runtime: goroutine stack exceeds",
+        // These may come without any goroutine's header.
+        b"Exception 0x",
+        b"unexpected fault address 0x",
     ] {
         if let Some(i) = scan::find(line, a) {
             return (i > 0).then_some(i);
@@ -576,7 +590,8 @@ fn json_carrier(line: &[u8]) -> Option<Carrier> {
         if let Value::Text(t) = v {
             // A whole stack in one string of a structured log is no carrier.
             whole_stack |= escaped::header_at(&t).is_some() && t.strip_suffix(b"\n").unwrap_or(&t).contains(&b'\n');
-            let one_line = t.strip_suffix(b"\n").unwrap_or(&t);
+            // Text that is quoted whole is indented.
+            let one_line = scan::trim_start(t.strip_suffix(b"\n").unwrap_or(&t)).0;
             let begins = one_line.starts_with(b"goroutine ")
                 || one_line.starts_with(b"panic: ")
                 || one_line.starts_with(b"fatal error: ")

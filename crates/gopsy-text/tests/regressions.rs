@@ -131,3 +131,79 @@ fn a_path_is_no_prefix() {
     ));
     assert_eq!(frames(&dump, 1), ["main.g /a/b.go:4"; 3]);
 }
+
+#[test]
+fn a_race_report_without_its_first_line() {
+    let report = "Write at 0x00c000432039 by goroutine 187:\n  example.com/stats.(*Info).Error()\n      stats/info.go:49 +0x3f1\n\n\
+                  Previous read at 0x00c000432039 by goroutine 184:\n  example.com/stats.(*Groups).sum()\n      stats/groups.go:35 +0xcae\n";
+    let dump = read(report);
+    let race = &dump.crashes()[0].races[0];
+    assert_eq!(race.accesses.len(), 2);
+    assert_eq!(race.accesses[0].stack.frames.len(), 1);
+    assert!(read("Write at 0x7f01 by thread T1:\n  f()\n      f.c:1\n").crashes().iter().all(|c| c.races.is_empty()));
+}
+
+#[test]
+fn a_race_report_of_the_first_releases_has_no_addresses() {
+    let report = "WARNING: DATA RACE\nWrite by goroutine 9:\n  a.f()\n      /s/a.go:45 +0x18d\n\nPrevious read by goroutine 7:\n  \
+                  a.g()\n      /s/a.go:50 +0x3b4\n";
+    let dump = read(report);
+    let accesses = &dump.crashes()[0].races[0].accesses;
+    assert_eq!(accesses.iter().map(|a| a.goroutine.value().copied()).collect::<Vec<_>>(), [Some(9), Some(7)]);
+}
+
+#[test]
+fn a_headline_before_its_prefix() {
+    let text = "fatal error: concurrent map writes\nsvc[77]: goroutine 18 [running]:\nsvc[77]: runtime.throw({0x27, 0x17})\nsvc[77]: \
+                \truntime/panic.go:992 +0x71\nsvc[77]: example.com/svc.(*Pool).save(0xc0056c00c0)\nsvc[77]: \tsvc/pool.go:9 +0x71\n";
+    let dump = read(text);
+    let deaths: Vec<_> = dump.crashes().iter().map(|c| (c.headlines.len(), c.stacks.len())).collect();
+    assert_eq!(deaths, [(1, 1)]);
+    // A bare goroutine behind it is the one that it speaks of.
+    let two = format!("{text}\ngoroutine 1 [running]:\nmain.main()\n\tmain.go:3 +0x1\n");
+    assert!(read(&two).crashes().iter().any(|c| !c.headlines.is_empty() && !c.stacks.is_empty()));
+}
+
+#[test]
+fn names_under_a_blot_are_names() {
+    let text = "goroutine 1 [syscall]:\n<REDACTED>/<REDACTED>/store.Sign(0xd252a0, 0x0)\n\tY:/src/<REDACTED>/store.go:885 +0x149\n\
+                /path/to/store._Cfunc_start(0x7f2c, 0x0)\n\t_cgo_gotypes.go:79 +0x4d\nmain.main()\n\tmain.go:2 +0x1\n";
+    let dump = read(text);
+    let names = [
+        "<REDACTED>/<REDACTED>/store.Sign Y:/src/<REDACTED>/store.go:885",
+        "/path/to/store._Cfunc_start _cgo_gotypes.go:79",
+        "main.main main.go:2",
+    ];
+    assert_eq!(frames(&dump, 0), names);
+}
+
+#[test]
+fn a_logged_error_is_the_headline_of_the_goroutine_behind_it() {
+    let text = "E150646 mailer [AUDIT] died of: runtime error: index out of range [3] with length 2\nE150646 mailer [AUDIT] now at \
+                goroutine 1 [running]:\nexample.com/log.Panic(0xc8)\n\t/s/log.go:190 +0x1\n";
+    let dump = read(text);
+    let death = dump.crashes().iter().find(|c| !c.stacks.is_empty()).unwrap();
+    assert!(matches!(&death.headlines[..], [Headline::ServedPanic { who, .. }] if &**who == "log"));
+}
+
+#[test]
+fn an_exception_without_goroutines_behind_a_quote_mark() {
+    let text = "> Exception 0xc0000005 0x1 0x431895 0x767db924\n> PC=0x767db924\n> \n> syscall.(*Proc).Call(0x118c2960, 0x1)\n>         \
+                c:/go/src/syscall/dll_windows.go:130 +0x12c\n> example.com/thyme.id(0x10062)\n>         D:/thyme/windows.go:59 +0x65\n";
+    let dump = read(text);
+    assert!(dump.crashes().iter().any(|c| matches!(c.headlines.first(), Some(Headline::Exception(_)))));
+}
+
+#[test]
+fn an_indented_text_in_json_lines() {
+    let lines = [
+        "    panic: send on closed channel",
+        "",
+        "    goroutine 826 [running]:",
+        "    a.f(0x1)",
+        "            /s/a.go:1 +0xac",
+    ];
+    let text: String = lines.iter().map(|l| format!("{{\"log\":\"{l}\\n\",\"stream\":\"stderr\"}}\n")).collect();
+    let dump = read(&text);
+    assert_eq!((ids(&dump), frames(&dump, 0)), (vec![826], vec!["a.f /s/a.go:1".to_owned()]));
+}
