@@ -110,7 +110,8 @@ pub(crate) fn of_panic(value: &str) -> Kind {
             ("argument of cgo function has Go pointer", Kind::CgoPointerRule),
             ("result of Go function", Kind::CgoPointerRule),
         ] {
-            if has(text) {
+            // A message that was cut by a wrap, a column or a mailer still begins like one.
+            if has(text) || is_cut(value.lines().next().unwrap_or(""), text) {
                 return kind;
             }
         }
@@ -143,6 +144,14 @@ pub(crate) fn of_panic(value: &str) -> Kind {
         return Kind::PluginMismatch;
     }
     Kind::CustomPanic
+}
+
+/// Whether a runtime error's text is the beginning of `text`, long enough to be no other's.
+fn is_cut(value: &str, text: &str) -> bool {
+    value.strip_prefix("runtime error: ").is_some_and(|said| {
+        let said = said.trim_end_matches(['.', '\u{2026}', ' ']);
+        said.len() >= 7 && said.len() < text.len() && text.starts_with(said)
+    })
 }
 
 /// Texts behind `fatal error: `.
@@ -342,6 +351,9 @@ mod tests {
             ("runtime error: invalid memory address or nil\npointer dereference", Kind::NilDereference),
             ("runtime error: index out of ra\nnge [5] with length 3", Kind::OutOfRange),
             ("index out of range [5] with length 3", Kind::CustomPanic),
+            ("runtime error: invalid", Kind::NilDereference),
+            ("runtime error: slice bounds out…", Kind::OutOfRange),
+            ("runtime error: in", Kind::CustomPanic),
             ("concurrent map writes", Kind::CustomPanic),
             ("assignment to entry in nil map", Kind::NilMapWrite),
             ("sync: WaitGroup is reused before previous Wait has returned", Kind::WaitgroupMisuse),
