@@ -73,6 +73,11 @@ pub fn read(mut reader: impl Read, options: &Options) -> io::Result<Dump> {
             }
         };
     }
+    if let Some(order) = crate::utf16::order(&start) {
+        let (mut dump, _) = lines(crate::utf16::Utf8::new(whole, order), options, false)?;
+        dump.note("read as UTF-16".to_owned());
+        return Ok(dump);
+    }
     lines(whole, options, false).map(|(dump, _)| dump)
 }
 
