@@ -132,7 +132,9 @@ fn waiting(case: &Case<'_>) -> Option<Culprit> {
             // The running goroutine is only the alarm.
             continue;
         }
-        let Some((level, frame)) = best_frame(case, &stack) else { continue };
+        // A handler that printed its stack stands above the panic that it recovered.
+        let path = crate::case::path_below_panic(&stack.frames, true);
+        let Some((level, frame)) = best_of(case, path).or_else(|| best_frame(case, &stack)) else { continue };
         if level < 5 && !alone {
             continue;
         }
@@ -146,7 +148,11 @@ fn waiting(case: &Case<'_>) -> Option<Culprit> {
 }
 
 fn best_frame<'s>(case: &Case<'_>, stack: &'s Stack) -> Option<(u8, &'s Frame)> {
-    (1..=6u8).rev().find_map(|level| stack.frames.iter().find(|f| rank(case, f) == level).map(|f| (level, f)))
+    best_of(case, &stack.frames)
+}
+
+fn best_of<'s>(case: &Case<'_>, frames: &'s [Frame]) -> Option<(u8, &'s Frame)> {
+    (1..=6u8).rev().find_map(|level| frames.iter().find(|f| rank(case, f) == level).map(|f| (level, f)))
 }
 
 fn score(case: &Case<'_>, goroutine: &Goroutine, stack: &Stack, frame: &Frame) -> i64 {

@@ -50,6 +50,15 @@ fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
     if code == Some(0) {
         return Vec::new();
     }
+    if bus && signal.is_some_and(|s| s.pc.value() == Some(&address)) {
+        return vec![
+            draft("code-not-there", format!("the code at {address:#x} itself could not be read: the page of the program (or library) behind it is gone"))
+                .because(said)
+                .because(case.fact("SIGBUS, and the fault address is the program counter"))
+                .advise("was the binary overwritten or truncated while it ran, or did its disk (or network file system) fail? The kernel's log tells")
+                .done(),
+        ];
+    }
     if signal.is_some_and(|s| s.pc.value() == Some(&address)) && address != 0 {
         return vec![
             draft(
@@ -74,7 +83,8 @@ fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
             let user = case.user_frame().map_or_else(String::new, |f| format!(" in {}", super::place(f)));
             return vec![
                 draft("mapping-truncated", format!("a mapped file ends before {address:#x}: it became shorter than its mapping{user}"))
-                    .claims(Cause::MappingTruncated, Confidence::Likely)
+                    // A full tmpfs or disk behind a sparse file, and an input/output error, have the same face.
+                    .claims(Cause::MappingTruncated, Confidence::Possible)
                     .because(said)
                     .because(case.fact(format!("SIGBUS, code 2 (BUS_ADRERR) at {address:#x}: the mapping exists, the page behind it does not")))
                     .because(case.inferred("the address is not in Go's heap: it belongs to a mapping of a file or of shared memory"))
@@ -118,9 +128,12 @@ fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
     ]
 }
 
-/// Go's heap up to 1.25 lies at 0xc000000000 (0x4000000000 on arm64); since 1.26 its place is random.
+/// Go's heap up to 1.25 grows from 0xc000000000 (0x4000000000 on arm64) or, where that is taken, from 0x1c000000000,
+/// 0x2c000000000 and so on (mallocinit, malloc.go); since 1.26 its place is random.
 fn is_go_heap(address: u64) -> bool {
-    (0xc0_0000_0000..0xc8_0000_0000).contains(&address) || (0x40_0000_0000..0x48_0000_0000).contains(&address)
+    let within = address & 0xff_ffff_ffff;
+    address >> 40 < 0x10
+        && ((0xc0_0000_0000..=0xff_ffff_ffff).contains(&within) || (0x40_0000_0000..0x60_0000_0000).contains(&within))
 }
 
 /// Eight (or at least five) printable characters.
@@ -155,6 +168,16 @@ fn poison(address: u64) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn heaps() {
+        for heap in [0xc0_0001_2000, 0xec_c6a0_2000, 0x140_0018_0008, 0x1c0_0000_1000, 0x40_0013_6000] {
+            assert!(is_go_heap(heap), "{heap:#x}");
+        }
+        for other in [0x7fb9_3c71_d000, 0x55d0_0000_1000, 0x46_d405, 0x1_0000] {
+            assert!(!is_go_heap(other), "{other:#x}");
+        }
+    }
 
     #[test]
     fn addresses_that_speak() {

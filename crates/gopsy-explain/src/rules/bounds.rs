@@ -28,11 +28,10 @@ fn index(case: &Case<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let what = explain_index(message);
-    let library = case
-        .path()
-        .iter()
-        .find(|f| !matches!(case.owner(f), Owner::Carrier | Owner::Runtime))
-        .is_some_and(|f| case.owner(f) == Owner::Standard);
+    // The library's own indices fit, unless two goroutines share what it works on. (encoding/binary takes its index
+    // from the length that its caller hands in.)
+    let library = super::failed_in_library(case)
+        && !case.path().iter().any(|f| f.function.value().is_some_and(|n| n.package() == Some("encoding/binary")));
     let mut d = draft(
         "bad-index",
         format!(
@@ -41,7 +40,7 @@ fn index(case: &Case<'_>) -> Vec<Finding> {
             at(case)
         ),
     )
-    .claims(Cause::BadIndex, Confidence::Likely)
+    .claims(Cause::BadIndex, if library { Confidence::Possible } else { Confidence::Likely })
     .because(case.fact(format!("the runtime says: {}", case.headline_text())));
     if message.contains("[-") || message.contains("[:-") {
         d = d
@@ -98,7 +97,10 @@ fn assertion(case: &Case<'_>) -> Vec<Finding> {
         None => format!("a type assertion without the comma-ok form met another type{}", at(case)),
     };
     let mut d = draft("assertion", sentence)
-        .claims(Cause::UncheckedAssertion, Confidence::Likely)
+        .claims(
+            Cause::UncheckedAssertion,
+            if super::failed_in_library(case) { Confidence::Possible } else { Confidence::Likely },
+        )
         .because(case.fact(format!("the runtime says: {}", case.headline_text())))
         .advise("write v, ok := x.(T) and handle the other types");
     if message.contains("types from different") {
@@ -121,28 +123,19 @@ fn divisor(case: &Case<'_>) -> Vec<Finding> {
 fn size(case: &Case<'_>) -> Vec<Finding> {
     let message = case.message();
     let said = case.fact(format!("the runtime says: {}", case.headline_text()));
-    if message.contains("growslice: ") {
-        let library = case
-            .path()
-            .iter()
-            .find(|f| !matches!(case.owner(f), Owner::Carrier | Owner::Runtime))
-            .is_some_and(|f| case.owner(f) == Owner::Standard);
-        if library {
-            return vec![
-                draft(
-                    "growslice-in-library",
-                    format!("append found an impossible slice header inside the standard library{}", at(case)),
-                )
-                .claims(Cause::MemoryCorruption, Confidence::Possible)
-                .because(said)
-                .because(case.fact("the append is the library's own: its slice cannot come to such a size by itself"))
-                .advise(
-                    "look for other crashes of the same program: different faces of one death speak for damaged memory",
-                )
-                .advise("otherwise look for two goroutines that use one object: run with -race")
-                .done(),
-            ];
-        }
+    if message.contains("growslice: ") && super::failed_in_library(case) {
+        return vec![
+            draft(
+                "growslice-in-library",
+                format!("append found an impossible slice header inside the standard library{}", at(case)),
+            )
+            .claims(Cause::MemoryCorruption, Confidence::Possible)
+            .because(said)
+            .because(case.fact("the append is the library's own: its slice cannot come to such a size by itself"))
+            .advise("look for other crashes of the same program: different faces of one death speak for damaged memory")
+            .advise("otherwise look for two goroutines that use one object: run with -race")
+            .done(),
+        ];
     }
     if message.contains("makeslice: ") || message.contains("makechan: ") || message.contains("makemap: ") {
         return vec![

@@ -2,6 +2,7 @@
 
 use super::{draft, place};
 use crate::case::Case;
+use crate::packages::Owner;
 use gopsy_model::{Cause, Confidence, Finding, Kind};
 
 pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
@@ -74,8 +75,15 @@ fn bad_unlock(case: &Case<'_>, at: &str) -> Vec<Finding> {
                 .done(),
         ];
     }
+    // Unlocks that the library makes itself are balanced: then the lock was copied or overwritten. sync's own frames
+    // on top are the Unlock.
+    let in_library = case
+        .path()
+        .iter()
+        .filter(|f| !matches!(case.owner(f), Owner::Carrier | Owner::Runtime))
+        .find(|f| f.function.value().is_none_or(|n| !matches!(n.package(), Some("sync" | "internal/sync"))))
+        .is_some_and(|f| case.owner(f) == Owner::Standard);
     let in_once = case.has_function(|n| n.starts_with("sync.(*Once)"));
-    let confidence = if in_once { Confidence::Possible } else { Confidence::Likely };
     let by_value = case.path().iter().find_map(|f| {
         let n = f.function.value()?;
         let receiver = n.local().split('.').next()?;
@@ -85,6 +93,8 @@ fn bad_unlock(case: &Case<'_>, at: &str) -> Vec<Finding> {
             && receiver.chars().next()?.is_uppercase();
         (method && case.owner(f).is_user()).then(|| place(f))
     });
+    let doubtful = in_once || in_library || by_value.is_some();
+    let confidence = if doubtful { Confidence::Possible } else { Confidence::Likely };
     let mut out = Vec::new();
     if let Some(method) = by_value {
         out.push(

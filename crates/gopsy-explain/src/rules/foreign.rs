@@ -27,7 +27,12 @@ fn messages<'c>(case: &'c Case<'_>) -> impl Iterator<Item = &'c str> {
 
 fn abort(case: &Case<'_>) -> Vec<Finding> {
     for message in messages(case) {
-        let Some((cause, confidence, sentence)) = of_message(message) else { continue };
+        let Some((cause, mut confidence, sentence)) = of_message(message) else { continue };
+        // In a thread of its own the exception was on its way to no Go frame.
+        let below_go = case.has_function(|n| n == "runtime.cgocall" || n == "runtime.asmcgocall");
+        if cause == Cause::ForeignException && !below_go {
+            confidence = Confidence::Possible;
+        }
         return vec![
             draft("abort-message", sentence)
                 .claims(cause, confidence)
@@ -65,10 +70,13 @@ fn of_message(message: &str) -> Option<(Cause, Confidence, &'static str)> {
         )
     } else if has("stack smashing detected") || has("buffer overflow detected") || has("stack-buffer-overflow") {
         (Cause::MemoryCorruption, Confidence::Likely, "C code overran a buffer")
-    } else if has("terminate called after throwing")
-        || has("terminate called without an active exception")
-        || has("libc++abi: terminating")
-    {
+    } else if has("terminate called without an active exception") {
+        (
+            Cause::ForeignException,
+            Confidence::Possible,
+            "C++ gave up without an exception: a std::thread that was neither joined nor detached, or a rethrow of nothing",
+        )
+    } else if has("terminate called after throwing") || has("libc++abi: terminating") {
         (Cause::ForeignException, Confidence::Likely, "a C++ exception was not caught and went towards Go frames")
     } else if has("Assertion `") && has("failed") || has("assertion failed") || has("assertion \"") {
         (Cause::ProgramCheck, Confidence::Likely, "an assertion of C code failed")
@@ -135,7 +143,9 @@ fn illegal(case: &Case<'_>) -> Vec<Finding> {
     let vector = bytes.iter().take(2).any(|b| matches!(b, 0x62 | 0xc4 | 0xc5))
         || bytes.starts_with(&[0x66, 0x0f, 0x38])
         || bytes.starts_with(&[0xf3, 0x0f, 0xb8]);
-    if (assembly && !runtime) || vector {
+    // A page of zeros is no code: it was lost, or never there.
+    let blank = !bytes.is_empty() && bytes.iter().all(|b| *b == 0);
+    if ((assembly && !runtime) || vector) && !blank {
         let mut d = draft(
             "cpu-feature",
             format!(

@@ -69,7 +69,15 @@ fn memory(case: &Case<'_>) -> Vec<Finding> {
                 .done(),
             );
         } else if wanted >= GIB {
-            let confidence = if used.is_none_or(|u| wanted > u) { Confidence::Likely } else { Confidence::Possible };
+            // What grows by appending asks for more than there is at the end of every growth.
+            let grows = case.has_function(|n| {
+                n == "runtime.growslice"
+                    || n.starts_with("bytes.(*Buffer).")
+                    || n.starts_with("strings.(*Builder).")
+                    || n == "io.ReadAll"
+            });
+            let at_once = used.is_none_or(|u| wanted > u) && !grows;
+            let confidence = if at_once { Confidence::Likely } else { Confidence::Possible };
             out.push(
                 draft("huge-allocation", format!("one allocation of {} was too much", size(wanted)))
                     .claims(Cause::HugeAllocation, confidence)
@@ -138,12 +146,28 @@ fn size(n: u64) -> String {
 }
 
 fn threads(case: &Case<'_>) -> Vec<Finding> {
+    let said = case.fact(format!("it was said: {}", case.headline_text()));
+    // Refused, not used up: a seccomp filter that does not know clone3 answers EPERM or ENOSYS, a bad attribute EINVAL.
+    let text = format!("{} {}", case.headline_text(), case.crash().diagnostics.join("\n"));
+    let refused =
+        ["Operation not permitted", "errno=1)", "errno=22)", "errno=38)", "Invalid argument", "not implemented"]
+            .iter()
+            .any(|w| text.contains(w));
+    if refused {
+        return vec![
+            draft("thread-refused", "the system refused a thread: not for want of threads, which is answered otherwise")
+                .because(said)
+                .because(Case::known("a limit is answered with EAGAIN (11) or ENOMEM (12)"))
+                .advise("a container's seccomp filter that is older than the C library's clone3 refuses threads: update docker, runc and libseccomp, or try --security-opt seccomp=unconfined once")
+                .done(),
+        ];
+    }
     let mut d = draft(
         "threads",
         "no further thread could be started: a limit of the system, of the container or of the Go runtime was reached",
     )
     .claims(Cause::ResourceLimit, Confidence::Likely)
-    .because(case.fact(format!("it was said: {}", case.headline_text())));
+    .because(said);
     for line in case.crash().diagnostics.iter().filter(|l| l.contains("thread") || l.contains("errno")).take(2) {
         d = d.because(case.fact(line.to_string()));
     }

@@ -209,7 +209,7 @@ fn checkptr(case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn cgo_pointer(case: &Case<'_>) -> Vec<Finding> {
-    let user = case.user_frame().is_some();
+    let user = case.user_frame().is_some() && !super::failed_in_library(case);
     let at = case.user_frame().map_or_else(String::new, |f| format!(" in {}", place(f)));
     vec![
         draft("cgo-pointer", format!("memory that holds Go pointers was handed to C{at}"))
@@ -237,7 +237,9 @@ fn throws(case: &Case<'_>) -> Vec<Finding> {
         let node = text
             .split_once("node=0x")
             .and_then(|(_, r)| u64::from_str_radix(r.split(|c: char| !c.is_ascii_hexdigit()).next()?, 16).ok());
-        if let Some(node) = node.filter(|n| n >> 47 != 0) {
+        // Other kernels hand out addresses from the top (Solaris), other processors have more than 47 bits.
+        let amd64 = case.program.identity().arch.value().is_none_or(|a| &**a == "amd64");
+        if let Some(node) = node.filter(|n| n >> 47 == 1 && amd64) {
             return vec![
                 draft("address-above-47-bits", format!("the kernel handed out an address above 47 bits ({node:#x}), which a real amd64 kernel does not do unasked"))
                     .claims(Cause::Emulator, Confidence::Likely)

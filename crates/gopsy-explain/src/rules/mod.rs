@@ -19,6 +19,7 @@ mod values;
 mod waits;
 
 use crate::case::Case;
+use crate::packages::Owner;
 use gopsy_model::{Advice, Cause, Claim, Confidence, Culprit, Evidence, Finding};
 
 /// A rule.
@@ -104,6 +105,15 @@ pub(crate) fn place(frame: &gopsy_model::Frame) -> String {
         }
         _ => name.to_owned(),
     }
+}
+
+/// The innermost frame that somebody wrote belongs to the standard library: its caller is only one suspect.
+pub(crate) fn failed_in_library(case: &Case<'_>) -> bool {
+    case.path()
+        .iter()
+        .map(|f| case.owner(f))
+        .find(|o| !matches!(o, Owner::Carrier | Owner::Runtime | Owner::Generated))
+        .is_some_and(|o| o == Owner::Standard)
 }
 
 /// `go1.26.8` → 26.

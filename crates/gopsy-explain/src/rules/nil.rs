@@ -51,11 +51,13 @@ fn dereference(case: &Case<'_>) -> Vec<Finding> {
         ];
     }
     if let (Some(0), Some(0)) = (address, pc) {
+        // Below a call from C it may be C that jumped to 0.
         let cgo = case.has_function(|n| n == "runtime.cgocall" || n == "runtime.asmcgocall");
-        if !cgo {
+        let confidence = if cgo { Confidence::Possible } else { Confidence::Likely };
+        {
             return vec![
                 draft("nil-func", format!("{} called a func value that was nil", case.who()))
-                    .claims(Cause::NilFunc, Confidence::Likely)
+                    .claims(Cause::NilFunc, confidence)
                     .because(headline)
                     .because(
                         case.fact("both the fault address and the program counter are 0: the jump went to address 0"),
@@ -64,6 +66,16 @@ fn dereference(case: &Case<'_>) -> Vec<Finding> {
                     .done(),
             ];
         }
+    }
+    if address == Some(0) && case.signal().and_then(|s| s.code.value().copied()) == Some(0x80) {
+        return vec![
+            draft("non-canonical", "the headline says nil pointer, the signal does not: the processor refused an address that is none")
+                .claims(Cause::MemoryCorruption, Confidence::Possible)
+                .because(headline)
+                .because(Case::known("code 0x80 (SI_KERNEL) with address 0 is a non-canonical address: a pointer was overwritten with something else"))
+                .advise("the register that held the pointer is in a core; look at unsafe and cgo")
+                .done(),
+        ];
     }
     match address {
         Some(a) if a >= NIL_PAGE => {

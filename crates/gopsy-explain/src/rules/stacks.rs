@@ -76,8 +76,10 @@ fn overflow(case: &Case<'_>) -> Vec<Finding> {
             case.fact(format!("the same arguments come back every {n} frames: nothing changes from call to call")),
         );
     }
+    // The runtime does not recurse over what a program does: then its own stack is broken.
+    let runtime = frames.iter().all(|f| matches!(case.owner(f), Owner::Runtime | Owner::Carrier));
     vec![
-        d.claims(Cause::UnboundedRecursion, Confidence::Likely)
+        d.claims(Cause::UnboundedRecursion, if runtime { Confidence::Possible } else { Confidence::Likely })
             .blames(crate::culprit::repeating(case))
             .advise("find the condition that should end the recursion; data that refers to itself has the same face")
             .done(),

@@ -60,7 +60,8 @@ fn race(case: &Case<'_>) -> Vec<Finding> {
 /// `Log in goroutine after TestX has completed`: a goroutine outlived its test.
 fn after_test(case: &Case<'_>) -> Vec<Finding> {
     let message = case.message();
-    let Some(rest) = message.strip_prefix("Log in goroutine after ") else { return Vec::new() };
+    let after = ["Log in goroutine after ", "Fail in goroutine after "].iter().find_map(|p| message.strip_prefix(p));
+    let Some(rest) = after else { return Vec::new() };
     let Some((test, _)) = rest.split_once(" has completed") else { return Vec::new() };
     let creator =
         case.frames.crashed.as_ref().and_then(|(_, g, _)| g.created_by.value()).map(|c| c.function.as_str().to_owned());
@@ -68,7 +69,7 @@ fn after_test(case: &Case<'_>) -> Vec<Finding> {
         draft(
             "log-after-test",
             format!(
-                "a goroutine was still running, and logging through t.Log, after {test} had ended{}",
+                "a goroutine was still running, and used its testing.T, after {test} had ended{}",
                 creator.as_ref().map_or_else(String::new, |c| format!("; {c} started it"))
             ),
         )

@@ -122,6 +122,11 @@ fn user<'s>(case: &Case<'_>, stack: &'s Stack) -> Option<&'s Frame> {
     stack.frames.iter().find(|f| case.owner(f).is_user())
 }
 
+/// The first argument word, and whether it is stale.
+fn first_word(frame: &Frame) -> Option<(u64, bool)> {
+    frame.args.value()?.words().first().copied().flatten()
+}
+
 fn called(goroutine: &Goroutine) -> String {
     goroutine.id.value().map_or_else(|| "a goroutine".to_owned(), |id| format!("goroutine {id}"))
 }
@@ -135,10 +140,17 @@ fn self_deadlock(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
         let name = caller.function.value().map(|n| n.as_str());
         let again = frames.iter().skip(1).find(|f| f.function.value().map(|n| n.as_str()) == name);
         let Some(again) = again else { continue };
+        // A walk over a tree locks each node in the same function, with another receiver each time.
+        let confidence = match (first_word(caller), first_word(again)) {
+            (Some((a, false)), Some((b, false))) if a != b => continue,
+            (Some((a, false)), Some((b, false))) if a == b => Confidence::Likely,
+            (None, None) if name.is_none_or(|n| !n.contains(".func")) => Confidence::Likely,
+            _ => Confidence::Possible,
+        };
         let at = culprit(caller, w.goroutine.id.value().copied(), None);
         out.push(
             draft("self-deadlock", format!("{} waits for a lock in {} and stands inside of the same function already, further out on its stack", called(&w.goroutine), place(caller)))
-                .claims(Cause::SelfDeadlock, Confidence::Likely)
+                .claims(Cause::SelfDeadlock, confidence)
                 .because(case.fact(format!("the stack shows {} waiting for the lock", place(caller))))
                 .because(case.fact(format!("and {} below it", place(again))))
                 .because(Case::known("Go's mutexes do not know who holds them: a second Lock by the holder waits for ever"))

@@ -1,0 +1,157 @@
+//! Texts that look like a cause and have another one, or may have: what is claimed of them, and how surely.
+#![allow(clippy::unwrap_used)]
+
+use gopsy_explain::explain;
+use gopsy_model::{Cause, Confidence, Verdict};
+use gopsy_program::{Program, TextEvidence};
+
+fn verdict(text: &str) -> Verdict {
+    let programs: Vec<Program> =
+        TextEvidence::programs(gopsy_text::read_bytes(text.as_bytes(), &gopsy_text::Options::default()));
+    explain(programs.first().unwrap())
+}
+
+fn claim(text: &str) -> (Cause, Confidence) {
+    let v = verdict(text);
+    (v.cause, v.confidence)
+}
+
+fn panic_in(value: &str, frames: &[&str]) -> String {
+    let mut text = format!("panic: {value}\n\ngoroutine 7 [running]:\n");
+    for f in frames {
+        text.push_str(f);
+        text.push_str("\n\t/src/app/x.go:5 +0x1\n");
+    }
+    text
+}
+
+#[test]
+fn a_nil_func_below_a_call_from_c_is_only_possible() {
+    let head = "runtime error: invalid memory address or nil pointer dereference\n[signal SIGSEGV: segmentation violation \
+                code=0x1 addr=0x0 pc=0x0]";
+    let (cause, sure) = claim(&panic_in(head, &["main.run(0x1)", "main.main()"]));
+    assert_eq!((cause, sure), (Cause::NilFunc, Confidence::Likely));
+    let (cause, sure) = claim(&panic_in(head, &["main.back(0x1)", "runtime.cgocall(0x1, 0x2)", "main.main()"]));
+    assert_eq!((cause, sure), (Cause::NilFunc, Confidence::Possible));
+}
+
+#[test]
+fn a_non_canonical_address_is_no_nil_pointer() {
+    let head = "runtime error: invalid memory address or nil pointer dereference\n[signal SIGSEGV: segmentation violation \
+                code=0x80 addr=0x0 pc=0x4a1200]";
+    assert_eq!(claim(&panic_in(head, &["main.run(0x1)"])), (Cause::MemoryCorruption, Confidence::Possible));
+}
+
+#[test]
+fn what_fails_inside_the_library_is_less_sure() {
+    let index = "runtime error: index out of range [8] with length 4";
+    assert_eq!(claim(&panic_in(index, &["main.run(0x1)"])), (Cause::BadIndex, Confidence::Likely));
+    let shared = "goroutine 7 [running]:\nbufio.(*Reader).ReadSlice(0x1)\n\t/usr/lib/go/src/bufio/bufio.go:300 +0x1\nmain.run(0x1)\n\t/src/x.go:1 +0x1\n";
+    assert_eq!(claim(&format!("panic: {index}\n\n{shared}")), (Cause::BadIndex, Confidence::Possible));
+    let short = "goroutine 7 [running]:\nencoding/binary.bigEndian.Uint32(...)\n\t/usr/lib/go/src/encoding/binary/binary.go:100\nmain.run(0x1)\n\t/src/x.go:1 +0x1\n";
+    assert_eq!(claim(&format!("panic: {index}\n\n{short}")), (Cause::BadIndex, Confidence::Likely));
+}
+
+#[test]
+fn an_unlock_by_the_library_or_of_a_copy() {
+    let fatal = |frames: &str| {
+        format!(
+            "fatal error: sync: unlock of unlocked mutex\n\ngoroutine 7 [running]:\nsync.(*Mutex).unlockSlow(0x1)\n\t/usr/lib/go/src/sync/mutex.go:9 +0x1\nsync.(*Mutex).Unlock(...)\n\t/usr/lib/go/src/sync/mutex.go:8\n{frames}"
+        )
+    };
+    let own = "main.(*store).put(0x1)\n\t/src/x.go:1 +0x1\n";
+    let by_value = "main.Store.put(0x1)\n\t/src/x.go:1 +0x1\n";
+    let library = format!("net/http.(*Server).Close(0x1)\n\t/usr/lib/go/src/net/http/server.go:3 +0x1\n{own}");
+    assert_eq!(claim(&fatal(own)), (Cause::UnbalancedUnlock, Confidence::Likely));
+    assert_eq!(claim(&fatal(by_value)).1, Confidence::Possible);
+    assert_eq!(claim(&fatal(&library)).1, Confidence::Possible);
+}
+
+#[test]
+fn a_refused_thread_is_no_limit() {
+    let text = |words: &str| {
+        format!(
+            "runtime/cgo: pthread_create failed: {words}\nSIGABRT: abort\nPC=0x7f01 m=0 sigcode=18446744073709551610\n\ngoroutine 0 [idle]:\n\ngoroutine 1 [running]:\nmain.main()\n\t/src/x.go:1 +0x1\n"
+        )
+    };
+    assert_eq!(claim(&text("Resource temporarily unavailable")), (Cause::ResourceLimit, Confidence::Likely));
+    assert_ne!(claim(&text("Operation not permitted")).0, Cause::ResourceLimit);
+}
+
+#[test]
+fn a_fault_in_the_heap_is_no_truncated_file() {
+    let text = |address: &str, pc: &str| {
+        format!(
+            "unexpected fault address {address}\nfatal error: fault\n[signal SIGBUS: bus error code=0x2 addr={address} pc={pc}]\n\ngoroutine 7 [running]:\nruntime.throw(0x1, 0x5)\n\t/usr/lib/go/src/runtime/panic.go:608 +0x72\nmain.read(0x1)\n\t/src/x.go:1 +0x1\n"
+        )
+    };
+    assert_eq!(claim(&text("0x7f12c6a02000", "0x458641")), (Cause::MappingTruncated, Confidence::Possible));
+    assert_eq!(claim(&text("0xecc6a02000", "0x458641")).0, Cause::Unknown);
+    assert_eq!(claim(&text("0x46d405", "0x46d405")).0, Cause::Unknown);
+}
+
+#[test]
+fn an_address_of_another_kernel_is_no_emulator() {
+    let text = |node: &str| {
+        format!(
+            "runtime: lfstack.push invalid packing: node={node} cnt=0x1 packed=0x1 -> node=0x2\nfatal error: lfstack.push\n\nruntime stack:\nruntime.throw(0x1, 0x5)\n\t/usr/lib/go/src/runtime/panic.go:608 +0x72\n"
+        )
+    };
+    assert_eq!(claim(&text("0xffff9b4d0000")), (Cause::Emulator, Confidence::Likely));
+    assert_eq!(claim(&text("0xfffffd7fe7c00000")).0, Cause::Unknown);
+}
+
+#[test]
+fn zeros_are_no_missing_feature() {
+    let text = |bytes: &str| {
+        format!(
+            "SIGILL: illegal instruction\nPC=0x7af662 m=0 sigcode=2\ninstruction bytes: {bytes}\n\ngoroutine 8 [running]:\nexample.com/simd.sum(0x1)\n\t/src/simd/sum_arm64.s:60 +0x42\n"
+        )
+    };
+    assert_eq!(claim(&text("0x4e 0x1 0x2 0x3")), (Cause::CpuFeatureMissing, Confidence::Likely));
+    assert_eq!(claim(&text("0x0 0x0 0x0 0x0")).0, Cause::Unknown);
+}
+
+#[test]
+fn a_walk_that_locks_node_by_node_is_no_self_deadlock() {
+    let text = |inner: &str, outer: &str| {
+        format!(
+            "goroutine 7 [sync.Mutex.Lock, 9 minutes]:\nsync.runtime_SemacquireMutex(0xc0000140f4, 0x0, 0x1)\n\t/usr/lib/go/src/runtime/sema.go:71 +0x47\nsync.(*Mutex).Lock(0xc0000140f0)\n\t/usr/lib/go/src/sync/mutex.go:81 +0x1\nmain.(*node).walk({inner})\n\t/src/x.go:3 +0x1\nmain.(*node).walk({outer})\n\t/src/x.go:9 +0x1\nmain.main()\n\t/src/x.go:20 +0x1\n"
+        )
+    };
+    assert_eq!(claim(&text("0xc00001", "0xc00001")), (Cause::SelfDeadlock, Confidence::Likely));
+    assert_eq!(claim(&text("0xc00001?", "0xc00001?")), (Cause::SelfDeadlock, Confidence::Possible));
+    assert_ne!(claim(&text("0xc00001", "0xc00002")).0, Cause::SelfDeadlock);
+}
+
+#[test]
+fn growth_by_appending_is_no_huge_request() {
+    let text = |frame: &str| {
+        format!(
+            "runtime: out of memory: cannot allocate 5368709120-byte block (4294967296 in use)\nfatal error: out of memory\n\ngoroutine 7 [running]:\nruntime.throw(0x1, 0x5)\n\t/usr/lib/go/src/runtime/panic.go:608 +0x72\n{frame}main.read(0x1)\n\t/src/x.go:1 +0x1\n"
+        )
+    };
+    assert_eq!(claim(&text("")), (Cause::HugeAllocation, Confidence::Likely));
+    let grown = "runtime.growslice(0x1, 0x2)\n\t/usr/lib/go/src/runtime/slice.go:8 +0x72\n";
+    assert_eq!(claim(&text(grown)).1, Confidence::Possible);
+}
+
+#[test]
+fn an_exception_in_a_thread_of_its_own_passed_no_go_frame() {
+    let text = |words: &str, cgo: &str| {
+        format!(
+            "{words}\nSIGABRT: abort\nPC=0x7f01 m=0 sigcode=18446744073709551610\n\ngoroutine 1 [syscall]:\n{cgo}main.main()\n\t/src/x.go:1 +0x1\n"
+        )
+    };
+    let cgo = "runtime.cgocall(0x1, 0x2)\n\t/usr/lib/go/src/runtime/cgocall.go:1 +0x1\n";
+    let thrown = "terminate called after throwing an instance of 'std::bad_alloc'";
+    assert_eq!(claim(&text(thrown, cgo)), (Cause::ForeignException, Confidence::Likely));
+    assert_eq!(claim(&text(thrown, "")).1, Confidence::Possible);
+    assert_eq!(claim(&text("terminate called without an active exception", cgo)).1, Confidence::Possible);
+}
+
+#[test]
+fn a_handler_that_printed_its_stack_is_not_the_place() {
+    let text = "goroutine 61 [running]:\nruntime/debug.Stack()\n\t/usr/lib/go/src/runtime/debug/stack.go:24 +0x65\nexample.com/app.recovered(0x1)\n\t/src/app/recover.go:70 +0xdb\npanic({0x1a8e700, 0x32500a0})\n\t/usr/lib/go/src/runtime/panic.go:1038 +0x215\nexample.com/app.(*Store).Series(0x1)\n\t/src/app/store.go:9 +0xdb\n";
+    assert_eq!(&*verdict(text).culprit.unwrap().function, "example.com/app.(*Store).Series");
+}
