@@ -293,9 +293,29 @@ fn of_diagnostics(crash: &Crash) -> Option<Kind> {
 /// Deaths whose headline was never printed: a file of `SetCrashOutput` lacks the `fatal error` line (Go 1.23+), and
 /// a debugger prints only frames.
 fn of_frames(frames: &Frames) -> Option<Kind> {
-    let names: Vec<&str> = frames.names().take(8).collect();
+    let all: Vec<&str> = frames.names().take(24).collect();
+    // A debugger shows what the runtime leaves out: how the signal was raised, and how the throw was carried out.
+    let carried = |n: &str| {
+        n.starts_with("runtime.fatalthrow") || n.starts_with("runtime.systemstack") || n.starts_with("runtime.raise")
+    };
+    let throws = |n: &str| {
+        matches!(
+            n,
+            "runtime.throw"
+                | "runtime.fatal"
+                | "runtime.fatalthrow"
+                | "runtime.fatalpanic"
+                | "sync.fatal"
+                | "internal/sync.fatal"
+        ) || n.ends_with("maps.fatal")
+    };
+    let thrown = all.iter().position(|n| throws(n) && !(frames.is_bare() && carried(n)));
+    let names: &[&str] = match thrown {
+        Some(at) if at == 0 || frames.is_bare() => all.get(at..).unwrap_or(&all),
+        _ => &all,
+    };
     let first = *names.first()?;
-    if frames.is_bare() {
+    if frames.is_bare() && !throws(first) {
         // A debugger's backtrace: the innermost frame is where the process stood.
         let foreign = !first.contains('.') || first.starts_with("__");
         if matches!(
@@ -310,11 +330,7 @@ fn of_frames(frames: &Frames) -> Option<Kind> {
         }
         return None;
     }
-    let thrown = matches!(first, "runtime.throw" | "runtime.fatal" | "runtime.fatalthrow" | "runtime.fatalpanic")
-        || first.ends_with("maps.fatal")
-        || first == "sync.fatal"
-        || first == "internal/sync.fatal";
-    if !thrown {
+    if !throws(first) {
         return None;
     }
     let below = names.get(1).copied().unwrap_or("");
