@@ -1,0 +1,287 @@
+//! Frames, and who started a goroutine.
+
+use super::{Expect, Grammar, HEAD_FRAMES, MAX_MESSAGE, MAX_NESTED, Mode, TAIL_FRAMES};
+use crate::frame::{self, FileLine, FunctionShape};
+use crate::header;
+use crate::headline;
+use crate::scan;
+use crate::store::{FrameRec, Guesses, NONE, Regs};
+use rustc_hash::FxHasher;
+use std::hash::Hasher;
+
+impl Grammar {
+    pub(super) fn pend(&mut self, name: &[u8], args: &[u8], whole: bool) {
+        self.name.clear();
+        self.name.extend_from_slice(name);
+        self.args.clear();
+        self.args.extend_from_slice(args);
+        self.whole = whole;
+        self.waited = 0;
+        self.expect = Expect::File;
+    }
+
+    /// A line in the place of a function.
+    pub(super) fn function(&mut self, body: &[u8], line: &[u8]) {
+        let shape = frame::function_line(body);
+        if self.open.is_none() {
+            // Outside of a stack a function counts only with its file line behind it.
+            match shape {
+                FunctionShape::Whole(f) if body.contains(&b'.') || body.contains(&0xb7) => {
+                    self.pend(f.name, f.args, true);
+                    self.bare = true;
+                    return;
+                }
+                _ if crate::first_releases::line(body, self) => return,
+                _ => {}
+            }
+            self.noise(line);
+            return;
+        }
+        match shape {
+            // The layout of 2009 repeats the function behind its place.
+            FunctionShape::Whole(f) if self.old_layout && self.is_last(f.name) => {}
+            FunctionShape::Whole(f) => self.pend(f.name, f.args, true),
+            FunctionShape::Open => {
+                self.fragment = body.to_vec();
+                self.joins = 0;
+            }
+            FunctionShape::Word => self.pend(body, b"", false),
+            FunctionShape::No => self.noise(line),
+        }
+    }
+
+    pub(super) fn is_last(&self, name: &[u8]) -> bool {
+        let last = self.tail.back().or(self.store.frames.last()).and_then(|f| self.store.sites.get(f.site));
+        last.is_some_and(|s| self.store.strings.bytes(s.function) == name)
+    }
+
+    /// A line that says nothing about a death, as far as this stream knows.
+    pub(super) fn noise(&mut self, line: &[u8]) {
+        if self.open.is_some() {
+            self.strangers = self.strangers.saturating_add(1);
+        }
+        let found =
+            self.within(|g| crate::escaped::stack_in_string(line, &mut |piece| g.line(piece)) || g.flattened(line));
+        if found == Some(true) {
+            return;
+        }
+        let inside = self.open.is_some() && !self.blank;
+        if !inside && let Some(said) = headline::glued(line) {
+            self.crashes.suspect(&said, line);
+            return;
+        }
+        self.crashes.noise(line);
+    }
+
+    /// Reads what stands within a line. Nothing if that is itself too deep within others.
+    pub(super) fn within<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        if self.nested >= MAX_NESTED {
+            return None;
+        }
+        self.nested = self.nested.saturating_add(1);
+        let out = read(self);
+        self.nested = self.nested.saturating_sub(1);
+        Some(out)
+    }
+
+    /// A line that holds a whole crash: its line feeds are lost, and something stands before its headline.
+    pub(super) fn flattened(&mut self, line: &[u8]) -> bool {
+        let Some(at) = crate::escaped::header_at(line) else { return false };
+        let behind = scan::from(line, at);
+        let Some(h) = header::header(behind) else { return false };
+        if h.rest.is_empty() {
+            return false;
+        }
+        let head = scan::trim(scan::upto(line, at));
+        match headline::glued(head) {
+            Some(said) => {
+                self.close();
+                self.hear(said, head);
+            }
+            None if !head.is_empty() => crate::flat::pieces(head, &mut |piece| self.plain(piece)),
+            None => {}
+        }
+        if let Mode::Value(value) = std::mem::replace(&mut self.mode, Mode::Lines) {
+            self.end_value(&value);
+        }
+        let rest = behind.to_vec();
+        crate::flat::pieces(&rest, &mut |piece| self.line(piece));
+        true
+    }
+
+    /// The pending function gets no file line: keep it if it stands in a stack, drop it otherwise.
+    pub(super) fn settle(&mut self, next: &[u8]) {
+        let expect = std::mem::replace(&mut self.expect, Expect::Function);
+        match expect {
+            Expect::Function => {}
+            Expect::CreatorFile => {
+                let site = self.store.site(&self.name, b"", b"", 0, None);
+                self.created(&FileLine::default(), site);
+            }
+            Expect::File => {
+                let known = self.open.is_some() && !self.bare && self.whole && !(self.blank && self.args.is_empty());
+                if known {
+                    let site = self.store.site(&self.name, b"", b"", 0, None);
+                    self.frame(&FileLine::default(), site);
+                } else if self.open.is_some() && !self.whole && self.might_be_wrapped(next) {
+                    self.fragment = std::mem::take(&mut self.name);
+                    self.joins = 0;
+                    if !self.join(next) {
+                        self.fragment.clear();
+                    }
+                } else {
+                    let name = std::mem::take(&mut self.name);
+                    if !name.is_empty() {
+                        self.crashes.noise(&name);
+                    }
+                }
+                self.bare = false;
+            }
+        }
+    }
+
+    pub(super) fn might_be_wrapped(&self, next: &[u8]) -> bool {
+        !next.is_empty()
+            && (self.name.contains(&b'/') || self.name.contains(&b'.'))
+            && (matches!(scan::at(next, 0), b'.' | b'(' | b'_') || self.name.len() >= 60)
+            && matches!(frame::function_line(next), FunctionShape::Whole(_) | FunctionShape::Open | FunctionShape::Word)
+    }
+
+    pub(super) fn file(&mut self, f: &FileLine<'_>) {
+        let site = self.store.site(&self.name, f.place, f.path, f.line, f.offset);
+        self.known_file(f, site);
+    }
+
+    pub(super) fn known_file(&mut self, f: &FileLine<'_>, site: u32) {
+        self.guesses.set(self.situation, site);
+        if self.expect == Expect::CreatorFile {
+            self.created(f, site);
+        } else {
+            self.frame(f, site);
+        }
+        self.expect = Expect::Function;
+        self.blank = false;
+    }
+
+    pub(super) fn frame(&mut self, f: &FileLine<'_>, site: u32) {
+        if self.open.is_none() {
+            let role = self.crashes.role_of_bare_stack();
+            let (name, args) = (std::mem::take(&mut self.name), std::mem::take(&mut self.args));
+            self.expect = Expect::Function;
+            self.start_bare(role, None);
+            (self.name, self.args) = (name, args);
+        }
+        self.bare = false;
+        self.last_place.clear();
+        self.last_cut = f.cut;
+        if f.offset.is_none() && !f.place.is_empty() && self.args != b"..." {
+            // Perhaps a number cut by a wrap; the next line tells.
+            self.last_place.extend_from_slice(f.place);
+        }
+        let full = self.open.as_ref().is_some_and(|o| o.frames >= HEAD_FRAMES);
+        // Without arguments kept, `(...)` is still told from a list: inlining is a fact of its own.
+        let args = if full {
+            NONE
+        } else if self.args == b"..." {
+            self.store.keep_inlined()
+        } else if self.keep_args && self.whole {
+            self.store.keep_args(&self.args)
+        } else {
+            NONE
+        };
+        let regs = if f.fp.is_some() || f.pc.is_some() || f.sp.is_some() {
+            let id = u32::try_from(self.store.regs.len()).unwrap_or(NONE);
+            if full {
+                NONE
+            } else {
+                self.store.regs.push(Regs { fp: f.fp.unwrap_or(0), sp: f.sp.unwrap_or(0), pc: f.pc.unwrap_or(0) });
+                id
+            }
+        } else {
+            NONE
+        };
+        self.push(FrameRec { site, args, regs });
+    }
+
+    pub(super) fn push(&mut self, rec: FrameRec) {
+        self.frames_seen = self.frames_seen.saturating_add(1);
+        let key = self.store.sites.get(rec.site).map_or(0, |s| s.key);
+        let Some(open) = &mut self.open else { return };
+        let mut h = FxHasher::default();
+        h.write_u64(open.key);
+        h.write_u64(key);
+        open.key = h.finish();
+        self.situation = Guesses::frame(open.state, rec.site);
+        if open.frames < HEAD_FRAMES {
+            open.frames = open.frames.saturating_add(1);
+            self.store.frames.push(rec);
+            return;
+        }
+        self.tail.push_back(rec);
+        if self.tail.len() > TAIL_FRAMES {
+            self.tail.pop_front();
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    /// A frame read elsewhere (a debugger's backtrace, a profile, the layout of 2009).
+    pub(crate) fn foreign_frame(&mut self, name: &[u8], path: &[u8], line: i64, pc: u64) {
+        let mut place = path.to_vec();
+        place.push(b':');
+        place.extend_from_slice(line.to_string().as_bytes());
+        let site = self.store.site(name, &place, path, line, None);
+        let regs = if pc != 0 {
+            let id = u32::try_from(self.store.regs.len()).unwrap_or(NONE);
+            self.store.regs.push(Regs { pc, ..Regs::default() });
+            id
+        } else {
+            NONE
+        };
+        self.push(FrameRec { site, args: NONE, regs });
+        self.expect = Expect::Function;
+    }
+
+    /// Gives the last frame its file (debuggers print it on the next line).
+    pub(crate) fn place_last(&mut self, path: &[u8], line: i64) {
+        if self.open.as_ref().is_none_or(|o| o.frames == 0) {
+            return;
+        }
+        let Some(last) = self.tail.back().or(self.store.frames.last()).copied() else { return };
+        let name = self.store.sites.get(last.site).map(|s| s.function);
+        let Some(name) = name.map(|f| self.store.strings.bytes(f).to_vec()) else { return };
+        let mut place = path.to_vec();
+        place.push(b':');
+        place.extend_from_slice(line.to_string().as_bytes());
+        let site = self.store.site(&name, &place, path, line, None);
+        if let Some(rec) = self.tail.back_mut().or(self.store.frames.last_mut()) {
+            rec.site = site;
+        }
+    }
+
+    pub(super) fn creator(&mut self, rest: &[u8]) {
+        self.settle(b"");
+        let last_word = memchr::memrchr(b' ', rest).map(|i| i.saturating_add(1));
+        let (name, by) = match last_word.and_then(|i| Some((scan::upto(rest, i).strip_suffix(b" in goroutine ")?, i))) {
+            Some((name, i)) => (name, scan::dec(scan::from(rest, i))),
+            None => match memchr::memmem::rfind(rest, b" in goroutine ") {
+                Some(i) => (scan::upto(rest, i), None),
+                None => (rest, None),
+            },
+        };
+        let name = scan::upto(name, MAX_MESSAGE);
+        if let Some(open) = &mut self.open {
+            open.creator = by.unwrap_or(0);
+        }
+        self.pend(name, b"", true);
+        self.situation = Guesses::creator(self.situation);
+        self.expect = Expect::CreatorFile;
+    }
+
+    pub(super) fn created(&mut self, f: &FileLine<'_>, site: u32) {
+        if let Some(open) = &mut self.open {
+            open.created = site;
+        }
+        self.last_place.clear();
+        self.last_cut = f.cut;
+    }
+}

@@ -1,0 +1,155 @@
+//! Headlines, values of panics, profiles.
+
+use super::{Grammar, MAX_ENTRIES, MAX_MESSAGE, MAX_VALUE, Mode};
+use crate::frame;
+use crate::header;
+use crate::headline::{self, Said};
+use crate::race::RaceReader;
+use crate::scan;
+use crate::store::Extra;
+use crate::words;
+use gopsy_model::{Headline, PanicLine, Role, StackDump};
+
+impl Grammar {
+    pub(super) fn hear(&mut self, said: Said<'_>, line: &[u8]) {
+        // A headline ends the stack that is being read, unless it is only a remark about it.
+        let remark = matches!(said, Said::Diagnostic | Said::InForeignCode | Said::StackDump(_) | Said::TestFailed(_));
+        let empty_stack = self.open.as_ref().is_some_and(|o| o.frames == 0);
+        if !remark {
+            self.close();
+        }
+        match said {
+            Said::Panic { value, nested } => {
+                self.crashes.before_headline(empty_stack || nested);
+                self.value_indented = matches!(scan::at(line, 0), b'\t' | b' ');
+                let (own, rest) = crate::flat::split_headline(value);
+                let own = scan::upto(own, MAX_VALUE).to_vec();
+                if rest.is_empty() {
+                    self.mode = Mode::Value(own);
+                } else {
+                    // A value that carries other parts of a flattened text behind it is over at once.
+                    self.end_value(&own);
+                    let rest = rest.to_vec();
+                    self.within(|g| crate::flat::pieces(&rest, &mut |piece| g.line(piece)));
+                }
+            }
+            Said::Fatal(message) => {
+                let (message, rest) = crate::flat::split_headline(message);
+                self.crashes.before_headline(empty_stack);
+                self.crashes.headline(Headline::Fatal(scan::text(scan::upto(message, MAX_MESSAGE)).into()));
+                let rest = rest.to_vec();
+                if !rest.is_empty() {
+                    self.within(|g| crate::flat::pieces(&rest, &mut |piece| g.line(piece)));
+                }
+            }
+            Said::Race => {
+                self.crashes.before_race();
+                let mut reader = Box::<RaceReader>::default();
+                // The first line may be lost: the report then begins with an access.
+                reader.line(line);
+                self.mode = Mode::Race(reader);
+            }
+            Said::RuntimeStack => self.start_bare(Role::System, None),
+            Said::Ancestor(of) => {
+                self.start_bare(Role::Ancestor, Some(Extra { ancestor: Some(of), ..Extra::default() }))
+            }
+            Said::StackDump(text) => {
+                let mut dump = StackDump::default();
+                words::bounds(text, &mut dump);
+                self.mode = Mode::Words(dump);
+            }
+            Said::RunningTests => self.mode = Mode::RunningTests,
+            Said::Profile => {
+                self.crashes.profile();
+                self.mode = Mode::Profile;
+            }
+            other => self.crashes.say(&other, line, empty_stack),
+        }
+    }
+
+    /// A line behind `panic: …`: more of its value, or something else.
+    pub(super) fn value_line(&mut self, mut value: Vec<u8>, line: &[u8]) -> bool {
+        let (body, _) = scan::trim_start(line);
+        let header = body.starts_with(b"goroutine ") && header::header(body).is_some();
+        let structural = header
+            || matches!(
+                headline::said(line),
+                Some(
+                    Said::Panic { .. }
+                        | Said::Fatal(_)
+                        | Said::SignalNote(_)
+                        | Said::ExitStatus
+                        | Said::RuntimeStack
+                        | Said::DuringPanic
+                        | Said::RunningTests
+                        | Said::Race
+                        | Said::Pc { .. }
+                )
+            );
+        // Since Go 1.18 the lines of a value are indented by a tab; before, a value's header looks like a real one.
+        let indented_header = header && scan::at(line, 0) == b'\t' && !self.value_indented;
+        if line.is_empty() || (structural && !indented_header) || value.len() > MAX_VALUE {
+            self.end_value(&value);
+            return line.is_empty();
+        }
+        value.push(b'\n');
+        value.extend_from_slice(scan::upto(line.strip_prefix(b"\t").unwrap_or(line), MAX_VALUE));
+        self.mode = Mode::Value(value);
+        true
+    }
+
+    pub(super) fn end_value(&mut self, raw: &[u8]) {
+        let text = scan::text(raw);
+        let mut value = PanicLine { value: "".into(), recovered: false, repanicked: false, depth: 0 };
+        let mut own = text.trim_end();
+        if let Some(v) = own.strip_suffix("[recovered, repanicked]") {
+            (value.recovered, value.repanicked) = (true, true);
+            own = v.trim_end();
+        } else if let Some(v) = own.strip_suffix("[recovered]") {
+            value.recovered = true;
+            own = v.trim_end();
+        }
+        value.value = own.into();
+        self.crashes.panic(value);
+    }
+
+    /// `3 @ 0x43a 0x44b`, `# labels: {…}`, `#\t0x43a\tmain.f+0x25\t/path/x.go:12` (runtime/pprof, debug=1).
+    pub(super) fn profile_line(&mut self, body: &[u8]) -> bool {
+        if let Some(rest) = body.strip_prefix(b"#") {
+            let rest = scan::trim(rest);
+            if let Some(raw) = rest.strip_prefix(b"labels: {") {
+                let raw = raw.strip_suffix(b"}").unwrap_or(raw);
+                let labels = self.store.keep_labels(&header::labels(raw));
+                if let Some(extra) = self.open.as_ref().and_then(|o| self.store.extras.get_mut(o.extra as usize)) {
+                    extra.labels = labels;
+                }
+                return true;
+            }
+            let mut parts = rest.split(|&c| c == b'\t').filter(|p| !p.is_empty());
+            let pc = parts.next().and_then(scan::hex);
+            let (Some(pc), Some(function)) = (pc, parts.next()) else { return pc.is_some() };
+            if self.open.is_none() {
+                return true;
+            }
+            let name = match memchr::memmem::rfind(function, b"+0x") {
+                Some(i) => scan::upto(function, i),
+                None => function,
+            };
+            let place = parts.next().and_then(frame::file_line);
+            self.foreign_frame(name, place.map_or(b"", |p| p.path), place.map_or(0, |p| p.line), pc);
+            return true;
+        }
+        let mut c = scan::Cursor::new(body);
+        let Some(copies) = c.dec() else { return false };
+        if !c.eat(b" @") {
+            return false;
+        }
+        if self.store.stacks.len() >= MAX_ENTRIES {
+            self.close();
+            self.left_out = self.left_out.saturating_add(copies);
+            return true;
+        }
+        self.start_bare(Role::Goroutine, Some(Extra { copies, ..Extra::default() }));
+        true
+    }
+}
