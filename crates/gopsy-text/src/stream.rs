@@ -483,6 +483,11 @@ fn anchor(line: &[u8]) -> Option<usize> {
     None
 }
 
+/// What stands before each line of a log ends with a blank or with punctuation that names and paths do not have.
+fn ends_like_a_prefix(prefix: &[u8]) -> bool {
+    prefix.last().is_some_and(|&c| c >= 0x80 || b" \t:|>])}\"'=#;,!%$".contains(&c))
+}
+
 /// Whether this line is a frame's without anything before it.
 fn is_bare_frame(line: &[u8]) -> bool {
     let line = scan::trim_end(line);
@@ -611,7 +616,7 @@ impl Template {
     fn learn(prefix: &[u8], line: &[u8]) -> Option<Template> {
         let body = scan::trim_end(prefix);
         // Indentation alone needs no carrier: the grammar reads past it.
-        if body.is_empty() || prefix.len() > 400 || prefix.last().is_some_and(u8::is_ascii_alphanumeric) {
+        if body.is_empty() || prefix.len() > 400 || !ends_like_a_prefix(prefix) {
             return None;
         }
         let tail = scan::from(prefix, body.len());

@@ -123,6 +123,15 @@ fn two_pods_line_by_line() {
     }
 }
 
+/// `main.` before a header was taken for a log's prefix, and later functions of that package for its lines.
+#[test]
+fn a_package_is_no_prefix() {
+    let dump = read(&format!(
+        "goroutine 7 [running]:\nmain.goroutine 1 [running]:\n\t #\n\ngoroutine 8 [running]:\n{FRAME}{FRAME}"
+    ));
+    assert!((0..dump.stack_count()).any(|id| frames(&dump, id) == ["main.g /a/b.go:4"; 2]));
+}
+
 /// A path that holds `panic: ` was taken for a log's prefix, and later frames of that file for its lines.
 #[test]
 fn a_path_is_no_prefix() {
