@@ -124,10 +124,11 @@ impl Owners {
             return known && !inside.starts_with("cmd/") && package != "main";
         }
         if listed {
-            // The folder must be that of the package, or at least one of the library's: old releases kept functions of
-            // syscall and time in files of runtime. `/work/log/x.go` of a module called `log` is that module's.
+            // The folder must be that of the package, or at least one of the library's: files of runtime hold functions
+            // of sync, time, reflect, os/signal (trimmed: `runtime/sema.go`). `/work/log/x.go` of a module called `log` is that module's.
             let library = folder.rsplit_once("/src/").map(|(_, inside)| inside.strip_prefix("pkg/").unwrap_or(inside));
             return folder == package
+                || STANDARD.contains(folder)
                 || library.is_some_and(|inside| STANDARD.contains(inside))
                 || folder.ends_with(&format!("/{package}")) && !folder.contains("/pkg/mod/")
                 || package.starts_with("vendor/");
@@ -268,6 +269,8 @@ mod tests {
         );
         assert_eq!(owner(None, "example.com/a/log.New", "/w/a/log/x.go"), Owner::Own);
         assert_eq!(owner(None, "log.New", "/home/me/pkg/mod/example.com/log@v1/x.go"), Owner::Dependency);
+        assert_eq!(owner(None, "sync.runtime_Semacquire", "runtime/sema.go"), Owner::Standard);
+        assert_eq!(owner(None, "os/signal.signal_recv", "runtime/sigqueue.go"), Owner::Standard);
         assert_eq!(owner(None, "example.com/p.(*S).accountList.Keys[...].func1", "maps/iter.go"), Owner::Standard);
         assert_eq!(
             owner(root, "go.uber.org/zap.(*Logger).Panic", "/m/pkg/mod/go.uber.org/zap@v1/logger.go"),

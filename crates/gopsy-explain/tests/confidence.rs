@@ -155,3 +155,21 @@ fn a_handler_that_printed_its_stack_is_not_the_place() {
     let text = "goroutine 61 [running]:\nruntime/debug.Stack()\n\t/usr/lib/go/src/runtime/debug/stack.go:24 +0x65\nexample.com/app.recovered(0x1)\n\t/src/app/recover.go:70 +0xdb\npanic({0x1a8e700, 0x32500a0})\n\t/usr/lib/go/src/runtime/panic.go:1038 +0x215\nexample.com/app.(*Store).Series(0x1)\n\t/src/app/store.go:9 +0xdb\n";
     assert_eq!(&*verdict(text).culprit.unwrap().function, "example.com/app.(*Store).Series");
 }
+
+#[test]
+fn who_is_missing_from_a_cut_text_is_not_gone() {
+    let wait = "goroutine 1 [chan receive]:\nmain.wait(0x1)\n\t/src/x.go:1 +0x1\nmain.main()\n\t/src/x.go:2 +0x1\n";
+    let fatal = "fatal error: all goroutines are asleep - deadlock!\n\n";
+    assert_eq!(claim(&format!("{fatal}{wait}")), (Cause::NobodySends, Confidence::Likely));
+    assert_eq!(claim(&format!("{fatal}{wait}\ngoroutine 18 [chan receive]:\n")).1, Confidence::Possible);
+    let other = wait.replace("goroutine 1 ", "goroutine 9 ").replace("main.main", "main.part");
+    assert_eq!(claim(&format!("{fatal}{other}")).1, Confidence::Possible);
+}
+
+#[test]
+fn what_a_library_observed_is_told_by_its_own_words() {
+    let text = "E0623 15:24:30.674204 1 runtime.go:78] Observed a panic: \"invalid memory address or nil pointer dereference\" (runtime error: invalid memory address or nil pointer dereference)\ngoroutine 52 [running]:\nk8s.io/apimachinery/pkg/util/runtime.HandleCrash(0x0)\n\t/m/pkg/mod/k8s.io/apimachinery@v0.19.2/pkg/util/runtime/runtime.go:48 +0x86\npanic(0x15e2ba0, 0x22e29c0)\n\t/go/src/runtime/panic.go:965 +0x1b9\nexample.com/op.(*reader).logs(0xc0)\n\t/src/op/logs.go:35 +0x1\n";
+    let v = verdict(text);
+    assert_eq!(v.kind, gopsy_model::Kind::NilDereference);
+    assert_eq!((v.cause, &*v.culprit.unwrap().function), (Cause::NilPointer, "example.com/op.(*reader).logs"));
+}

@@ -201,6 +201,15 @@ pub(crate) fn glued(line: &[u8]) -> Option<Said<'_>> {
         let cut = scan::find(rest, b": ")?;
         return Some(Said::Serving { who: scan::upto(rest, cut), value: scan::from(rest, cut.saturating_add(2)) });
     }
+    // client-go's HandleCrash: `Observed a panic: %#v (%v)`, the second being what the runtime would print.
+    if let Some(i) = scan::find_end(line, b"Observed a panic: ") {
+        let value = scan::trim_end(scan::from(line, i));
+        let printed = value.strip_suffix(b")").and_then(|v| {
+            let open = memchr::memmem::find(v, b" (runtime error: ").or_else(|| memchr::memmem::rfind(v, b" ("))?;
+            Some(scan::from(v, open.saturating_add(2)))
+        });
+        return Some(Said::Serving { who: b"log", value: printed.unwrap_or(value) });
+    }
     if let Some(i) = memchr::memmem::rfind(line, b"fatal error: ") {
         return Some(Said::Fatal(scan::from(line, i.saturating_add(13))));
     }
@@ -402,6 +411,12 @@ mod tests {
         assert_eq!(glued(b"BenchmarkX-8  \tfatal error: bad g"), Some(Said::Fatal(b"bad g")));
         let logged = glued(b"level=error msg=\"handler died: runtime error: index out of range [3]\" id=4");
         assert_eq!(logged, Some(Said::Serving { who: b"log", value: b"runtime error: index out of range [3]" }));
+        let observed =
+            glued(b"E0623 15:24:30.6 1 runtime.go:78] Observed a panic: \"assignment to nil\" (assignment to nil)");
+        assert_eq!(observed, Some(Said::Serving { who: b"log", value: b"assignment to nil" }));
+        let observed =
+            glued(b"Observed a panic: runtime.boundsError{x:1, y:1} (runtime error: index out of range [1])");
+        assert_eq!(observed, Some(Said::Serving { who: b"log", value: b"runtime error: index out of range [1]" }));
         assert_eq!(glued(b"level=info msg=ok"), None);
     }
 

@@ -340,7 +340,18 @@ impl Streams {
         let header = scan::trim_start(scan::from(line, at)).0.starts_with(b"goroutine ");
         let alone = header && bare == 0 && seen > 0;
         let backwards = matches!(carrier, Carrier::Prefix(_)) && seen == 0 && before_fits(&carrier, before);
-        let fitting = fits > 0 && fits.saturating_mul(3) >= seen || alone;
+        // The text was cut behind the headline: what stands before bears the prefix, no trace follows.
+        let cut = !header
+            && bare == 0
+            && matches!(carrier, Carrier::Prefix(_))
+            && after.split(|&c| c == b'\n').all(|l| escaped::header_at(l).is_none())
+            && before
+                .rsplit(|&c| c == b'\n')
+                .take(8)
+                .filter(|l| matches!(&carrier, Carrier::Prefix(t) if t.strip(&clean(l)).is_some()))
+                .count()
+                >= 4;
+        let fitting = fits > 0 && fits.saturating_mul(3) >= seen || alone || cut;
         if !(fitting || backwards || !matches!(carrier, Carrier::Prefix(_))) {
             // One prefix, one line: a log message in front of an ordinary trace.
             let behind = scan::from(line, at);

@@ -216,3 +216,17 @@ fn an_indented_text_in_json_lines() {
     let dump = read(&text);
     assert_eq!((ids(&dump), frames(&dump, 0)), (vec![826], vec!["a.f /s/a.go:1".to_owned()]));
 }
+
+#[test]
+fn a_prefix_whose_text_ends_with_the_headline() {
+    let mut text = String::from("It does not start:\n");
+    for (i, f) in ["metrics.New", "index.New", "index.Open", "main.main"].iter().enumerate() {
+        text.push_str(&format!(
+            "2023-11-22 22:43:32 example.com/{f}(0x1)\n2023-11-22 22:43:32     /src/x.go:{i} +0x1\n"
+        ));
+    }
+    text.push_str("2023-11-22 22:43:33 panic: duplicate metric\n\nPlus a fix of the docs.\nAnd of a typo.\n");
+    let dump = read(&text);
+    assert!(dump.crashes().iter().any(|c| matches!(c.headlines.first(), Some(Headline::Panic(_)))));
+    assert_eq!(frames(&dump, 0).len(), 4);
+}

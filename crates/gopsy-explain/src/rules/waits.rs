@@ -248,12 +248,19 @@ fn asleep(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
     let others = numbered.len().saturating_sub(1);
     let senders = numbered.iter().any(|w| w.what == For::Send);
     let receivers = numbered.iter().any(|w| matches!(w.what, For::Receive | For::Select));
+    // Nothing follows from who is not there when somebody cut the text: the main goroutine is always printed, and
+    // goroutines have frames.
+    let main_shown = case.goroutines().any(|(_, g, s)| {
+        g.id.value() == Some(&1) || names(&s.frames).any(|n| matches!(n, "main.main" | "runtime.main"))
+    });
+    let cut = !main_shown || case.goroutines().any(|(_, g, s)| g.role == Role::Goroutine && s.frames.is_empty());
+    let likely = if cut { Confidence::Possible } else { Confidence::Likely };
     let d = match subject.what {
         For::Receive | For::NilChannel => {
             let nil = subject.what == For::NilChannel;
             let sending = subject.goroutine.wait_reason.value().is_some_and(|r| r.starts_with("chan send"));
             let cause = if sending { Cause::NobodyReceives } else { Cause::NobodySends };
-            let confidence = if nil || senders || others > 3 { Confidence::Possible } else { Confidence::Likely };
+            let confidence = if nil || senders || others > 3 { Confidence::Possible } else { likely };
             let d = draft(
                 "nobody-sends",
                 if nil {
@@ -281,14 +288,14 @@ fn asleep(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
             "nobody-receives",
             format!("{who} waits to send{at}, and no goroutine is left that could receive"),
         )
-        .claims(Cause::NobodyReceives, if receivers { Confidence::Possible } else { Confidence::Likely })
+        .claims(Cause::NobodyReceives, if receivers { Confidence::Possible } else { likely })
         .advise(
             "an unbuffered channel needs its receiver at the same time: start it first, or make room in the channel",
         ),
         For::WaitGroup => {
             let alone = numbered.len() == 1;
             draft("waitgroup-never-done", format!("{who} waits for a WaitGroup{at} whose Done calls will not come"))
-                .claims(Cause::WaitgroupImbalance, if alone { Confidence::Likely } else { Confidence::Possible })
+                .claims(Cause::WaitgroupImbalance, if alone { likely } else { Confidence::Possible })
                 .advise("count Add against Done: an early return without defer wg.Done(), an Add in the wrong place, or a WaitGroup passed by value")
         }
         For::EmptySelect => draft(
