@@ -343,14 +343,13 @@ impl Streams {
         // The text was cut behind the headline: what stands before bears the prefix, no trace follows.
         let cut = !header
             && bare == 0
-            && matches!(carrier, Carrier::Prefix(_))
-            && after.split(|&c| c == b'\n').all(|l| escaped::header_at(l).is_none())
             && before
                 .rsplit(|&c| c == b'\n')
                 .take(8)
                 .filter(|l| matches!(&carrier, Carrier::Prefix(t) if t.strip(&clean(l)).is_some()))
                 .count()
-                >= 4;
+                >= 4
+            && after.split(|&c| c == b'\n').take(32).all(|l| escaped::header_at(l).is_none());
         let fitting = fits > 0 && fits.saturating_mul(3) >= seen || alone || cut;
         if !(fitting || backwards || !matches!(carrier, Carrier::Prefix(_))) {
             // One prefix, one line: a log message in front of an ordinary trace.
@@ -374,7 +373,7 @@ impl Streams {
         let index = self.streams.len().saturating_sub(1);
         // The first line of a death often stands where the prefix was not copied, or was printed by somebody else:
         // without stacks of its own it belongs to the ones behind the prefix.
-        let own_stacks = after.split(|&c| c == b'\n').any(|l| l.starts_with(b"goroutine "));
+        let own_stacks = after.split(|&c| c == b'\n').take(64).any(|l| l.starts_with(b"goroutine "));
         if !own_stacks
             && !crowded
             && let Some(plain) = self.streams.first_mut()
