@@ -393,6 +393,9 @@ mod tests {
     fn bare_stacks_and_noise() {
         let d = read("hello (world)\nfoo.bar baz\n");
         assert_eq!((d.stack_count(), d.crashes().len()), (0, 0));
+        // What random bytes hold now and then.
+        let d = read("q.x(1)\n/\u{7f}z/k:4\nplain.f()\nhttp/1.1:200\n");
+        assert_eq!((d.stack_count(), d.crashes().len()), (0, 0));
         let d = read(
             "Exception 0xc0000005 0x8 0x2b 0x2b\nPC=0x2b\n\nsyscall.Syscall(0x7ff9c7e502b0, 0x2)\n        c:/go/src/runtime/syscall_windows.go:128 +0x5c\nmain.main()\n        D:/x/server1.go:11 +0x13a\nrax     0x0\n",
         );

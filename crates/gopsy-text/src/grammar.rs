@@ -269,7 +269,7 @@ impl Grammar {
             Expect::File | Expect::CreatorFile => {
                 if let Some(f) = frame::file_line(body)
                     && (indent > 0 || frame::is_source_path(f.path) && frame::is_path_alone(f.path))
-                    && (!self.bare || frame::is_source_path(f.path))
+                    && (!self.bare || frame::is_surely_source(f.path))
                 {
                     self.file(&f);
                     return;
