@@ -57,10 +57,11 @@ fn gdb(body: &[u8]) -> Option<BtFrame<'_>> {
     let rest = c.rest();
     let name = match scan::find(rest, b" (") {
         Some(i) => scan::upto(rest, i),
-        // The argument list is lost.
-        None => rest.split(|&c| c == b' ').next().unwrap_or(rest),
+        // The argument list is lost; then the address must be there.
+        None if pc != 0 => rest.split(|&c| c == b' ').next().unwrap_or(rest),
+        None => return None,
     };
-    if name.is_empty() || name.contains(&b' ') {
+    if !is_a_name(name) {
         return None;
     }
     let place = memchr::memmem::rfind(rest, b" at ").map_or(&[][..], |i| scan::from(rest, i.saturating_add(4)));
@@ -90,7 +91,7 @@ fn lldb(body: &[u8]) -> Option<BtFrame<'_>> {
         _ => call,
     };
     let place = at.map_or(&[][..], |i| strip_column(scan::from(behind, i.saturating_add(4))));
-    (!name.is_empty()).then_some(BtFrame { number, pc, name, place })
+    is_a_name(name).then_some(BtFrame { number, pc, name, place })
 }
 
 /// ` 0  0x0000000000435a21 in runtime.raise`, its file on the next line behind `at`.
@@ -105,7 +106,12 @@ fn delve(body: &[u8]) -> Option<BtFrame<'_>> {
         return None;
     }
     let name = scan::trim(c.rest());
-    (!name.is_empty() && !name.contains(&b' ')).then_some(BtFrame { number, pc, name, place: b"" })
+    is_a_name(name).then_some(BtFrame { number, pc, name, place: b"" })
+}
+
+/// Text that could name a function; `??` is a debugger's word for none.
+fn is_a_name(name: &[u8]) -> bool {
+    name == b"??" || (frame::is_name(name) && std::str::from_utf8(name).is_ok())
 }
 
 /// `main.go:12:5` without its column.
@@ -141,5 +147,8 @@ mod tests {
             Some((0x43_5a21, "runtime.raise".into(), String::new()))
         );
         assert!(gdb(b"#123 fixed in the last release (see below)").is_none());
+        assert!(gdb(b"#4 \xff\x01E (").is_none());
+        assert!(gdb(b"#4 word").is_none());
+        assert!(gdb(b"#2  0x0000000000000001 in ?? ()").is_some());
     }
 }
