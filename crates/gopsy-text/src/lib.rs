@@ -35,6 +35,7 @@ mod race;
 mod scan;
 mod store;
 mod stream;
+mod template;
 mod utf16;
 mod words;
 
