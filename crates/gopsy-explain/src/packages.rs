@@ -125,7 +125,7 @@ impl Owners {
         }
         if listed {
             // The folder must be that of the package, or at least one of the library's: files of runtime hold functions
-            // of sync, time, reflect, os/signal (trimmed: `runtime/sema.go`). `/work/log/x.go` of a module called `log` is that module's.
+            // of sync, time, reflect, os/signal (trimmed: `runtime/sema.go`). `/src/log/x.go` of a module called `log` is that module's.
             let library = folder.rsplit_once("/src/").map(|(_, inside)| inside.strip_prefix("pkg/").unwrap_or(inside));
             return folder == package
                 || STANDARD.contains(folder)
