@@ -205,12 +205,16 @@ pub(crate) fn path_below_panic(frames: &[Frame], by_panic: bool) -> &[Frame] {
     }
 }
 
+/// Characters of a headline that are told; a panic's value can be a whole document.
+const LONGEST_HEADLINE: usize = 400;
+
 /// A headline as the runtime prints it, on one line.
 pub(crate) fn headline_text(headline: Option<&Headline>, crash: &Crash) -> String {
     let one_line = |s: &str| {
         let mut lines = s.lines();
-        let first = lines.next().unwrap_or("").to_owned();
-        if lines.next().is_some() { format!("{first} …") } else { first }
+        let first = lines.next().unwrap_or("");
+        let shown: String = first.chars().take(LONGEST_HEADLINE).collect();
+        if shown.len() < first.len() || lines.next().is_some() { format!("{shown} …") } else { shown }
     };
     match headline {
         Some(Headline::Panic(p)) => {

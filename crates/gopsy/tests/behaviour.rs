@@ -140,3 +140,11 @@ fn every_help_has_an_example() {
         assert!(help.contains("Example") && help.contains(&format!("gopsy {verb}")), "{verb}: {help}");
     }
 }
+
+#[test]
+fn a_value_of_many_pages_is_told_in_a_few_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = CRASH.replace("runtime error: index out of range [5] with length 3", &"a long story ".repeat(5000));
+    let page = out(&gopsy(&["explain", "-"], text.as_bytes(), folder.path()));
+    assert!(page.lines().count() < 50 && page.contains("a long story"), "{} lines", page.lines().count());
+}
