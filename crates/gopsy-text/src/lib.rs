@@ -19,6 +19,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects))]
 
 mod assemble;
+mod carrier;
 mod debugger;
 mod dump;
 mod escaped;
