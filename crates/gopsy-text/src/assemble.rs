@@ -433,10 +433,13 @@ impl Assembler {
             matches!(h, Headline::Panic(_) | Headline::Fatal(_) | Headline::FaultAddress(_) | Headline::Signal(_))
         });
         let near = now.saturating_sub(last.line) <= NEAR;
-        if !told || !near || self.has_stacks || !last.races.is_empty() {
+        if !told || !near || self.has_stacks || !last.stacks.is_empty() || !last.races.is_empty() {
             return None;
         }
-        self.crashes.pop()
+        let lonely = self.crashes.pop();
+        // What comes now may belong to the death before.
+        self.has_stacks = self.crashes.last().is_some_and(|c| !c.stacks.is_empty());
+        lonely
     }
 
     /// Begins with what was told elsewhere.

@@ -38,32 +38,20 @@ pub fn read_bytes(bytes: &[u8], options: &Options) -> Dump {
     read(bytes, options).unwrap_or_else(|_| Dump::new(Vec::new(), Vec::new(), 0))
 }
 
-/// Reads a text to its end, decompressing gzip and zstd by their magic.
+/// Reads a text to its end, decompressing gzip and zstd by their magic, and UTF-16 by its byte order.
 ///
 /// # Errors
 /// Only those of the reader itself. Damaged compression ends the text where it stands, and a note says so.
-pub fn read(mut reader: impl Read, options: &Options) -> io::Result<Dump> {
-    let mut head = [0u8; 4];
-    let mut filled = 0usize;
-    while filled < head.len() {
-        let Some(free) = head.get_mut(filled..) else { break };
-        match reader.read(free) {
-            Ok(0) => break,
-            Ok(n) => filled = filled.saturating_add(n),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    let start = scan::upto(&head, filled).to_vec();
-    let whole = io::Cursor::new(start.clone()).chain(reader);
-    if start.starts_with(&[0x1f, 0x8b]) {
-        let (dump, damaged) = lines(flate2::read::MultiGzDecoder::new(whole), options, true)?;
+pub fn read(reader: impl Read, options: &Options) -> io::Result<Dump> {
+    let whole = Begun::new(reader);
+    if whole.head().starts_with(&[0x1f, 0x8b]) {
+        let (dump, damaged) = characters(flate2::read::MultiGzDecoder::new(whole), options, true)?;
         return Ok(noted(dump, "gzip", damaged));
     }
-    if start == [0x28, 0xb5, 0x2f, 0xfd] {
+    if whole.head() == [0x28, 0xb5, 0x2f, 0xfd] {
         return match ruzstd::decoding::StreamingDecoder::new(whole) {
             Ok(decoder) => {
-                let (dump, damaged) = lines(decoder, options, true)?;
+                let (dump, damaged) = characters(decoder, options, true)?;
                 Ok(noted(dump, "zstd", damaged))
             }
             Err(e) => {
@@ -73,12 +61,63 @@ pub fn read(mut reader: impl Read, options: &Options) -> io::Result<Dump> {
             }
         };
     }
-    if let Some(order) = crate::utf16::order(&start) {
-        let (mut dump, _) = lines(crate::utf16::Utf8::new(whole, order), options, false)?;
-        dump.note("read as UTF-16".to_owned());
-        return Ok(dump);
+    characters(whole, options, false).map(|(dump, _)| dump)
+}
+
+/// A reader of which the first bytes are known.
+struct Begun<R> {
+    head: [u8; 4],
+    filled: usize,
+    given: usize,
+    /// What ended the head; whoever reads to there meets it.
+    error: Option<io::Error>,
+    rest: R,
+}
+
+impl<R: Read> Begun<R> {
+    fn new(mut rest: R) -> Self {
+        let (mut head, mut filled, mut error) = ([0u8; 4], 0usize, None);
+        while let Some(free) = head.get_mut(filled..).filter(|free| !free.is_empty()) {
+            match rest.read(free) {
+                Ok(0) => break,
+                Ok(n) => filled = filled.saturating_add(n),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    error = Some(e);
+                    break;
+                }
+            }
+        }
+        Begun { head, filled, given: 0, error, rest }
     }
-    lines(whole, options, false).map(|(dump, _)| dump)
+
+    fn head(&self) -> &[u8] {
+        scan::upto(&self.head, self.filled)
+    }
+}
+
+impl<R: Read> Read for Begun<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut head = scan::between(&self.head, self.given, self.filled);
+        if !head.is_empty() {
+            let n = head.read(out)?;
+            self.given = self.given.saturating_add(n);
+            return Ok(n);
+        }
+        match self.error.take() {
+            Some(e) => Err(e),
+            None => self.rest.read(out),
+        }
+    }
+}
+
+/// From bytes to UTF-8, which a text nearly always is.
+fn characters(reader: impl Read, options: &Options, lenient: bool) -> io::Result<(Dump, Option<String>)> {
+    let whole = Begun::new(reader);
+    let Some(order) = crate::utf16::order(whole.head()) else { return lines(whole, options, lenient) };
+    let (mut dump, damaged) = lines(crate::utf16::Utf8::new(whole, order), options, lenient)?;
+    dump.note("read as UTF-16".to_owned());
+    Ok((dump, damaged))
 }
 
 fn noted(mut dump: Dump, what: &str, damaged: Option<String>) -> Dump {

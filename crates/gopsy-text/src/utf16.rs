@@ -127,6 +127,20 @@ mod tests {
     }
 
     #[test]
+    fn a_compressed_one_is_read_as_well() {
+        let bytes: Vec<u8> = TEXT.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut gzip, &bytes).unwrap();
+        let zstd =
+            ruzstd::encoding::compress_to_vec(bytes.as_slice(), ruzstd::encoding::CompressionLevel::Uncompressed);
+        for packed in [gzip.finish().unwrap(), zstd] {
+            let dump = read_bytes(&packed, &Options::default());
+            assert_eq!(dump.stack_count(), 1, "{:?}", dump.notes());
+            assert_eq!(dump.notes().len(), 2, "{:?}", dump.notes());
+        }
+    }
+
+    #[test]
     fn cut_anywhere() {
         let bytes: Vec<u8> = TEXT.encode_utf16().flat_map(u16::to_le_bytes).collect();
         for n in 0..bytes.len() {

@@ -230,3 +230,12 @@ fn a_prefix_whose_text_ends_with_the_headline() {
     assert!(dump.crashes().iter().any(|c| matches!(c.headlines.first(), Some(Headline::Panic(_)))));
     assert_eq!(frames(&dump, 0).len(), 4);
 }
+
+#[test]
+fn a_headline_given_away_leaves_the_stacks_before_it() {
+    // The second signal goes to the stream behind it; the first has a stack already.
+    let text = b"goroutine 3[]\nSIGIT: o\nSIGQT: t\n:goroutine 3 []\n\xffgoroutine 3 []\nq";
+    let dump = read_bytes(text, &Options::default());
+    let owned: usize = dump.crashes().iter().map(|c| c.stacks.len()).sum();
+    assert_eq!((dump.stack_count(), owned), (3, 3));
+}
