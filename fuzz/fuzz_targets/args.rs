@@ -46,7 +46,7 @@ fn depth(list: &[Made]) -> usize {
 }
 
 fn size(list: &[Made]) -> usize {
-    list.iter().map(|a| if let Made::Group(inner) = a { 2 + size(inner) } else { 1 }).sum()
+    list.iter().map(|a| if let Made::Group(inner) = a { 5 + size(inner) } else { 1 }).sum()
 }
 
 libfuzzer_sys::fuzz_target!(|input: (&[u8], Vec<Made>)| {

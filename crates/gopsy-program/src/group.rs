@@ -46,20 +46,32 @@ pub struct Group {
     pub lines: u64,
     /// The name; empty for [`By::Stack`].
     pub name: String,
-    /// The members in the order of the source.
+    /// The first [`Group::MEMBERS`] members, in the order of the source.
     pub members: Vec<StackId>,
+    /// How many members there are.
+    pub entries: u64,
     /// How many goroutines that is: a profile counts goroutines, so one member may stand for many.
     pub count: u64,
     /// The member to show.
     pub sample: StackId,
-    /// What they are doing (`chan receive`, `running`) and how many of them, most first.
-    pub states: Vec<(String, u64)>,
+    /// What they are doing (`chan receive`, `running`) and how many of them, most first. Beyond [`Group::STATES`]
+    /// words, which no program has, the rest is counted as [`Group::OTHER_STATES`].
+    pub states: Vec<(Str, u64)>,
     /// The shortest and the longest wait in minutes, of those members for which one is known.
     pub wait_minutes: Option<(u64, u64)>,
     /// What kind of stacks they are; of the sample, if the group is not made of stacks.
     pub role: Role,
     /// The stack that failed is one of them.
     pub crashed: bool,
+}
+
+impl Group {
+    /// How many members are kept by number. All are counted.
+    pub const MEMBERS: usize = 1000;
+    /// How many states are told apart. Go has about fifty.
+    pub const STATES: usize = 1000;
+    /// What stands for the states beyond them.
+    pub const OTHER_STATES: &str = "other states";
 }
 
 /// Is this word of [`Brief::state`] a status of the scheduler, and not a reason to wait?
@@ -70,6 +82,7 @@ pub fn is_status(word: &str) -> bool {
         word,
         "idle" | "runnable" | "running" | "syscall" | "waiting" | "dead" | "copystack" | "preempted" | "leaked"
     ) || word == Brief::NO_STATE
+        || word == Group::OTHER_STATES
 }
 
 /// Groups the goroutines `ids` of `program`. The group of the stack that failed comes first, then the largest; groups of
@@ -297,6 +310,7 @@ fn occurs_in_stack(needle: &str, goroutine: &Goroutine, stack: &Stack) -> bool {
 struct Building {
     name: String,
     members: Vec<StackId>,
+    entries: u64,
     count: u64,
     states: HashMap<Str, u64>,
     /// The last state and its count, not yet in `states`: goroutines of one group tend to be in one state.
@@ -310,6 +324,7 @@ impl Building {
         Building {
             name,
             members: Vec::new(),
+            entries: 0,
             count: 0,
             states: HashMap::new(),
             run: None,
@@ -319,7 +334,10 @@ impl Building {
     }
 
     fn add(&mut self, program: &Program, id: StackId, crashed: bool) {
-        self.members.push(id);
+        self.entries = self.entries.saturating_add(1);
+        if self.members.len() < Group::MEMBERS {
+            self.members.push(id);
+        }
         if crashed {
             self.crashed = Some(id);
         }
@@ -340,7 +358,8 @@ impl Building {
 
     fn end_run(&mut self, run: Option<(Str, u64)>) {
         if let Some((state, count)) = run {
-            let counted = self.states.entry(state).or_default();
+            let full = self.states.len() >= Group::STATES && !self.states.contains_key(&state);
+            let counted = self.states.entry(if full { Group::OTHER_STATES.into() } else { state }).or_default();
             *counted = counted.saturating_add(count);
         }
     }
@@ -357,14 +376,14 @@ impl Building {
             }
             _ => (key::name_key(&self.name), 0),
         };
-        let mut states: Vec<(String, u64)> =
-            self.states.into_iter().map(|(word, count)| (word.as_ref().to_owned(), count)).collect();
+        let mut states: Vec<(Str, u64)> = self.states.into_iter().collect();
         states.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         Some(Group {
             key,
             lines,
             name: self.name,
             members: self.members,
+            entries: self.entries,
             count: self.count,
             sample,
             states,

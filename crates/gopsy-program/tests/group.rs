@@ -96,7 +96,7 @@ fn ids_waits_labels_offsets_and_the_parent_do_not_count() {
     let groups = grouped(&program, &By::Stack, &Filter::default());
     let members: Vec<&[StackId]> = groups.iter().map(|g| g.members.as_slice()).collect();
     assert_eq!(members, [&[0, 1, 2][..], &[3], &[4]]);
-    assert_eq!(groups[0].states, [("chan receive".to_owned(), 2), ("select".to_owned(), 1)]);
+    assert_eq!(groups[0].states, [("chan receive".into(), 2), ("select".into(), 1)]);
     assert_eq!(groups[0].wait_minutes, Some((3, 11)));
     assert_eq!(groups[1].wait_minutes, None);
 }
@@ -135,7 +135,7 @@ fn one_entry_of_a_profile_stands_for_many() {
     let program = program(all, None);
     let groups = grouped(&program, &By::Stack, &Filter::default());
     assert_eq!((groups[0].count, groups[0].members.len()), (1000, 1));
-    assert_eq!(groups[0].states, [("IO wait".to_owned(), 1000)]);
+    assert_eq!(groups[0].states, [("IO wait".into(), 1000)]);
 }
 
 #[test]
@@ -238,4 +238,15 @@ fn groups_that_differ_in_lines_only_are_matched_by_their_lines() {
 fn an_empty_program_has_no_groups() {
     let program = program(Vec::new(), None);
     assert!(grouped(&program, &By::Stack, &Filter::default()).is_empty());
+}
+
+#[test]
+fn more_states_than_a_program_has() {
+    let states = Group::STATES as u64 + 500;
+    let all = (0..states).map(|i| waits(i, &format!("state {i}"), None, "main.take", 31, 1)).collect();
+    let groups = grouped(&program(all, None), &By::Stack, &Filter::default());
+    assert_eq!((groups[0].count, groups[0].entries, groups[0].members.len()), (states, states, Group::MEMBERS));
+    assert_eq!(groups[0].states.len(), Group::STATES + 1);
+    assert_eq!(groups[0].states[0], (Group::OTHER_STATES.into(), 500));
+    assert_eq!(groups[0].states.iter().map(|(_, count)| count).sum::<u64>(), states);
 }

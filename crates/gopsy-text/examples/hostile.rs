@@ -1,6 +1,7 @@
 //! Reads one hostile text of a given size and says what it cost: `hostile CASE [MEGABYTES]`.
 //!
-//! The text is made while it is read, so that the peak resident size is that of the parser alone.
+//! The text is made while it is read, so that the peak resident size is that of the parser alone. With `print` behind
+//! the size, the text itself is written to stdout, for whoever else shall read it.
 #![allow(clippy::print_stdout)]
 
 #[path = "../tests/cases/mod.rs"]
@@ -14,6 +15,11 @@ fn main() {
     let wanted = args.next().unwrap_or_default();
     let megabytes: u64 = args.next().and_then(|n| n.parse().ok()).unwrap_or(100);
     for case in cases::CASES.iter().filter(|c| c.name == wanted) {
+        if args.next().as_deref() == Some("print") {
+            // A reader that has enough closes its end.
+            let _ = std::io::copy(&mut case.text(megabytes << 20), &mut std::io::stdout().lock());
+            return;
+        }
         let start = Instant::now();
         let mut text = case.text(megabytes << 20);
         let dump = read(&mut text, &Options::default()).expect("the reader does not fail");

@@ -17,7 +17,7 @@ struct BtFrame<'a> {
 pub(crate) fn line(body: &[u8], grammar: &mut Grammar) -> bool {
     if let Some(f) = gdb(body).or_else(|| lldb(body)).or_else(|| delve(body)) {
         if f.number == 0 || !grammar.in_stack() {
-            grammar.start_bare(Role::Bare, None);
+            grammar.start_bare(Role::Bare);
             grammar.crashes.debugger();
         }
         let place = frame::file_line(f.place);

@@ -119,7 +119,7 @@ impl Dump {
     /// A hash of what makes two stacks the same: functions, files, lines, creator.
     #[must_use]
     pub fn stack_key(&self, id: usize) -> u64 {
-        self.find(id).map_or(0, |(_, rec, _)| rec.key)
+        self.find(id).map_or(0, |(store, _, local)| store.key(local))
     }
 
     /// The state as printed, without flags and minutes.
@@ -132,19 +132,19 @@ impl Dump {
     /// For how many minutes it has waited, if that was printed.
     #[must_use]
     pub fn wait_minutes(&self, id: usize) -> Option<u64> {
-        self.find(id).and_then(|(_, rec, _)| (rec.minutes > 0).then_some(u64::from(rec.minutes)))
+        self.find(id).and_then(|(store, rec, _)| store.rare(rec).minutes)
     }
 
     /// For how many goroutines an entry stands: more than one in a profile that counts them.
     #[must_use]
     pub fn copies(&self, id: usize) -> u64 {
-        self.find(id).and_then(|(store, rec, _)| store.extras.get(rec.extra as usize)).map_or(1, |x| x.copies.max(1))
+        self.find(id).and_then(|(store, rec, _)| store.rare(rec).copies).unwrap_or(1).max(1)
     }
 
     /// How many frames a stack has, without reading them.
     #[must_use]
     pub fn frame_count(&self, id: usize) -> usize {
-        self.find(id).map_or(0, |(_, rec, _)| rec.frames as usize)
+        self.find(id).map_or(0, |(store, _, local)| store.frames_of(local).len())
     }
 
     /// A goroutine or thread without its frames.
@@ -152,8 +152,8 @@ impl Dump {
     pub fn goroutine(&self, id: usize) -> Goroutine {
         let Some((store, rec, _)) = self.find(id) else { return Goroutine::bare(Role::Bare) };
         let mut g = Goroutine::bare(rec.role);
-        if rec.numbered {
-            g.id = Known::printed(rec.id);
+        if let Some(number) = store.id(rec) {
+            g.id = Known::printed(number);
         }
         if let Some(word) = store.strings.get(rec.state) {
             let (status, reason) = header::status(&word);
@@ -164,22 +164,21 @@ impl Dump {
             };
             g.status = Known::printed(status);
         }
-        if rec.minutes > 0 {
-            g.wait_minutes = Known::printed(u64::from(rec.minutes));
+        let rare = store.rare(rec);
+        if let Some(minutes) = rare.minutes {
+            g.wait_minutes = Known::printed(minutes);
         }
         g.locked_to_thread = rec.flags & flag::LOCKED != 0;
         g.scan = rec.flags & flag::SCAN != 0;
         g.leaked = rec.flags & flag::LEAKED != 0;
         g.durable = rec.flags & flag::DURABLE != 0;
-        if let Some(x) = store.extras.get(rec.extra as usize) {
-            g.gp = Known::printed_or_not(x.gp);
-            g.m = Known::printed_or_not(x.m);
-            g.mp = Known::printed_or_not(x.mp);
-            g.bubble = x.bubble;
-            g.labels = store.labels_of(&x.labels);
-            g.copies = x.copies.max(1);
-            g.ancestor = x.ancestor;
-        }
+        g.gp = Known::printed_or_not(rare.gp);
+        g.m = Known::printed_or_not(rare.m);
+        g.mp = Known::printed_or_not(rare.mp);
+        g.bubble = rare.bubble;
+        g.labels = rare.labels.map_or_else(Vec::new, |range| store.labels_of(&range));
+        g.copies = rare.copies.unwrap_or(1).max(1);
+        g.ancestor = rare.ancestor;
         if let Some(site) = store.sites.get(rec.created)
             && let Some(name) = store.strings.get(site.function)
         {
@@ -188,7 +187,7 @@ impl Dump {
                 function: FunctionName(name),
                 line: if file.is_some() { Known::printed(site.line) } else { Known::not_printed() },
                 file: Known::printed_or_not(file),
-                goroutine: Known::printed_or_not((rec.creator > 0).then_some(rec.creator)),
+                goroutine: Known::printed_or_not(rare.creator),
             });
         }
         g
@@ -198,9 +197,9 @@ impl Dump {
     #[must_use]
     pub fn stack(&self, id: usize) -> Stack {
         let Some((store, rec, local)) = self.find(id) else { return Stack::default() };
-        let first = rec.first_frame as usize;
-        let last = first.saturating_add(rec.frames as usize);
-        let frames = store.frames.get(first..last).unwrap_or(&[]).iter().map(|f| frame_of(store, f)).collect();
+        let mut args = frame::MAX_STACK_ARGS;
+        let frames = store.frames.get(store.frames_of(local)).unwrap_or(&[]);
+        let frames = frames.iter().map(|f| frame_of(store, f, &mut args)).collect();
         let number = u32::try_from(local).unwrap_or(NONE);
         let start = store.gaps.partition_point(|g| g.stack < number);
         let elided = store
@@ -214,17 +213,16 @@ impl Dump {
                 count: Known::printed_or_not((g.count > 0).then_some(g.count)),
             })
             .collect();
-        Stack { frames, elided, unavailable: store.strings.get(rec.unavailable) }
+        Stack { frames, elided, unavailable: store.rare(rec).unavailable.and_then(|why| store.strings.get(why)) }
     }
 }
 
-fn frame_of(store: &Store, rec: &crate::store::FrameRec) -> Frame {
+fn frame_of(store: &Store, rec: &crate::store::FrameRec, budget: &mut u32) -> Frame {
     let site = store.sites.get(rec.site).copied();
     let name = site.and_then(|s| store.strings.get(s.function));
     let file = site.and_then(|s| store.strings.get(s.file));
     let raw = if rec.args == NONE { None } else { Some(store.raw_args(rec.args)) };
-    let regs = store.regs.get(rec.regs as usize).copied().unwrap_or_default();
-    let some = |v: u64| Known::printed_or_not((v != 0).then_some(v));
+    let regs = store.regs.regs(rec.regs);
     let foreign = file.as_deref().is_some_and(|f| {
         let ending = f.rsplit('.').next().unwrap_or("");
         matches!(ending, "cc" | "cpp" | "cxx" | "h" | "hpp" | "m" | "mm" | "rs")
@@ -234,13 +232,13 @@ fn frame_of(store: &Store, rec: &crate::store::FrameRec) -> Frame {
         line: if file.is_some() { Known::printed_or_not(site.map(|s| s.line)) } else { Known::not_printed() },
         file: Known::printed_or_not(file),
         offset: Known::printed_or_not(site.and_then(|s| s.offset)),
-        pc: some(regs.pc),
-        sp: some(regs.sp),
-        fp: some(regs.fp),
+        pc: Known::printed_or_not(regs.pc),
+        sp: Known::printed_or_not(regs.sp),
+        fp: Known::printed_or_not(regs.fp),
         inlined: raw == Some(b"..."),
         args: match raw {
             Some(b"...") => Known::Missing(Missing::OptimisedOut),
-            Some(raw) => Known::printed(frame::parse_args(raw)),
+            Some(raw) => Known::printed(frame::parse_args(raw, budget)),
             None => Known::not_printed(),
         },
         foreign,
@@ -270,7 +268,7 @@ fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) 
             s.numbered && (word == b"running" || word == b"syscall" || word == b"stack growth" || word == b"copystack")
         })
     };
-    let is_g0 = |i: &usize| store.stacks.get(*i).is_some_and(|s| s.numbered && s.id == 0);
+    let is_g0 = |i: &usize| store.stacks.get(*i).is_some_and(|s| store.id(s) == Some(0));
     if let Some(i) = first
         && is_g0(&i)
     {
@@ -284,9 +282,10 @@ fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) 
 }
 
 fn first_is_running(store: &Store, crash: &Crash) -> bool {
-    let Some(first) = crash.stacks.clone().next().and_then(|i| store.stacks.get(i)) else { return false };
+    let index = crash.stacks.start;
+    let Some(first) = store.stacks.get(index).filter(|_| !crash.stacks.is_empty()) else { return false };
     // The goroutine that writes the profile is running, of course.
-    let top = store.frames.get(first.first_frame as usize).filter(|_| first.frames > 0);
+    let top = store.frames.get(store.frames_of(index)).and_then(|f| f.first());
     let name = top.and_then(|f| store.sites.get(f.site)).map_or(&[][..], |s| store.strings.bytes(s.function));
     first.numbered && store.strings.bytes(first.state) == b"running" && !name.starts_with(b"runtime/pprof.")
 }

@@ -27,7 +27,7 @@ pub(crate) fn line(body: &[u8], grammar: &mut Grammar) -> bool {
         Some(f) if frame::is_source_path(f.path) => {
             if !in_stack {
                 let role = grammar.crashes.role_of_bare_stack();
-                grammar.start_bare(role, None);
+                grammar.start_bare(role);
             }
             grammar.old_layout = true;
             grammar.foreign_frame(name, f.path, f.line, 0);

@@ -121,12 +121,19 @@ pub(crate) fn are_args(args: &[u8]) -> bool {
         || args.len() <= 16)
 }
 
-/// Reads an argument list.
-pub(crate) fn parse_args(args: &[u8]) -> Args {
+/// Elements of one argument list, composites included. Go prints ten words.
+const MAX_ARGS: u32 = 4096;
+/// Elements of all argument lists of one stack: fifteen for each of the frames that are kept of the deepest.
+pub(crate) const MAX_STACK_ARGS: u32 = 1 << 20;
+
+/// Reads an argument list. It takes what it needs from `budget`, which is for all frames of a stack.
+pub(crate) fn parse_args(args: &[u8], budget: &mut u32) -> Args {
     let mut cursor = Cursor::new(args);
     let mut truncated = false;
-    let mut budget: u32 = 4096;
-    let list = arg_list(&mut cursor, 0, &mut truncated, &mut budget);
+    let before = MAX_ARGS.min(*budget);
+    let mut left = before;
+    let list = arg_list(&mut cursor, 0, &mut truncated, &mut left);
+    *budget = budget.saturating_sub(before.saturating_sub(left));
     Args { list, truncated }
 }
 
@@ -135,7 +142,7 @@ fn arg_list(c: &mut Cursor<'_>, depth: u32, truncated: &mut bool, budget: &mut u
     loop {
         c.take_while(|b| matches!(b, b' ' | b',' | b'\t'));
         if c.at_end() || *budget == 0 {
-            *truncated |= depth > 0 || *budget == 0;
+            *truncated |= depth > 0 || !c.at_end();
             return list;
         }
         *budget = budget.saturating_sub(1);
@@ -153,6 +160,8 @@ fn arg_list(c: &mut Cursor<'_>, depth: u32, truncated: &mut bool, budget: &mut u
                     *truncated = true;
                     return list;
                 }
+                // A list of its own takes the room of four words at least.
+                *budget = budget.saturating_sub(3);
                 let inner = arg_list(c, depth.saturating_add(1), truncated, budget);
                 list.push(Arg::Group(inner));
             }
@@ -401,12 +410,15 @@ mod tests {
 
     #[test]
     fn arguments_nest_and_may_be_damaged() {
-        let a = parse_args(b"0x1, {0x2?, {0x3, _}, ...}, 0x4");
+        let mut budget = 17;
+        let a = parse_args(b"0x1, {0x2?, {0x3, _}, ...}, 0x4", &mut budget);
         assert!(!a.truncated);
         assert_eq!(a.word(0), Some(1));
         assert_eq!(a.word(2), Some(3));
         assert_eq!(a.words().len(), 5);
-        assert!(parse_args(b"0x1, {0x2").truncated);
-        assert!(parse_args(b"0xzz, 0x2").truncated);
+        assert_eq!(budget, 1, "five words, two composites and their ends, and what was left out");
+        assert!(parse_args(b"0x1, 0x2", &mut budget).truncated, "no budget is left for the second");
+        assert!(parse_args(b"0x1, {0x2", &mut MAX_ARGS.clone()).truncated);
+        assert!(parse_args(b"0xzz, 0x2", &mut MAX_ARGS.clone()).truncated);
     }
 }

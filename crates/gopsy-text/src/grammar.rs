@@ -16,7 +16,7 @@ use crate::header;
 use crate::headline;
 use crate::race::{RaceReader, Step};
 use crate::scan;
-use crate::store::{FrameRec, Guesses, Room, StackRec, Store};
+use crate::store::{FrameRec, Guesses, OpenStack, Room, Store};
 use crate::words;
 use gopsy_model::StackDump;
 use std::collections::VecDeque;
@@ -69,7 +69,7 @@ pub(crate) struct Grammar {
     pub(crate) keep_args: bool,
     expect: Expect,
     mode: Mode,
-    open: Option<StackRec>,
+    open: Option<OpenStack>,
     tail: VecDeque<FrameRec>,
     dropped: u64,
     /// Where the next line of a stack stands, and what stood there before.
@@ -357,7 +357,7 @@ impl Grammar {
         {
             let why = self.store.strings.intern(scan::upto(body, 200));
             if let Some(open) = &mut self.open {
-                open.unavailable = why;
+                open.rare.unavailable = Some(why);
             }
             return true;
         }

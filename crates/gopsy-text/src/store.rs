@@ -3,6 +3,10 @@
 //! A dump of a hundred thousand goroutines has a million frames at a few dozen places. A frame is a place (an
 //! index), its arguments (a range of raw bytes, parsed when asked for) and its registers.
 
+mod record;
+
+pub(crate) use record::{OpenStack, Packed, Rare, Regs, StackRec};
+
 use crate::frame::{self, FileLine};
 use crate::scan;
 use gopsy_model::Str;
@@ -29,8 +33,8 @@ fn hash(b: &[u8]) -> u64 {
 #[derive(Debug, Clone)]
 pub(crate) struct Room(Rc<Cell<usize>>);
 
-/// The room of a text, in bytes: a few hundred thousand places.
-const ROOM: usize = 64 << 20;
+/// The room of a text, in bytes: a hundred thousand places and more.
+const ROOM: usize = 32 << 20;
 
 impl Default for Room {
     fn default() -> Self {
@@ -259,30 +263,8 @@ pub(crate) struct FrameRec {
     pub(crate) site: u32,
     /// Start of its raw arguments in [`Store::args`], or [`NONE`]; a length byte pair precedes them.
     pub(crate) args: u32,
-    /// Index into [`Store::regs`], or [`NONE`].
+    /// Handle of [`Store::regs`], or [`NONE`].
     pub(crate) regs: u32,
-}
-
-/// fp, sp, pc of a frame; 0 for what is not printed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Regs {
-    pub(crate) fp: u64,
-    pub(crate) sp: u64,
-    pub(crate) pc: u64,
-}
-
-/// The rare parts of a header.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Extra {
-    pub(crate) gp: Option<u64>,
-    pub(crate) m: Option<u64>,
-    pub(crate) mp: Option<u64>,
-    pub(crate) bubble: Option<gopsy_model::Bubble>,
-    /// Of [`Store::labels`].
-    pub(crate) labels: Range<u32>,
-    pub(crate) copies: u64,
-    /// Of an ancestor's stack: the number of the goroutine it was.
-    pub(crate) ancestor: Option<u64>,
 }
 
 /// A gap in a stack.
@@ -294,41 +276,18 @@ pub(crate) struct Gap {
     pub(crate) count: u64,
 }
 
-/// One goroutine or thread stack.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StackRec {
-    pub(crate) id: u64,
-    /// The creating goroutine's number, 0 when not printed.
-    pub(crate) creator: u64,
-    pub(crate) key: u64,
-    pub(crate) first_frame: u32,
-    pub(crate) frames: u32,
-    /// The state word, interned.
-    pub(crate) state: u32,
-    pub(crate) minutes: u32,
-    /// Site of the `go` statement, or [`NONE`].
-    pub(crate) created: u32,
-    pub(crate) extra: u32,
-    /// Interned reason why there are no frames, or [`NONE`].
-    pub(crate) unavailable: u32,
-    pub(crate) flags: u8,
-    pub(crate) role: gopsy_model::Role,
-    /// It has a number (a header was printed).
-    pub(crate) numbered: bool,
-}
-
 /// Everything that was read from one text.
 #[derive(Default)]
 pub(crate) struct Store {
     pub(crate) strings: Interner,
     pub(crate) sites: Sites,
     pub(crate) frames: Vec<FrameRec>,
-    pub(crate) regs: Vec<Regs>,
+    pub(crate) regs: Packed,
     pub(crate) args: Vec<u8>,
     /// Where [`Store::args`] has `...`.
     inlined: Option<u32>,
     pub(crate) stacks: Vec<StackRec>,
-    pub(crate) extras: Vec<Extra>,
+    rare: Packed,
     pub(crate) gaps: Vec<Gap>,
     /// Key and value, interned.
     pub(crate) labels: Vec<(u32, u32)>,
@@ -337,12 +296,16 @@ pub(crate) struct Store {
 impl Store {
     /// Keeps raw arguments; returns their handle.
     pub(crate) fn keep_args(&mut self, raw: &[u8]) -> u32 {
-        let raw = scan::upto(raw, usize::from(u16::MAX));
         let start = u32::try_from(self.args.len()).unwrap_or(NONE);
         if start == NONE {
             return NONE;
         }
-        let len = u16::try_from(raw.len()).unwrap_or(u16::MAX);
+        let Ok(len) = u16::try_from(raw.len()) else {
+            // Half a word would read as another one: the list ends behind a whole one, and with something that is none.
+            let raw = scan::upto(raw, usize::from(u16::MAX >> 1));
+            let whole = scan::upto(raw, memchr::memrchr(b',', raw).unwrap_or(0));
+            return self.keep_args(&[whole, b", ?"].concat());
+        };
         self.args.extend_from_slice(&len.to_le_bytes());
         self.args.extend_from_slice(raw);
         start
@@ -369,6 +332,43 @@ impl Store {
         ]));
         let body = start.saturating_add(2);
         scan::between(&self.args, body, body.saturating_add(len))
+    }
+
+    /// Keeps a stack that has been read.
+    pub(crate) fn keep_stack(&mut self, open: OpenStack) {
+        let OpenStack { mut rec, rare, .. } = open;
+        self.rare.keep_rare(&mut rec, &rare);
+        self.stacks.push(rec);
+    }
+
+    /// What only some headers say.
+    pub(crate) fn rare(&self, rec: &StackRec) -> Rare {
+        self.rare.rare(rec)
+    }
+
+    /// The goroutine's number.
+    pub(crate) fn id(&self, rec: &StackRec) -> Option<u64> {
+        rec.numbered.then(|| u64::from(rec.id) | self.rare(rec).id_above.unwrap_or(0) << 32)
+    }
+
+    /// Where the frames of a stack are.
+    pub(crate) fn frames_of(&self, stack: usize) -> Range<usize> {
+        let begin = |i: usize| self.stacks.get(i).map_or(self.frames.len(), |s| s.first_frame as usize);
+        begin(stack)..begin(stack.saturating_add(1))
+    }
+
+    /// A hash of what makes two stacks the same: functions, files, lines, creator.
+    pub(crate) fn key(&self, stack: usize) -> u64 {
+        let of = |site: u32| self.sites.get(site).map_or(0, |s| s.key);
+        let mut h = FxHasher::default();
+        for frame in self.frames.get(self.frames_of(stack)).unwrap_or(&[]) {
+            h.write_u64(of(frame.site));
+        }
+        if let Some(rec) = self.stacks.get(stack) {
+            h.write_u8(rec.role as u8);
+            h.write_u64(of(rec.created));
+        }
+        h.finish()
     }
 
     /// A store that shares its room with others.
@@ -499,5 +499,8 @@ mod tests {
         let b = s.keep_args(b"");
         assert_eq!(s.raw_args(a), b"0x1, 0x2");
         assert_eq!(s.raw_args(b), b"");
+        let long = s.keep_args("0xc000123456, ".repeat(10_000).as_bytes());
+        let args = frame::parse_args(s.raw_args(long), &mut 10_000);
+        assert!(args.truncated && args.words().iter().all(|w| *w == Some((0xc0_0012_3456, false))));
     }
 }

@@ -212,7 +212,7 @@ fn others(canvas: &mut Canvas, case: &Case<'_>) {
     shown.sort_by_key(|g| std::cmp::Reverse(g.count));
     shown.truncate(MAX_ITEMS);
     let count = shown.first().map_or(1, |g| thousands(g.count).len());
-    let word = |g: &Group| g.states.first().map_or_else(String::new, |(word, _)| word.clone());
+    let word = |g: &Group| g.states.first().map_or_else(String::new, |(word, _)| word.to_string());
     let widest = shown.iter().map(|g| canvas.measure(&word(g))).max().unwrap_or(0);
     let frames: Vec<(String, String)> = shown.iter().map(|g| own_frame(case, g.sample)).collect();
     let column = frames.iter().map(|(function, _)| canvas.measure(function)).filter(|w| *w <= 40).max().unwrap_or(0);

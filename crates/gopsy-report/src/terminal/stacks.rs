@@ -158,7 +158,7 @@ fn names(canvas: &mut Canvas, groups: &[Group]) {
         let mut line =
             Line::of(Ink::Bold, &format!("{:>widest$}", thousands(group.count))).plain("  ").plain(&group.name);
         if let [(word, _)] = group.states.as_slice() {
-            if *word != group.name {
+            if word.as_ref() != group.name {
                 line = line.dim(&format!("  {word}"));
             }
         } else if !group.states.is_empty() {
@@ -192,9 +192,9 @@ fn what(group: &Group) -> String {
     }
     let mut text = match group.states.as_slice() {
         [] => String::new(),
-        [(word, _)] if group.role == Role::Goroutine => word.clone(),
+        [(word, _)] if group.role == Role::Goroutine => word.to_string(),
         [(word, _)] if is_no_state(word) => String::new(),
-        [(word, _)] => word.clone(),
+        [(word, _)] => word.to_string(),
         _ => states(group, 3),
     };
     if let Some(minutes) = minutes(group) {

@@ -57,7 +57,7 @@ struct WireGroup<'a> {
     role: Option<&'static str>,
     crashed: bool,
     #[serde(serialize_with = "counts")]
-    states: &'a [(String, u64)],
+    states: &'a [(model::Str, u64)],
     wait_minutes: Option<Minutes>,
     ids: Vec<u64>,
     ids_left_out: u64,
@@ -73,15 +73,15 @@ struct Minutes {
     max: u64,
 }
 
-fn counts<S: Serializer>(counts: &[(String, u64)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(counts.iter().map(|(word, count)| (word, count)))
+fn counts<S: Serializer>(counts: &[(model::Str, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(counts.iter().map(|(word, count)| (word.as_ref(), count)))
 }
 
 /// Writes groups as `gopsy.stacks/1`.
 pub fn stacks(out: impl io::Write, program: &Program, input: &Stacks<'_>, form: Form) -> io::Result<()> {
     let (mut states, mut waits) = (BTreeMap::new(), BTreeMap::new());
     for (word, count) in input.groups.iter().flat_map(|g| &g.states) {
-        let (state, wait) = if is_status(word) { (word.as_str(), None) } else { ("waiting", Some(word.as_str())) };
+        let (state, wait) = if is_status(word) { (word.as_ref(), None) } else { ("waiting", Some(word.as_ref())) };
         *states.entry(state).or_default() += count;
         if let Some(wait) = wait {
             *waits.entry(wait).or_default() += count;
@@ -118,7 +118,7 @@ fn group<'a>(program: &Program, group: &'a Group, by_stack: bool) -> WireGroup<'
         group.members.iter().take(MAX_IDS).filter_map(|&id| program.goroutine(id).id.into_value()).collect();
     // The creating goroutine differs between members: its number would be the sample's.
     let created_by = by_stack.then(|| program.goroutine(group.sample).created_by.into_value()).flatten();
-    let same_parent = group.members.len() == 1;
+    let same_parent = group.entries == 1;
     WireGroup {
         count: group.count,
         key: format!("{:016x}", group.key),

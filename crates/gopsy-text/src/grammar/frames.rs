@@ -6,8 +6,6 @@ use crate::header;
 use crate::headline;
 use crate::scan;
 use crate::store::{FrameRec, Guesses, NONE, Regs};
-use rustc_hash::FxHasher;
-use std::hash::Hasher;
 
 impl Grammar {
     pub(super) fn pend(&mut self, name: &[u8], args: &[u8], whole: bool) {
@@ -168,7 +166,7 @@ impl Grammar {
             let role = self.crashes.role_of_bare_stack();
             let (name, args) = (std::mem::take(&mut self.name), std::mem::take(&mut self.args));
             self.expect = Expect::Function;
-            self.start_bare(role, None);
+            self.start_bare(role);
             (self.name, self.args) = (name, args);
         }
         self.bare = false;
@@ -189,29 +187,14 @@ impl Grammar {
         } else {
             NONE
         };
-        let regs = if f.fp.is_some() || f.pc.is_some() || f.sp.is_some() {
-            let id = u32::try_from(self.store.regs.len()).unwrap_or(NONE);
-            if full {
-                NONE
-            } else {
-                self.store.regs.push(Regs { fp: f.fp.unwrap_or(0), sp: f.sp.unwrap_or(0), pc: f.pc.unwrap_or(0) });
-                id
-            }
-        } else {
-            NONE
-        };
+        let regs = if full { NONE } else { self.store.regs.keep_regs(&Regs { fp: f.fp, sp: f.sp, pc: f.pc }) };
         self.push(FrameRec { site, args, regs });
     }
 
     pub(super) fn push(&mut self, rec: FrameRec) {
         self.frames_seen = self.frames_seen.saturating_add(1);
-        let key = self.store.sites.get(rec.site).map_or(0, |s| s.key);
         let Some(open) = &mut self.open else { return };
-        let mut h = FxHasher::default();
-        h.write_u64(open.key);
-        h.write_u64(key);
-        open.key = h.finish();
-        self.situation = Guesses::frame(open.state, rec.site);
+        self.situation = Guesses::frame(open.rec.state, rec.site);
         if open.frames < HEAD_FRAMES {
             open.frames = open.frames.saturating_add(1);
             self.store.frames.push(rec);
@@ -230,13 +213,8 @@ impl Grammar {
         place.push(b':');
         place.extend_from_slice(line.to_string().as_bytes());
         let site = self.store.site(name, &place, path, line, None);
-        let regs = if pc != 0 {
-            let id = u32::try_from(self.store.regs.len()).unwrap_or(NONE);
-            self.store.regs.push(Regs { pc, ..Regs::default() });
-            id
-        } else {
-            NONE
-        };
+        let pc = Some(pc).filter(|&pc| pc != 0);
+        let regs = self.store.regs.keep_regs(&Regs { pc, ..Regs::default() });
         self.push(FrameRec { site, args: NONE, regs });
         self.expect = Expect::Function;
     }
@@ -270,7 +248,7 @@ impl Grammar {
         };
         let name = scan::upto(name, MAX_MESSAGE);
         if let Some(open) = &mut self.open {
-            open.creator = by.unwrap_or(0);
+            open.rare.creator = by;
         }
         self.pend(name, b"", true);
         self.situation = Guesses::creator(self.situation);
@@ -279,7 +257,7 @@ impl Grammar {
 
     pub(super) fn created(&mut self, f: &FileLine<'_>, site: u32) {
         if let Some(open) = &mut self.open {
-            open.created = site;
+            open.rec.created = site;
         }
         self.last_place.clear();
         self.last_cut = f.cut;

@@ -6,7 +6,7 @@ use crate::header;
 use crate::headline::{self, Said};
 use crate::race::RaceReader;
 use crate::scan;
-use crate::store::Extra;
+use crate::store::Rare;
 use crate::words;
 use gopsy_model::{Headline, PanicLine, Role, StackDump};
 
@@ -49,10 +49,8 @@ impl Grammar {
                 reader.line(line);
                 self.mode = Mode::Race(reader);
             }
-            Said::RuntimeStack => self.start_bare(Role::System, None),
-            Said::Ancestor(of) => {
-                self.start_bare(Role::Ancestor, Some(Extra { ancestor: Some(of), ..Extra::default() }))
-            }
+            Said::RuntimeStack => self.start_bare(Role::System),
+            Said::Ancestor(of) => self.start_rare(Role::Ancestor, Rare { ancestor: Some(of), ..Rare::default() }),
             Said::StackDump(text) => {
                 let mut dump = StackDump::default();
                 words::bounds(text, &mut dump);
@@ -120,8 +118,8 @@ impl Grammar {
             if let Some(raw) = rest.strip_prefix(b"labels: {") {
                 let raw = raw.strip_suffix(b"}").unwrap_or(raw);
                 let labels = self.store.keep_labels(&header::labels(raw));
-                if let Some(extra) = self.open.as_ref().and_then(|o| self.store.extras.get_mut(o.extra as usize)) {
-                    extra.labels = labels;
+                if let Some(open) = &mut self.open {
+                    open.rare.labels = Some(labels);
                 }
                 return true;
             }
@@ -149,7 +147,7 @@ impl Grammar {
             self.left_out = self.left_out.saturating_add(copies);
             return true;
         }
-        self.start_bare(Role::Goroutine, Some(Extra { copies, ..Extra::default() }));
+        self.start_rare(Role::Goroutine, Rare { copies: Some(copies), ..Rare::default() });
         true
     }
 }

@@ -2,10 +2,8 @@
 
 use super::{Expect, Grammar, HEAD_FRAMES};
 use crate::header::{self, Header};
-use crate::store::{Extra, Gap, Guesses, NONE, StackRec};
+use crate::store::{Gap, Guesses, NONE, OpenStack, Rare};
 use gopsy_model::Role;
-use rustc_hash::FxHasher;
-use std::hash::Hasher;
 
 impl Grammar {
     pub(super) fn header_line(&mut self, body: &[u8]) -> bool {
@@ -28,64 +26,34 @@ impl Grammar {
 
     pub(super) fn start(&mut self, h: &Header<'_>) {
         self.close();
-        let rare = h.gp.is_some() || h.bubble.is_some() || !h.labels.is_empty();
-        let extra = if rare {
-            let labels = self.store.keep_labels(&header::labels(h.labels));
-            self.extra(Extra { gp: h.gp, m: h.m, mp: h.mp, bubble: h.bubble, labels, copies: 1, ancestor: None })
-        } else {
-            NONE
-        };
-        let state = self.store.strings.intern(h.state);
+        let mut open = OpenStack::numbered(h.id);
+        open.rec.state = self.store.strings.intern(h.state);
+        open.rec.flags = h.flags;
+        open.rare.minutes = Some(h.minutes).filter(|&minutes| minutes > 0);
+        (open.rare.gp, open.rare.m, open.rare.mp, open.rare.bubble) = (h.gp, h.m, h.mp, h.bubble);
+        if !h.labels.is_empty() {
+            open.rare.labels = Some(self.store.keep_labels(&header::labels(h.labels)));
+        }
         self.crashes.header(h, self.store.stacks.len());
-        self.open(StackRec {
-            id: h.id,
-            creator: 0,
-            key: 0,
-            first_frame: 0,
-            frames: 0,
-            state,
-            minutes: u32::try_from(h.minutes).unwrap_or(u32::MAX),
-            created: NONE,
-            extra,
-            unavailable: NONE,
-            flags: h.flags,
-            role: Role::Goroutine,
-            numbered: true,
-        });
+        self.open(open);
     }
 
     /// Begins a stack without a header.
-    pub(crate) fn start_bare(&mut self, role: Role, extra: Option<Extra>) {
+    pub(crate) fn start_bare(&mut self, role: Role) {
+        self.start_rare(role, Rare::default());
+    }
+
+    /// Begins a stack without a header of which more is known.
+    pub(super) fn start_rare(&mut self, role: Role, rare: Rare) {
         self.close();
-        let extra = extra.map_or(NONE, |e| self.extra(e));
         self.crashes.bare(role, self.store.stacks.len());
-        self.open(StackRec {
-            id: 0,
-            creator: 0,
-            key: 0,
-            first_frame: 0,
-            frames: 0,
-            state: NONE,
-            minutes: 0,
-            created: NONE,
-            extra,
-            unavailable: NONE,
-            flags: 0,
-            role,
-            numbered: false,
-        });
+        self.open(OpenStack { rare, ..OpenStack::bare(role) });
     }
 
-    pub(super) fn extra(&mut self, extra: Extra) -> u32 {
-        let id = u32::try_from(self.store.extras.len()).unwrap_or(NONE);
-        self.store.extras.push(extra);
-        id
-    }
-
-    pub(super) fn open(&mut self, mut rec: StackRec) {
-        rec.first_frame = u32::try_from(self.store.frames.len()).unwrap_or(NONE);
-        self.situation = Guesses::frame(rec.state, NONE);
-        self.open = Some(rec);
+    fn open(&mut self, mut open: OpenStack) {
+        open.rec.first_frame = u32::try_from(self.store.frames.len()).unwrap_or(NONE);
+        self.situation = Guesses::frame(open.rec.state, NONE);
+        self.open = Some(open);
         self.expect = Expect::Function;
         self.blank = false;
         self.bare = false;
@@ -96,22 +64,16 @@ impl Grammar {
     /// Ends the stack that is being read.
     pub(super) fn close(&mut self) {
         self.settle(b"");
-        let Some(mut rec) = self.open.take() else { return };
+        let Some(open) = self.open.take() else { return };
         if !self.tail.is_empty() {
             let index = u32::try_from(self.store.stacks.len()).unwrap_or(NONE);
             if self.dropped > 0 {
                 self.store.gaps.push(Gap { stack: index, after: HEAD_FRAMES, count: self.dropped });
             }
-            rec.frames = rec.frames.saturating_add(u32::try_from(self.tail.len()).unwrap_or(0));
             self.store.frames.extend(self.tail.drain(..));
             self.dropped = 0;
         }
-        let mut h = FxHasher::default();
-        h.write_u64(rec.key);
-        h.write_u8(rec.role as u8);
-        h.write_u64(self.store.sites.get(rec.created).map_or(0, |s| s.key));
-        rec.key = h.finish();
-        self.store.stacks.push(rec);
+        self.store.keep_stack(open);
         self.expect = Expect::Function;
     }
 
