@@ -113,7 +113,7 @@ pub fn group(program: &Program, ids: impl Iterator<Item = StackId>, by: &By, fil
         }
     }
     let mut groups: Vec<Group> = groups.into_iter().filter_map(|g| g.finish(program, by)).collect();
-    groups.sort_by(|a, b| {
+    groups.sort_unstable_by(|a, b| {
         b.crashed.cmp(&a.crashed).then(b.count.cmp(&a.count)).then(a.members.first().cmp(&b.members.first()))
     });
     groups
@@ -312,9 +312,7 @@ struct Building {
     members: Vec<StackId>,
     entries: u64,
     count: u64,
-    states: HashMap<Str, u64>,
-    /// The last state and its count, not yet in `states`: goroutines of one group tend to be in one state.
-    run: Option<(Str, u64)>,
+    states: States,
     wait_minutes: Option<(u64, u64)>,
     crashed: Option<StackId>,
 }
@@ -326,8 +324,7 @@ impl Building {
             members: Vec::new(),
             entries: 0,
             count: 0,
-            states: HashMap::new(),
-            run: None,
+            states: States::default(),
             wait_minutes: None,
             crashed: None,
         }
@@ -336,6 +333,9 @@ impl Building {
     fn add(&mut self, program: &Program, id: StackId, crashed: bool) {
         self.entries = self.entries.saturating_add(1);
         if self.members.len() < Group::MEMBERS {
+            if self.members.is_empty() {
+                self.members.reserve_exact(1);
+            }
             self.members.push(id);
         }
         if crashed {
@@ -343,30 +343,14 @@ impl Building {
         }
         let Brief { state, wait_minutes, copies } = program.brief(id);
         self.count = self.count.saturating_add(copies);
-        match &mut self.run {
-            Some((last, counted)) if *last == state => *counted = counted.saturating_add(copies),
-            _ => {
-                let run = self.run.replace((state, copies));
-                self.end_run(run);
-            }
-        }
+        self.states.add(state, copies);
         if let Some(minutes) = wait_minutes {
             let (low, high) = self.wait_minutes.unwrap_or((minutes, minutes));
             self.wait_minutes = Some((low.min(minutes), high.max(minutes)));
         }
     }
 
-    fn end_run(&mut self, run: Option<(Str, u64)>) {
-        if let Some((state, count)) = run {
-            let full = self.states.len() >= Group::STATES && !self.states.contains_key(&state);
-            let counted = self.states.entry(if full { Group::OTHER_STATES.into() } else { state }).or_default();
-            *counted = counted.saturating_add(count);
-        }
-    }
-
-    fn finish(mut self, program: &Program, by: &By) -> Option<Group> {
-        let run = self.run.take();
-        self.end_run(run);
+    fn finish(self, program: &Program, by: &By) -> Option<Group> {
         let sample = self.crashed.or(self.members.first().copied())?;
         let goroutine = program.goroutine(sample);
         let (key, lines) = match by {
@@ -376,7 +360,7 @@ impl Building {
             }
             _ => (key::name_key(&self.name), 0),
         };
-        let mut states: Vec<(Str, u64)> = self.states.into_iter().collect();
+        let mut states = self.states.counted;
         states.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         Some(Group {
             key,
@@ -391,6 +375,56 @@ impl Building {
             role: goroutine.role,
             crashed: self.crashed.is_some(),
         })
+    }
+}
+
+/// States and how often each was met. Goroutines of one group tend to be in one, so a group may cost little.
+#[derive(Default)]
+struct States {
+    counted: Vec<(Str, u64)>,
+    /// Where a state is in `counted`; empty as long as there are few.
+    #[expect(clippy::box_collection, reason = "most groups have none, and there may be very many groups")]
+    index: Option<Box<HashMap<Str, usize>>>,
+    /// The one that was met last.
+    last: usize,
+}
+
+impl States {
+    /// As many are found by looking at each.
+    const FEW: usize = 8;
+
+    fn add(&mut self, state: Str, copies: u64) {
+        let is_last = self.counted.get(self.last).is_some_and(|(word, _)| *word == state);
+        if !is_last {
+            self.last = self.place(state);
+        }
+        if let Some((_, count)) = self.counted.get_mut(self.last) {
+            *count = count.saturating_add(copies);
+        }
+    }
+
+    /// Where this state is counted.
+    fn place(&mut self, state: Str) -> usize {
+        let known = match &self.index {
+            Some(index) => index.get(&state).copied(),
+            None => self.counted.iter().position(|(word, _)| *word == state),
+        };
+        if let Some(known) = known {
+            return known;
+        }
+        let new = self.counted.len();
+        if new > Group::STATES {
+            // The last one stands for all that came too late.
+            return Group::STATES;
+        }
+        let word: Str = if new == Group::STATES { Group::OTHER_STATES.into() } else { state };
+        if new >= Self::FEW {
+            let known = || self.counted.iter().enumerate().map(|(i, (word, _))| (word.clone(), i)).collect();
+            self.index.get_or_insert_with(|| Box::new(known())).insert(word.clone(), new);
+        }
+        self.counted.reserve_exact(if new == 0 { 1 } else { new });
+        self.counted.push((word, 0));
+        new
     }
 }
 

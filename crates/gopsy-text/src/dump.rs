@@ -63,7 +63,7 @@ impl Dump {
         dump.crashes.sort_by_key(|c| c.line);
         if left_out > 0 {
             dump.notes.push(format!(
-                "the text has more names and places than any program: {left_out} times one was not kept"
+                "the text has more names, places and states than any program: {left_out} times one was not kept"
             ));
         }
         if strangers > 0 {

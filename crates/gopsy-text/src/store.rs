@@ -78,9 +78,8 @@ impl Interner {
     /// The number of a string, [`NONE`] if there is no room for a new one.
     pub(crate) fn intern(&mut self, b: &[u8]) -> u32 {
         let h = hash(b);
-        let (text, odd) = (&self.text, &self.odd);
-        if let Some(i) = self.table.find(h, |i| bytes_of(text, odd, *i) == b) {
-            return *i;
+        if let Some(known) = self.find(h, b) {
+            return known;
         }
         if !self.has_room(b.len().saturating_add(64)) {
             return NONE;
@@ -93,6 +92,11 @@ impl Interner {
         let (text, odd) = (&self.text, &self.odd);
         self.table.insert_unique(h, id, |i| hash(bytes_of(text, odd, *i)));
         id
+    }
+
+    fn find(&self, hash: u64, b: &[u8]) -> Option<u32> {
+        let (text, odd) = (&self.text, &self.odd);
+        self.table.find(hash, |i| bytes_of(text, odd, *i) == b).copied()
     }
 
     fn has_room(&mut self, bytes: usize) -> bool {
@@ -276,6 +280,9 @@ pub(crate) struct Gap {
     pub(crate) count: u64,
 }
 
+/// State words of one stream that are kept. Go has about fifty.
+const MAX_STATES: u32 = 10_000;
+
 /// Everything that was read from one text.
 #[derive(Default)]
 pub(crate) struct Store {
@@ -291,6 +298,8 @@ pub(crate) struct Store {
     pub(crate) gaps: Vec<Gap>,
     /// Key and value, interned.
     pub(crate) labels: Vec<(u32, u32)>,
+    /// How many state words were met.
+    states: u32,
 }
 
 impl Store {
@@ -332,6 +341,19 @@ impl Store {
         ]));
         let body = start.saturating_add(2);
         scan::between(&self.args, body, body.saturating_add(len))
+    }
+
+    /// The number of a state word; [`NONE`] beyond [`MAX_STATES`] of them.
+    pub(crate) fn state(&mut self, word: &[u8]) -> u32 {
+        if let Some(known) = self.strings.find(hash(word), word) {
+            return known;
+        }
+        if self.states >= MAX_STATES {
+            self.strings.left_out = self.strings.left_out.saturating_add(1);
+            return NONE;
+        }
+        self.states = self.states.saturating_add(1);
+        self.strings.intern(word)
     }
 
     /// Keeps a stack that has been read.
@@ -481,6 +503,16 @@ mod tests {
         assert_eq!(a.site(b"g", b"/x.go:1", b"/x.go", 1, None), NONE);
         assert_eq!(a.site(b"f", b"", b"", 1, None), 0, "what is known stays known");
         assert!(a.strings.left_out > 0);
+    }
+
+    #[test]
+    fn states_end_and_those_known_stay_known() {
+        let mut s = Store::default();
+        let first = s.state(b"chan receive");
+        for i in 1..MAX_STATES {
+            assert_ne!(s.state(format!("state {i}").as_bytes()), NONE);
+        }
+        assert_eq!((s.state(b"one more"), s.state(b"chan receive"), s.strings.left_out), (NONE, first, 1));
     }
 
     #[test]

@@ -130,6 +130,10 @@ fn several_deaths_in_one_text() {
     assert_eq!(json["goroutines"].as_array().unwrap().len(), 2);
     let all = out(&gopsy(&["explain", "--all", "-"], text.as_bytes(), folder.path()));
     assert!(all.contains("divided by zero") && all.contains("Index 5"), "{all}");
+    let each = gopsy(&["explain", "--all", "--json", "-"], text.as_bytes(), folder.path());
+    let each = serde_json::Deserializer::from_slice(&each.stdout).into_iter::<serde_json::Value>();
+    let ids: Vec<_> = each.map(|json| json.unwrap()["goroutines"].as_array().unwrap().len()).collect();
+    assert_eq!(ids, [1, 1], "each death has its own goroutines");
 }
 
 #[test]

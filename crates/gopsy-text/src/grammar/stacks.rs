@@ -27,7 +27,7 @@ impl Grammar {
     pub(super) fn start(&mut self, h: &Header<'_>) {
         self.close();
         let mut open = OpenStack::numbered(h.id);
-        open.rec.state = self.store.strings.intern(h.state);
+        open.rec.state = self.store.state(h.state);
         open.rec.flags = h.flags;
         open.rare.minutes = Some(h.minutes).filter(|&minutes| minutes > 0);
         (open.rare.gp, open.rare.m, open.rare.mp, open.rare.bubble) = (h.gp, h.m, h.mp, h.bubble);

@@ -114,7 +114,8 @@ impl Explain {
         };
         if self.json {
             let out = io::BufWriter::new(io::stdout().lock());
-            let ids = 0..program.stack_count();
+            // Nothing of a text is lost; where each death is written, each has its own.
+            let ids = if self.all { program.stacks() } else { 0..program.stack_count() };
             wire::explain(out, &program, &verdict, ids, &notes, wire::Form::Pretty)?;
             return Ok(());
         }
