@@ -8,6 +8,8 @@ use gopsy_fuzz::read;
 struct Input<'a> {
     specimen: u8,
     carrier: u8,
+    /// A second carrier around the first.
+    outer: Option<u8>,
     free: &'a [u8],
     edits: Vec<Edit<'a>>,
     other: &'a [u8],
@@ -32,10 +34,10 @@ const SPECIMENS: [&str; 6] = [
     include_str!("../../zoo/texts/locked-thread/go1.24.txt"),
 ];
 
-fn dress(text: &str, input: &Input<'_>) -> Vec<u8> {
+fn dress(text: &str, carrier: u8, free: &[u8]) -> String {
     let mut out = Vec::with_capacity(text.len() * 2);
     for (i, line) in text.lines().enumerate() {
-        let prefix = match input.carrier % 16 {
+        let prefix = match carrier % 16 {
             0 => String::new(),
             1 => format!("2024-01-02T03:04:05.{i:09}Z stderr F "),
             2 => format!("Jan 02 03:04:{:02} host prog[123]: ", i % 60),
@@ -53,7 +55,7 @@ fn dress(text: &str, input: &Input<'_>) -> Vec<u8> {
                 continue;
             }
             _ => {
-                out.extend(input.free.iter().filter(|&&b| b != b'\n').take(40));
+                out.extend(free.iter().filter(|&&b| b != b'\n').take(40));
                 String::new()
             }
         };
@@ -61,13 +63,17 @@ fn dress(text: &str, input: &Input<'_>) -> Vec<u8> {
         out.extend_from_slice(line.as_bytes());
         out.push(b'\n');
     }
-    out
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 libfuzzer_sys::fuzz_target!(|input: Input<'_>| {
     let text = SPECIMENS[usize::from(input.specimen) % SPECIMENS.len()];
-    let mut dressed = dress(text, &input);
-    if input.edits.is_empty() && input.carrier % 16 < 12 {
+    let mut dressed = dress(text, input.carrier, input.free);
+    if let Some(outer) = input.outer {
+        dressed = dress(&dressed, outer, input.free);
+    }
+    let mut dressed = dressed.into_bytes();
+    if input.edits.is_empty() && input.carrier % 16 < 12 && input.outer.is_none_or(|outer| outer % 16 < 12) {
         let dump = read(&dressed);
         let headers =
             text.lines().filter(|l| l.starts_with("goroutine ") && l.ends_with("]:") || l.ends_with("}:")).count();

@@ -27,8 +27,6 @@ const NAMES: [&[u8]; 14] = [
 /// How the lines of a stream are found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Carrier {
-    /// None: the line is the content.
-    Plain,
     Prefix(Template),
     /// Kubernetes' container runtime interface: `TIME stderr F content`; partial lines (`P`) are joined.
     Cri(Vec<u8>),
@@ -148,6 +146,104 @@ pub(crate) fn json_carrier(line: &[u8]) -> Option<Carrier> {
     Some(Carrier::Json { key, names, terminated })
 }
 
+/// A line of a log that is kept as JSON whatever is in it: docker's (`{"log":"…\\n","stream":"stderr","time":…}`) and
+/// systemd's (`journalctl -o json`).
+pub(crate) fn json_log(line: &[u8]) -> Option<Carrier> {
+    let (mut log, mut stream, mut message, mut journal) = (false, false, false, false);
+    let whole = json::fields(line, |k, v| match k {
+        b"log" => log = matches!(v, Value::Text(_)),
+        b"stream" => stream = matches!(v, Value::Text(t) if t == b"stderr" || t == b"stdout"),
+        b"MESSAGE" => message = matches!(v, Value::Text(_)),
+        b"__REALTIME_TIMESTAMP" | b"__CURSOR" | b"_PID" | b"_BOOT_ID" => journal = true,
+        _ => {}
+    });
+    let (key, terminated): (&[u8], bool) = match () {
+        () if !whole => return None,
+        () if log && stream => (b"log", true),
+        () if message && journal => (b"MESSAGE", false),
+        () => return None,
+    };
+    let (_, names) = json_line(line, key)?;
+    Some(Carrier::Json { key: key.to_vec(), names, terminated })
+}
+
+/// Where in a line another log's line of a known form begins.
+pub(crate) fn form_at(line: &[u8]) -> Option<usize> {
+    let stream = scan::find(line, b" stderr ").or_else(|| scan::find(line, b" stdout "));
+    if let Some(end) = stream {
+        let is_of_time = |c: &u8| c.is_ascii_digit() || matches!(c, b'-' | b'T' | b':' | b'.' | b'+' | b'Z');
+        let time = scan::upto(line, end).iter().rev().take_while(|c| is_of_time(c)).count();
+        let at = end.saturating_sub(time);
+        return cri(scan::from(line, at)).map(|_| at);
+    }
+    let at = scan::find(line, b"{\"log\":\"").or_else(|| scan::find(line, b"{\"__"))?;
+    json_log(scan::trim_end(scan::from(line, at))).map(|_| at)
+}
+
+/// What a tool prints before each line of a process, if it has a form of its own: syslog and the journal, kubectl, docker
+/// compose, GitHub's and GitLab's runners.
+pub(crate) fn tool_prefix(line: &[u8]) -> Option<&[u8]> {
+    journal(line).or_else(|| pod(line)).or_else(|| compose(line)).or_else(|| runner(line))
+}
+
+/// `[pod/web-6d4cf56db6-abcde/app] ` (kubectl logs --prefix).
+fn pod(line: &[u8]) -> Option<&[u8]> {
+    line.starts_with(b"[pod/").then_some(())?;
+    let end = scan::find(scan::upto(line, 200), b"] ")?.saturating_add(2);
+    let prefix = scan::upto(line, end);
+    let blanks = prefix.iter().filter(|&&c| c == b' ').count();
+    (blanks == 1).then_some(prefix)
+}
+
+/// `web-1  | ` (docker compose logs).
+fn compose(line: &[u8]) -> Option<&[u8]> {
+    let mut c = Cursor::new(line);
+    let name = c.take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    let fits = !name.is_empty() && c.blanks() > 0 && c.eat(b"| ");
+    fits.then(|| scan::upto(line, line.len().saturating_sub(c.rest().len())))
+}
+
+/// `2024-01-02T03:04:05.1234567Z ` (GitHub: .NET's seven digits), `2024-01-02T03:04:05.123456Z 01O ` (GitLab).
+fn runner(line: &[u8]) -> Option<&[u8]> {
+    let mut c = Cursor::new(line);
+    let time = c.take_while(|b| b.is_ascii_digit() || matches!(b, b'-' | b':' | b'T'));
+    if time.len() != 19 || !c.eat(b".") {
+        return None;
+    }
+    let digits = c.take_while(|b| b.is_ascii_digit()).len();
+    if !c.eat(b"Z ") {
+        return None;
+    }
+    let stream = c.rest();
+    let gitlab = matches!(stream, [a, b, b'O' | b'E', b' ' | b'+', ..] if a.is_ascii_digit() && b.is_ascii_digit());
+    if gitlab {
+        c.skip(4);
+    }
+    (gitlab || digits == 7).then(|| scan::upto(line, line.len().saturating_sub(c.rest().len())))
+}
+
+/// `Jan 02 03:04:05 host prog[123]: `.
+fn journal(line: &[u8]) -> Option<&[u8]> {
+    let end = scan::find(scan::upto(line, 200), b"]: ")?.saturating_add(3);
+    let prefix = scan::upto(line, end);
+    let mut words = prefix.split(|&c| c == b' ').filter(|w| !w.is_empty());
+    let is_time = |w: &[u8]| w.iter().filter(|&&c| c == b':').count() == 2 && scan::at(w, 0).is_ascii_digit();
+    let first = words.next()?;
+    let dated = if first.len() == 3 && first.iter().all(u8::is_ascii_alphabetic) {
+        words.next()?.iter().all(u8::is_ascii_digit) && is_time(words.next()?)
+    } else {
+        // ISO 8601, perhaps with a zone that has a colon of its own.
+        scan::at(first, 4) == b'-' && scan::at(first, 10) == b'T' && first.len() >= 19
+    };
+    let (host, program) = (words.next()?, words.next()?);
+    let numbered = |w: &[u8]| {
+        let inner =
+            w.strip_suffix(b"]:").and_then(|w| Some(scan::from(w, memchr::memrchr(b'[', w)?.saturating_add(1))));
+        inner.is_some_and(|pid| !pid.is_empty() && pid.iter().all(u8::is_ascii_digit))
+    };
+    (dated && !host.is_empty() && numbered(program) && words.next().is_none()).then_some(prefix)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +254,52 @@ mod tests {
         assert_eq!(cri(line), Some((&b"stderr"[..], true, &b"goroutine"[..])));
         assert_eq!(cri(b"2024-01-02T03:04:05.678901234Z stderr F "), Some((&b"stderr"[..], false, &b""[..])));
         assert_eq!(cri(b"not a time stderr F x"), None);
+    }
+
+    #[test]
+    fn logs_that_are_known_by_their_form() {
+        let json = |line: &str| json_log(line.as_bytes());
+        let docker = json(r#"{"log":"x\n","stream":"stderr","time":"2024-01-02T03:04:05Z"}"#);
+        assert!(matches!(docker, Some(Carrier::Json { key, terminated: true, .. }) if key == b"log"));
+        let systemd = json(r#"{"__CURSOR":"s=1","MESSAGE":"x","_PID":"7"}"#);
+        assert!(matches!(systemd, Some(Carrier::Json { key, terminated: false, .. }) if key == b"MESSAGE"));
+        for other in [r#"{"log":"x\n"}"#, r#"{"MESSAGE":"x"}"#, r#"{"level":"error","msg":"x","stream":"a"}"#, "{"] {
+            assert_eq!(json(other), None, "{other}");
+        }
+        for prefix in [
+            "Jan  2 03:04:05 host prog[123]: ",
+            "2024-01-02T03:04:05.123456+00:00 host my-prog[1]: ",
+            "[pod/web-6d4cf56db6-abcde/app] ",
+            "web-1  | ",
+            "2024-01-02T03:04:05.1234567Z ",
+            "2024-01-02T03:04:05.123456Z 01O ",
+        ] {
+            assert_eq!(tool_prefix(format!("{prefix}main.f(0x1)").as_bytes()), Some(prefix.as_bytes()));
+        }
+        for other in [
+            "Jan 02 03:04:05 host prog: x",
+            "2024/01/02 03:04:05 a.go:3: x[1]: y",
+            "a b c[1]: d",
+            "x[1]: y",
+            "[pod/ is what] it says",
+            "| a | b |",
+            "2024-01-02T03:04:05.123Z x",
+            "2024-01-02T03:04:05.123456Z INFO x",
+        ] {
+            assert_eq!(tool_prefix(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_known_form_behind_something() {
+        let cri = "2024-01-02T03:04:05.678901234Z stderr P x";
+        let json = r#"{"log":"x\n","stream":"stderr","time":"2024-01-02T03:04:05Z"}"#;
+        for prefix in ["", "> ", "web-1  | ", "Jan 02 03:04:05 host app[77]: ", "test\tRun\t"] {
+            assert_eq!(form_at(format!("{prefix}{cri}").as_bytes()), Some(prefix.len()));
+            assert_eq!(form_at(format!("{prefix}{json}").as_bytes()), Some(prefix.len()));
+        }
+        assert_eq!(form_at(b"it went to stderr F or so"), None);
+        assert_eq!(form_at(b"{\"log\":\"x\"}"), None);
     }
 
     #[test]

@@ -191,7 +191,7 @@ fn lines(mut reader: impl Read, options: &Options, lenient: bool) -> io::Result<
             let line = scan::upto(rest, length);
             let after = scan::upto(scan::from(rest, next), AHEAD);
             let before = scan::between(&buffer, from.saturating_sub(BEHIND), from);
-            streams.line(line, before, after);
+            streams.line(streams.lines.saturating_add(1), line, before, after);
             from = from.saturating_add(next);
         }
         if end && from >= to {

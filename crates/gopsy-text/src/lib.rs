@@ -38,6 +38,7 @@ mod store;
 mod stream;
 mod template;
 mod utf16;
+mod window;
 mod words;
 
 pub use dump::Dump;

@@ -4,31 +4,102 @@
 //! is a number in it may change from line to line, the rest may not. Each learnt prefix is a stream of its own, read
 //! by its own grammar, so that interleaved processes are told apart as far as the carrier names them.
 
-use crate::carrier::{Carrier, clean, cri, json_carrier, json_line, without_escapes};
+use crate::carrier::{Carrier, clean, cri, form_at, json_carrier, json_line, json_log, tool_prefix, without_escapes};
 use crate::escaped;
 use crate::grammar::Grammar;
 use crate::scan;
 use crate::store::Room;
 use crate::template::Template;
+use crate::window::Window;
+use gopsy_model::Crash;
+use std::cell::Cell;
+use std::rc::Rc;
 
-/// At most so many streams are told apart.
-const MAX_STREAMS: usize = 256;
+/// At most so many streams are told apart in one text.
+const MAX_STREAMS: usize = 255;
+/// A process's own log is known by its form if it begins within so many lines.
+const FIRST: u64 = 3;
 /// Streams that are told of one by one.
 const MAX_NOTES: usize = 8;
 
+/// Carriers within carriers: a container's log in a journal in a CI's.
+const MAX_NESTED: u32 = 3;
+
 struct Stream {
     carrier: Carrier,
-    grammar: Grammar,
+    text: Text,
     partial: Vec<u8>,
     lines: u64,
 }
 
-/// All streams of a text.
-pub(crate) struct Streams {
-    streams: Vec<Stream>,
-    last: usize,
+/// What the lines of a stream are without their carrier.
+enum Text {
+    /// Lines of a program.
+    Lines(Box<Grammar>),
+    /// A text of its own: another carrier may be in it.
+    Carried(Box<(Window, Streams)>),
+}
+
+impl Text {
+    fn line(&mut self, number: u64, line: &[u8]) {
+        match self {
+            Text::Lines(grammar) => {
+                grammar.crashes.line = number;
+                grammar.line(line);
+            }
+            Text::Carried(text) => {
+                let (window, streams) = text.as_mut();
+                window.push(number, line);
+                while let Some(l) = window.next(false) {
+                    streams.line(l.number, l.line, l.before, l.after);
+                }
+            }
+        }
+    }
+
+    /// Begins with what was told elsewhere.
+    fn adopt(&mut self, crash: Crash) {
+        match self {
+            Text::Lines(grammar) => grammar.crashes.adopt(crash),
+            Text::Carried(text) => text.1.plain.crashes.adopt(crash),
+        }
+    }
+
+    fn finish(self) -> (Vec<Grammar>, Vec<String>) {
+        match self {
+            Text::Lines(mut grammar) => {
+                grammar.finish();
+                (vec![*grammar], Vec::new())
+            }
+            Text::Carried(text) => {
+                let (mut window, mut streams) = *text;
+                while let Some(l) = window.next(true) {
+                    streams.line(l.number, l.line, l.before, l.after);
+                }
+                streams.finish()
+            }
+        }
+    }
+}
+
+/// What all streams of a text share.
+#[derive(Clone)]
+struct Shared {
     keep_args: bool,
     room: Room,
+    /// How many more streams may be told apart.
+    free: Rc<Cell<usize>>,
+}
+
+/// All streams of a text.
+pub(crate) struct Streams {
+    /// The lines without a carrier.
+    plain: Grammar,
+    streams: Vec<Stream>,
+    last: Option<usize>,
+    shared: Shared,
+    /// Carriers around this text.
+    depth: u32,
     number: u64,
     ansi: u64,
     /// Carriers that had to share the last stream.
@@ -38,17 +109,21 @@ pub(crate) struct Streams {
 
 impl Streams {
     pub(crate) fn new(keep_args: bool) -> Self {
-        let room = Room::default();
-        let plain =
-            Stream { carrier: Carrier::Plain, grammar: Grammar::new(keep_args, &room), partial: Vec::new(), lines: 0 };
-        Streams { streams: vec![plain], last: 0, keep_args, room, number: 0, ansi: 0, joined: 0, lines: 0 }
+        let free = Rc::new(Cell::new(MAX_STREAMS));
+        Streams::within(Shared { keep_args, room: Room::default(), free }, 0)
     }
 
-    /// Reads a line; `before` and `after` are what stands around it, for learning.
-    pub(crate) fn line(&mut self, line: &[u8], before: &[u8], after: &[u8]) {
+    fn within(shared: Shared, depth: u32) -> Self {
+        let plain = Grammar::new(shared.keep_args, &shared.room);
+        Streams { plain, streams: Vec::new(), last: None, shared, depth, number: 0, ansi: 0, joined: 0, lines: 0 }
+    }
+
+    /// Reads line `number`; `before` and `after` are what stands around it, for learning.
+    pub(crate) fn line(&mut self, number: u64, line: &[u8], before: &[u8], after: &[u8]) {
         self.lines = self.lines.saturating_add(1);
-        self.number = self.lines;
-        if memchr::memchr(0x1b, line).is_some() {
+        self.number = number;
+        // A control sequence may be cut in two by partial lines: the joined ones are cleaned where they are read.
+        if memchr::memchr(0x1b, line).is_some() && cri(line).is_none_or(|(_, partial, _)| !partial) {
             let clean = without_escapes(line);
             self.ansi = self.ansi.saturating_add(1);
             self.clean_line(&clean, before, after);
@@ -58,35 +133,36 @@ impl Streams {
     }
 
     fn clean_line(&mut self, line: &[u8], before: &[u8], after: &[u8]) {
-        if self.streams.len() > 1 && self.carried(line) {
+        if !self.streams.is_empty() && self.carried(line) {
             return;
         }
-        if self.new_cri(line, after) {
+        if self.known_form(line, after) {
             return;
         }
         if self.may_teach(line) && self.learn(line, before, after) {
             return;
         }
-        let number = self.number;
-        if let Some(plain) = self.streams.first_mut() {
-            plain.lines = plain.lines.saturating_add(1);
-            plain.grammar.crashes.line = number;
-            plain.grammar.line(line);
-        }
+        self.plain.crashes.line = self.number;
+        self.plain.line(line);
+    }
+
+    /// No more streams are told apart.
+    fn is_crowded(&self) -> bool {
+        self.shared.free.get() == 0 && !self.streams.is_empty()
     }
 
     /// Gives the line to the stream whose carrier fits.
     fn carried(&mut self, line: &[u8]) -> bool {
-        if scan::at(line, 0) == b'{' {
-            return self.carried_json(line);
+        let (unindented, _) = scan::trim_start(line);
+        if scan::at(unindented, 0) == b'{' {
+            return self.carried_json(unindented);
         }
-        let last = self.last;
-        if last > 0 && self.give(last, line) {
+        if self.last.is_some_and(|last| self.give(last, line)) {
             return true;
         }
-        for i in 1..self.streams.len() {
-            if i != last && self.give(i, line) {
-                self.last = i;
+        for i in 0..self.streams.len() {
+            if self.last != Some(i) && self.give(i, line) {
+                self.last = Some(i);
                 return true;
             }
         }
@@ -117,14 +193,14 @@ impl Streams {
         }
         match found {
             Some((at, value)) => {
-                self.last = at;
+                self.last = Some(at);
                 self.give_json(at, &value);
                 true
             }
             // A prefix may begin with a brace.
             None => {
                 let others = |s: &Stream| !matches!(s.carrier, Carrier::Json { .. });
-                (1..self.streams.len()).any(|i| self.streams.get(i).is_some_and(others) && self.give(i, line))
+                (0..self.streams.len()).any(|i| self.streams.get(i).is_some_and(others) && self.give(i, line))
                     || self.new_sibling(line)
             }
         }
@@ -134,30 +210,42 @@ impl Streams {
         let number = self.number;
         let Some(stream) = self.streams.get_mut(index) else { return };
         let Carrier::Json { terminated, .. } = &stream.carrier else { return };
-        stream.grammar.crashes.line = number;
         stream.lines = stream.lines.saturating_add(1);
         let whole = !*terminated || value.ends_with(b"\n");
         stream.partial.extend_from_slice(value);
         if whole || stream.partial.len() > 1 << 22 {
             let text = std::mem::take(&mut stream.partial);
             for piece in text.strip_suffix(b"\n").unwrap_or(&text).split(|&c| c == b'\n') {
-                stream.grammar.line(piece);
+                stream.text.line(number, piece);
             }
         }
     }
 
-    /// A container runtime's line is known by its form. It must be: the header that would teach it may be cut into
-    /// partial lines.
-    fn new_cri(&mut self, line: &[u8], after: &[u8]) -> bool {
-        let Some((name, _, _)) = cri(line) else { return false };
-        let next = after.split(|&c| c == b'\n').next().unwrap_or(&[]);
-        let follows = scan::trim(next).is_empty() || cri(&clean(next)).is_some();
-        if !follows || self.streams.len() >= MAX_STREAMS {
+    /// A carrier that is known by its form, without anything of Go behind it. The container runtime's must be: the
+    /// header that would teach it may be cut into partial lines.
+    fn known_form(&mut self, line: &[u8], after: &[u8]) -> bool {
+        if self.is_crowded() {
             return false;
         }
-        let name = name.to_vec();
-        self.push(Carrier::Cri(name));
-        self.give(self.streams.len().saturating_sub(1), line)
+        let (unindented, _) = scan::trim_start(line);
+        let carrier = if let Some((name, _, _)) = cri(unindented) {
+            let next = after.split(|&c| c == b'\n').next().unwrap_or(&[]);
+            (scan::trim(next).is_empty() || cri(scan::trim_start(&clean(next)).0).is_some())
+                .then(|| Carrier::Cri(name.to_vec()))
+        } else if scan::at(unindented, 0) == b'{' {
+            json_log(unindented)
+        } else if self.lines <= FIRST && self.streams.is_empty() {
+            tool_prefix(line)
+                .and_then(|prefix| Template::learn(prefix, line))
+                .filter(|t| all_bear(t, after))
+                .map(Carrier::Prefix)
+        } else {
+            None
+        };
+        let Some(carrier) = carrier else { return false };
+        let line = if matches!(carrier, Carrier::Prefix(_)) { line } else { unindented };
+        let index = self.push(carrier);
+        self.give(index, line)
     }
 
     /// A JSON line of a known form that names another stream.
@@ -171,53 +259,61 @@ impl Streams {
         });
         let Some((key, terminated)) = known else { return false };
         let Some((value, names)) = json_line(line, &key) else { return false };
-        self.push(Carrier::Json { key, names, terminated });
-        self.give_json(self.streams.len().saturating_sub(1), &value);
+        let index = self.push(Carrier::Json { key, names, terminated });
+        self.give_json(index, &value);
         true
     }
 
     /// A new stream. When there are too many, the last one is given the new carrier: those that come after each other
     /// are still read whole.
-    fn push(&mut self, carrier: Carrier) {
-        if self.streams.len() >= MAX_STREAMS {
-            self.joined = self.joined.saturating_add(1);
-            if let Some(stream) = self.streams.last_mut() {
+    fn push(&mut self, carrier: Carrier) -> usize {
+        let free = self.shared.free.get();
+        match self.streams.last_mut() {
+            Some(stream) if free == 0 => {
+                self.joined = self.joined.saturating_add(1);
                 stream.carrier = carrier;
                 let rest = std::mem::take(&mut stream.partial);
                 if !rest.is_empty() {
-                    stream.grammar.line(&rest);
+                    stream.text.line(self.number, &rest);
                 }
             }
-            self.last = self.streams.len().saturating_sub(1);
-            return;
+            _ => {
+                self.shared.free.set(free.saturating_sub(1));
+                let text = if self.depth.saturating_add(1) < MAX_NESTED {
+                    let streams = Streams::within(self.shared.clone(), self.depth.saturating_add(1));
+                    Text::Carried(Box::new((Window::default(), streams)))
+                } else {
+                    Text::Lines(Box::new(Grammar::new(self.shared.keep_args, &self.shared.room)))
+                };
+                self.streams.push(Stream { carrier, text, partial: Vec::new(), lines: 0 });
+            }
         }
-        let grammar = Grammar::new(self.keep_args, &self.room);
-        self.streams.push(Stream { carrier, grammar, partial: Vec::new(), lines: 0 });
-        self.last = self.streams.len().saturating_sub(1);
+        let index = self.streams.len().saturating_sub(1);
+        self.last = Some(index);
+        index
     }
 
     fn give(&mut self, index: usize, line: &[u8]) -> bool {
         let number = self.number;
         let Some(stream) = self.streams.get_mut(index) else { return false };
-        stream.grammar.crashes.line = number;
         match &stream.carrier {
-            Carrier::Plain => false,
             Carrier::Prefix(template) => {
                 let Some(content) = template.strip(line) else { return false };
                 stream.lines = stream.lines.saturating_add(1);
-                stream.grammar.line(&content);
+                stream.text.line(number, &content);
                 true
             }
             Carrier::Cri(name) => {
-                let Some((stream_name, partial, content)) = cri(line) else { return false };
+                let Some((stream_name, partial, content)) = cri(scan::trim_start(line).0) else { return false };
                 if stream_name != name.as_slice() {
                     return false;
                 }
                 stream.lines = stream.lines.saturating_add(1);
+                let content = if partial { content.strip_suffix(b"\r").unwrap_or(content) } else { content };
                 stream.partial.extend_from_slice(content);
                 if !partial || stream.partial.len() > 1 << 22 {
                     let whole = std::mem::take(&mut stream.partial);
-                    stream.grammar.line(&whole);
+                    stream.text.line(number, &whole);
                 }
                 true
             }
@@ -233,7 +329,7 @@ impl Streams {
 
     /// A cheap look: could something that begins a trace stand behind a prefix in this line?
     fn may_teach(&self, line: &[u8]) -> bool {
-        let in_stack = self.streams.first().is_some_and(|s| s.grammar.in_stack());
+        let in_stack = self.plain.in_stack();
         if matches!(scan::at(line, 0), b'\t' | 0) && (in_stack || !line.ends_with(b":")) {
             return false;
         }
@@ -241,7 +337,7 @@ impl Streams {
             Some(b')') => false,
             Some(b':' | b'"' | b'}' | b'|') => true,
             Some(c) if *c >= 0x80 => true,
-            _ => !in_stack && self.streams.len() < 4 && !line.starts_with(b"goroutine ") && line.len() < 4096,
+            _ => !in_stack && self.streams.len() < 3 && !line.starts_with(b"goroutine ") && line.len() < 4096,
         }
     }
 
@@ -265,16 +361,15 @@ impl Streams {
         // The lines behind must bear the same prefix, or it was only that of one line. Those of other streams do not
         // count.
         let (mut seen, mut fits, mut bare) = (0u32, 0u32, 0u32);
-        let crowded = self.streams.len() >= MAX_STREAMS;
+        let crowded = self.is_crowded();
         for next in after.split(|&c| c == b'\n').filter(|l| !scan::trim(l).is_empty()).take(32) {
             let next = clean(next);
             let fit = match &carrier {
                 Carrier::Prefix(t) => t.strip(&next).is_some(),
                 Carrier::Cri(_) => cri(&next).is_some(),
                 Carrier::Json { key, .. } => json_line(&next, key).is_some(),
-                Carrier::Plain => false,
             };
-            if !fit && !crowded && (1..self.streams.len()).any(|i| self.fits(i, &next)) {
+            if !fit && !crowded && (0..self.streams.len()).any(|i| self.fits(i, &next)) {
                 continue;
             }
             seen = seen.saturating_add(1);
@@ -307,34 +402,29 @@ impl Streams {
                 && !scan::trim(prefix).is_empty()
                 && crate::header::header(scan::trim_end(behind)).is_some_and(|h| h.rest.is_empty())
             {
-                let number = self.number;
-                if let Some(plain) = self.streams.first_mut() {
-                    plain.grammar.crashes.line = number;
-                    plain.grammar.line(prefix);
-                    plain.grammar.line(behind);
-                }
+                self.plain.crashes.line = self.number;
+                self.plain.line(prefix);
+                self.plain.line(behind);
                 return true;
             }
             return false;
         }
-        self.push(carrier);
-        let index = self.streams.len().saturating_sub(1);
+        let index = self.push(carrier);
         // The first line of a death often stands where the prefix was not copied, or was printed by somebody else:
         // without stacks of its own it belongs to the ones behind the prefix.
         let own_stacks = after.split(|&c| c == b'\n').take(64).any(|l| l.starts_with(b"goroutine "));
         if !own_stacks
             && !crowded
-            && let Some(plain) = self.streams.first_mut()
-            && let Some(crash) = plain.grammar.take_lonely(self.number)
+            && let Some(crash) = self.plain.take_lonely(self.number)
             && let Some(stream) = self.streams.get_mut(index)
         {
-            stream.grammar.crashes.adopt(crash);
+            stream.text.adopt(crash);
         }
         // What stood before with the same carrier was taken for noise: the headline is among it.
         let far = if crowded { 1 << 9 } else { before.len() };
         for earlier in scan::from(before, before.len().saturating_sub(far)).split(|&c| c == b'\n') {
             let earlier = clean(earlier);
-            if !earlier.is_empty() && (crowded || !(1..index).any(|i| self.fits(i, &earlier))) {
+            if !earlier.is_empty() && (crowded || !(0..index).any(|i| self.fits(i, &earlier))) {
                 self.give(index, &earlier);
             }
         }
@@ -353,45 +443,31 @@ impl Streams {
     /// The grammars of all streams, finished, and what is to be told about the carriers.
     pub(crate) fn finish(mut self) -> (Vec<Grammar>, Vec<String>) {
         let mut notes = Vec::new();
-        let mut grammars = Vec::new();
-        let carried: u64 = self.streams.iter().skip(1).map(|s| s.lines).sum();
-        for stream in &mut self.streams {
-            if !stream.partial.is_empty() {
-                let rest = std::mem::take(&mut stream.partial);
-                stream.grammar.line(&rest);
-            }
-            stream.grammar.finish();
+        let carried: u64 = self.streams.iter().map(|s| s.lines).sum();
+        let other = self.lines.saturating_sub(carried);
+        if carried > 0 && other > 0 {
+            notes.push(format!("{other} of {} lines do not bear the log's prefix; they were read apart", self.lines));
         }
-        for stream in self.streams {
-            match &stream.carrier {
-                Carrier::Plain => {
-                    let other = self.lines.saturating_sub(carried);
-                    if carried > 0 && other > 0 {
-                        let all = self.lines;
-                        notes
-                            .push(format!("{other} of {all} lines do not bear the log's prefix; they were read apart"));
-                    }
-                }
-                Carrier::Prefix(t) => {
-                    notes.push(format!("read {} lines behind a prefix like {:?}", stream.lines, t.example))
-                }
+        self.plain.finish();
+        let mut grammars = vec![self.plain];
+        for mut stream in self.streams {
+            let rest = std::mem::take(&mut stream.partial);
+            if !rest.is_empty() {
+                stream.text.line(self.number, &rest);
+            }
+            notes.push(match &stream.carrier {
+                Carrier::Prefix(t) => format!("read {} lines behind a prefix like {:?}", stream.lines, t.example),
                 Carrier::Cri(name) => {
-                    notes.push(format!(
-                        "read {} lines of {} from a container runtime's log (CRI)",
-                        stream.lines,
-                        scan::text(name)
-                    ));
+                    format!("read {} lines of {} from a container runtime's log (CRI)", stream.lines, scan::text(name))
                 }
                 Carrier::Json { key, names, .. } => {
                     let who = if names.is_empty() { String::new() } else { format!(" of {}", scan::text(names)) };
-                    notes.push(format!(
-                        "read {} lines from the field {:?} of JSON lines{who}",
-                        stream.lines,
-                        scan::text(key)
-                    ));
+                    format!("read {} lines from the field {:?} of JSON lines{who}", stream.lines, scan::text(key))
                 }
-            }
-            grammars.push(stream.grammar);
+            });
+            let (inner, said) = stream.text.finish();
+            grammars.extend(inner);
+            notes.extend(said);
         }
         let more = notes.len().saturating_sub(MAX_NOTES);
         if more > 0 {
@@ -411,13 +487,23 @@ impl Streams {
     }
 }
 
+/// Whether all of the next lines bear this prefix, and there are some.
+fn all_bear(template: &Template, after: &[u8]) -> bool {
+    let mut next = after.split(|&c| c == b'\n').filter(|l| !scan::trim(l).is_empty()).take(8);
+    next.next().is_some_and(|l| template.strip(&clean(l)).is_some())
+        && next.all(|l| template.strip(&clean(l)).is_some())
+}
+
 fn before_fits(carrier: &Carrier, before: &[u8]) -> bool {
     let Carrier::Prefix(t) = carrier else { return false };
     before.rsplit(|&c| c == b'\n').filter(|l| !scan::trim(l).is_empty()).take(4).any(|l| t.strip(&clean(l)).is_some())
 }
 
-/// Where a trace begins behind a prefix.
+/// Where a trace, or another log's line, begins behind a prefix.
 fn anchor(line: &[u8]) -> Option<usize> {
+    if let Some(i) = form_at(line) {
+        return (i > 0).then_some(i);
+    }
     if let Some(i) = escaped::header_at(line) {
         // A header with more behind it on the same line is a flattened text or a string with escapes.
         let behind = scan::from(line, i);

@@ -434,6 +434,19 @@ fn a_carrier_changes_no_goroutine() {
     }
 }
 
+/// A container's log in a journal, that in a CI's.
+#[test]
+fn two_carriers_change_no_goroutine() {
+    for (inner_name, inner) in CARRIERS {
+        for (outer_name, outer) in CARRIERS {
+            run(8, &text(), |text| {
+                check(dress(&dress(&text.print(), inner), outer).as_bytes(), &text)
+                    .map_err(|e| TestCaseError::fail(format!("{inner_name} in {outer_name}: {e}")))
+            });
+        }
+    }
+}
+
 /// Old journald drops blanks at the start of a line, and empty lines.
 #[test]
 fn lost_indents_and_empty_lines_change_no_goroutine() {

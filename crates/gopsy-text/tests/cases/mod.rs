@@ -226,5 +226,30 @@ pub(crate) const CASES: &[Case] = &[
     },
     Case { name: "debugger frames", head: "", piece: |_, o| put(o, "#0  0x1 in f (x=1) at b.c:1\n") },
     Case { name: "escapes", head: "", piece: |_, o| put(o, "\x1b[\x1b]\x1b\n") },
+    Case {
+        name: "carriers in carriers",
+        head: "",
+        piece: |n, o| {
+            for line in ["goroutine 1 [running]:", "main.f()", "\t/a.go:1"] {
+                put(o, &format!("> a-{} | <b-{}> [c-{}] {line}\n", n % 11, n % 7, n % 5));
+            }
+        },
+    },
+    Case {
+        name: "long lines of many streams",
+        head: "",
+        piece: |n, o| {
+            let long = "x ".repeat(200_000);
+            put(o, &format!("{{\"log\":\"{long}\",\"stream\":\"stderr\",\"pod\":\"p{n}\"}}\n"));
+        },
+    },
+    Case {
+        name: "logs in logs",
+        head: "",
+        piece: |n, o| {
+            let log = format!("{{\\\"log\\\":\\\"main.f{n}(0x1)\\\\n\\\",\\\"stream\\\":\\\"stdout\\\"}}\\n");
+            put(o, &format!("{{\"log\":\"{log}\",\"stream\":\"stderr\"}}\n"));
+        },
+    },
     Case { name: "cri partial lines", head: "", piece: |_, o| put(o, "2024-01-02T03:04:05.678901234Z stderr P x\n") },
 ];
