@@ -15,7 +15,7 @@ mod rules;
 mod verdict;
 
 pub use about::{Page, about, pages};
-pub use packages::{Owner, Owners};
+pub use packages::{Owner, Owners, is_standard};
 
 use case::Case;
 use gopsy_model::{Headline, Verdict};

@@ -9,6 +9,12 @@ static STANDARD: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     include_str!("../std/packages.txt").lines().filter(|l| !l.is_empty() && !l.starts_with('#')).collect()
 });
 
+/// Whether this is the import path of a package of the standard library, of any release since Go 1.
+#[must_use]
+pub fn is_standard(package: &str) -> bool {
+    STANDARD.contains(package)
+}
+
 /// Whose code a frame is, in the order in which a person wants to open it last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {

@@ -1,5 +1,6 @@
 //! Short names for people: functions without import paths, files without roots; and whose code a frame is.
 
+use gopsy_explain::is_standard;
 use gopsy_model::{Frame, FunctionName};
 use gopsy_program::key::base_name;
 
@@ -41,62 +42,6 @@ pub fn place(file: &str, line: Option<i64>) -> String {
     }
 }
 
-/// First elements of the import paths of the standard library, of every release.
-const STD: &[&str] = &[
-    "archive",
-    "arena",
-    "bufio",
-    "builtin",
-    "bytes",
-    "cmp",
-    "compress",
-    "container",
-    "context",
-    "crypto",
-    "database",
-    "debug",
-    "embed",
-    "encoding",
-    "errors",
-    "expvar",
-    "flag",
-    "fmt",
-    "go",
-    "hash",
-    "html",
-    "image",
-    "index",
-    "internal",
-    "io",
-    "iter",
-    "log",
-    "maps",
-    "math",
-    "mime",
-    "net",
-    "os",
-    "path",
-    "plugin",
-    "reflect",
-    "regexp",
-    "runtime",
-    "simd",
-    "slices",
-    "sort",
-    "strconv",
-    "strings",
-    "structs",
-    "sync",
-    "syscall",
-    "testing",
-    "text",
-    "time",
-    "unicode",
-    "unique",
-    "unsafe",
-    "weak",
-];
-
 /// Packages of the releases before Go 1 that are called otherwise today.
 const OLD: &[&str] = &[
     "asn1",
@@ -120,11 +65,6 @@ const OLD: &[&str] = &[
     "xml",
 ];
 
-fn in_std(package: &str) -> bool {
-    let first = package.split('/').next().unwrap_or(package);
-    STD.contains(&first) || first == "vendor"
-}
-
 /// The standard-library package of a frame (`net/http`), if it is one of its frames.
 ///
 /// The file decides where there is one: a closure of the standard library can carry the caller's package in its name,
@@ -135,7 +75,7 @@ pub fn std_package(frame: &Frame) -> Option<String> {
     let package = frame.function.value().and_then(|f| f.package());
     let Some(file) = frame.file.value() else {
         return match package {
-            Some(package) => in_std(package).then(|| package.to_owned()),
+            Some(package) => is_standard(package).then(|| package.to_owned()),
             None => frame.function.value().filter(|f| is_builtin(f.as_str())).map(|_| "runtime".to_owned()),
         };
     };
@@ -148,12 +88,12 @@ pub fn std_package(frame: &Frame) -> Option<String> {
     };
     // Up to Go 1.3 the library stood in `src/pkg`, in the very first releases under names of its own.
     let under = match under.strip_prefix("pkg/") {
-        Some(old) if in_std(old) || OLD.contains(&old) => return Some(old.to_owned()),
+        Some(old) if is_standard(old) || OLD.contains(&old) => return Some(old.to_owned()),
         _ => under,
     };
     let name = frame.function.value().map_or("", |f| f.as_str());
-    let named_so = package.is_none_or(in_std) || name.contains("[...]");
-    (in_std(under) && named_so).then(|| under.to_owned())
+    let named_so = package.is_none_or(is_standard) || name.contains("[...]");
+    (is_standard(under) && named_so).then(|| under.to_owned())
 }
 
 /// Functions of the runtime that print without a package.
