@@ -4,7 +4,7 @@ use crate::scan::{self, Cursor};
 
 /// If the line has a string with a goroutine header and escaped line feeds, gives its lines. True if it had.
 pub(crate) fn stack_in_string(line: &[u8], give: &mut dyn FnMut(&[u8])) -> bool {
-    let Some(at) = header_at(line) else { return false };
+    let Some(at) = header_at(line) else { return crash_in_string(line, give) };
     if !scan::has(scan::upto(scan::from(line, at), 400), b"\\n") {
         return false;
     }
@@ -13,8 +13,53 @@ pub(crate) fn stack_in_string(line: &[u8], give: &mut dyn FnMut(&[u8])) -> bool 
         headline.extend_from_slice(&value);
         give(&headline);
     }
+    for piece in string_around(line, at).split(|&c| c == b'\n') {
+        give(piece);
+    }
+    true
+}
+
+/// The same for a text without a goroutine's header: a race report, a signal on a foreign stack, the first lines of
+/// something longer.
+fn crash_in_string(line: &[u8], give: &mut dyn FnMut(&[u8])) -> bool {
+    if !scan::has(line, b"\\n") {
+        return false;
+    }
+    let begins: [&[u8]; 7] = [
+        b"WARNING: DATA RACE",
+        b"fatal error: ",
+        b"Exception 0x",
+        b"unexpected fault address 0x",
+        b"runtime: marked free object in span ",
+        b"PC=0x",
+        b"panic: ",
+    ];
+    for begin in begins {
+        let Some(at) = scan::find(line, begin) else { continue };
+        let string = string_around(line, at);
+        let of_its_own = string.split(|&c| c == b'\n').any(|l| l.starts_with(begin));
+        if of_its_own && string.contains(&b'\n') {
+            for piece in string.split(|&c| c == b'\n') {
+                give(piece);
+            }
+            return true;
+        }
+    }
+    false
+}
+
+/// What a logger's stack trace says if it logs a panic: the panic's value, and the lines of the trace, which has no
+/// header (zap: names without arguments). The trace of any other logged error is nobody's death.
+pub(crate) fn trace_in_string(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let at = scan::find(line, b"\\n\\t").or_else(|| scan::find(line, b"\\\\n\\\\t"))?;
     let start = string_start(line, at);
-    let mut string = string_body(scan::from(line, start));
+    let value = said_value(scan::upto(line, start)).or_else(|| said_value(scan::from(line, at)))?;
+    Some((value, string_around(line, at)))
+}
+
+/// The string that holds position `at`, its escapes resolved until it has lines.
+fn string_around(line: &[u8], at: usize) -> Vec<u8> {
+    let mut string = string_body(scan::from(line, string_start(line, at)));
     for _ in 0..3 {
         let next = unescape(&string);
         let done = next.contains(&b'\n') || next == string;
@@ -23,10 +68,7 @@ pub(crate) fn stack_in_string(line: &[u8], give: &mut dyn FnMut(&[u8])) -> bool 
             break;
         }
     }
-    for piece in string.split(|&c| c == b'\n') {
-        give(piece);
-    }
-    true
+    string
 }
 
 /// Position of `goroutine N [` inside of a line.

@@ -3,7 +3,19 @@
 use crate::scan::{self, Cursor};
 
 /// What begins a new line in a flattened text, when a blank stands before it.
-const STARTS: [&[u8]; 8] = [
+const STARTS: [&[u8]; 20] = [
+    b"SIGSEGV: ",
+    b"SIGBUS: ",
+    b"SIGILL: ",
+    b"SIGABRT: ",
+    b"SIGFPE: ",
+    b"SIGTRAP: ",
+    b"SIGSYS: ",
+    b"SIGQUIT: ",
+    b"PC=0x",
+    b"signal arrived during ",
+    b"instruction bytes: ",
+    b"Exception 0x",
     b"[signal ",
     b"goroutine ",
     b"runtime stack:",
@@ -39,8 +51,11 @@ pub(crate) fn split_headline(message: &[u8]) -> (&[u8], &[u8]) {
 /// Whether a line that begins like a remark of the runtime has a headline or a stack behind it: a whole crash in one
 /// line. (`panic:` and `fatal error:` are split by [`split_headline`].)
 pub(crate) fn is_whole_crash(body: &[u8]) -> bool {
-    let remark = body.starts_with(b"unexpected fault address ") || body.starts_with(b"runtime: ");
     let behind = scan::upto(body, 1 << 16);
+    if (body.starts_with(b"SIG") || body.starts_with(b"Exception 0x")) && scan::has(behind, b" PC=0x") {
+        return true;
+    }
+    let remark = body.starts_with(b"unexpected fault address ") || body.starts_with(b"runtime: ");
     remark && [&b" fatal error: "[..], b" [signal SIG", b" runtime stack: "].iter().any(|n| scan::has(behind, n))
 }
 

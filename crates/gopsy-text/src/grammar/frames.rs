@@ -6,6 +6,7 @@ use crate::header;
 use crate::headline;
 use crate::scan;
 use crate::store::{FrameRec, Guesses, NONE, Regs};
+use gopsy_model::{Headline, Role};
 
 impl Grammar {
     pub(super) fn pend(&mut self, name: &[u8], args: &[u8], whole: bool) {
@@ -60,7 +61,7 @@ impl Grammar {
         }
         let found =
             self.within(|g| crate::escaped::stack_in_string(line, &mut |piece| g.line(piece)) || g.flattened(line));
-        if found == Some(true) {
+        if found == Some(true) || self.logged_trace(line) {
             return;
         }
         let inside = self.open.is_some() && !self.blank;
@@ -69,6 +70,36 @@ impl Grammar {
             return;
         }
         self.crashes.noise(line);
+    }
+
+    /// A panic that a logger wrote with a stack of its own making.
+    fn logged_trace(&mut self, line: &[u8]) -> bool {
+        let Some((value, text)) = crate::escaped::trace_in_string(line) else { return false };
+        let lines: Vec<&[u8]> = text.split(|&c| c == b'\n').map(scan::trim_end).collect();
+        let frames: Vec<(&[u8], FileLine<'_>)> = lines
+            .windows(2)
+            .filter_map(|pair| {
+                let [name, place] = pair else { return None };
+                let place = frame::file_line(place.strip_prefix(b"\t")?)?;
+                let name = match frame::function_line(name) {
+                    FunctionShape::Whole(f) => f.name,
+                    _ => name,
+                };
+                (frame::is_name(name) && frame::is_surely_source(place.path)).then_some((name, place))
+            })
+            .collect();
+        if frames.is_empty() {
+            return false;
+        }
+        self.close();
+        self.crashes.before_headline(false);
+        self.crashes.headline(Headline::ServedPanic { who: "log".into(), value: scan::text(&value).into() });
+        self.start_bare(Role::Bare);
+        for (name, place) in frames {
+            self.foreign_frame(name, place.path, place.line, 0);
+        }
+        self.close();
+        true
     }
 
     /// Reads what stands within a line. Nothing if that is itself too deep within others.
