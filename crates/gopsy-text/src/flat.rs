@@ -3,7 +3,8 @@
 use crate::scan::{self, Cursor};
 
 /// What begins a new line in a flattened text, when a blank stands before it.
-const STARTS: [&[u8]; 20] = [
+const STARTS: [&[u8]; 21] = [
+    RACE,
     b"SIGSEGV: ",
     b"SIGBUS: ",
     b"SIGILL: ",
@@ -24,6 +25,22 @@ const STARTS: [&[u8]; 20] = [
     b"unexpected fault address ",
     b"created by ",
     b"panic: ",
+];
+
+const RACE: &[u8] = b"WARNING: DATA RACE";
+
+/// What begins a part of a race report.
+const RACE_PARTS: [&[u8]; 10] = [
+    b"Read at 0x",
+    b"Write at 0x",
+    b"Atomic read at 0x",
+    b"Atomic write at 0x",
+    b"Previous ",
+    b"Goroutine ",
+    b"Location is ",
+    b"Mutex M",
+    b"As if synchronized via sleep",
+    b"==================",
 ];
 
 /// Splits a headline from what a flattened text has behind it: (`own`, `rest`).
@@ -52,7 +69,10 @@ pub(crate) fn split_headline(message: &[u8]) -> (&[u8], &[u8]) {
 /// line. (`panic:` and `fatal error:` are split by [`split_headline`].)
 pub(crate) fn is_whole_crash(body: &[u8]) -> bool {
     let behind = scan::upto(body, 1 << 16);
-    if (body.starts_with(b"SIG") || body.starts_with(b"Exception 0x")) && scan::has(behind, b" PC=0x") {
+    if (body.starts_with(b"SIG") || scan::has(behind, b"Exception 0x")) && scan::has(behind, b" PC=0x") {
+        return true;
+    }
+    if scan::find(behind, RACE).is_some_and(|at| scan::at(behind, at.saturating_add(RACE.len())) == b' ') {
         return true;
     }
     let remark = body.starts_with(b"unexpected fault address ") || body.starts_with(b"runtime: ");
@@ -81,6 +101,20 @@ fn split(flat: &[u8], mut in_frames: bool, give: &mut dyn FnMut(&[u8])) {
             let end = memchr::memchr(b']', rest).map_or(rest.len(), |i| i.saturating_add(1));
             give(scan::upto(rest, end));
             rest = scan::trim(scan::from(rest, end));
+            in_frames = false;
+            continue;
+        }
+        if rest.starts_with(b"PC=0x") {
+            let end = pc_end(rest);
+            give(scan::upto(rest, end));
+            rest = scan::trim(scan::from(rest, end));
+            // A stack without a header follows an exception at once.
+            in_frames = arguments_end(rest, &mut work).is_some();
+            continue;
+        }
+        if let Some(report) = rest.strip_prefix(RACE) {
+            give(RACE);
+            rest = race(scan::trim(report), give);
             in_frames = false;
             continue;
         }
@@ -127,6 +161,58 @@ fn split(flat: &[u8], mut in_frames: bool, give: &mut dyn FnMut(&[u8])) {
             rest = scan::trim(scan::from(rest, place_end));
         }
     }
+}
+
+/// End of `PC=0x… m=… sigcode=…`.
+fn pc_end(b: &[u8]) -> usize {
+    let mut end = 0usize;
+    for word in b.split(|&c| c == b' ') {
+        let key = scan::upto(word, memchr::memchr(b'=', word).unwrap_or(0));
+        if !matches!(key, b"PC" | b"m" | b"mp" | b"sigcode" | b"addr") {
+            break;
+        }
+        end = end.saturating_add(word.len()).saturating_add(1);
+    }
+    end.saturating_sub(1).min(b.len())
+}
+
+/// The parts of a race report, up to the line that closes it; gives their lines and returns what stands behind it.
+fn race<'a>(flat: &'a [u8], give: &mut dyn FnMut(&[u8])) -> &'a [u8] {
+    let mut rest = flat;
+    let mut next = [None; RACE_PARTS.len()];
+    while let Some(begin) = RACE_PARTS.iter().find(|p| rest.starts_with(p)) {
+        if begin.starts_with(b"=") {
+            give(begin);
+            return scan::trim(scan::from(rest, begin.len()));
+        }
+        // Each kind of part is looked for once behind where it was found.
+        let here = flat.len().saturating_sub(rest.len());
+        for (part, at) in RACE_PARTS.iter().zip(&mut next) {
+            if at.is_none_or(|at| at <= here) {
+                let from = here.saturating_add(1);
+                *at = Some(part_behind(flat, from, part));
+            }
+        }
+        let end = next.iter().flatten().min().copied().unwrap_or(flat.len()).saturating_sub(here);
+        let part = scan::trim(scan::upto(rest, end));
+        let title = scan::find(part, b": ").map_or(part.len(), |i| i.saturating_add(1));
+        give(scan::upto(part, title));
+        frames(scan::from(part, title), give);
+        rest = scan::trim(scan::from(rest, end));
+    }
+    rest
+}
+
+/// Where the next part of this kind begins, a blank before it; the end if there is none.
+fn part_behind(flat: &[u8], mut from: usize, part: &[u8]) -> usize {
+    while let Some(i) = scan::find(scan::from(flat, from), part) {
+        let at = from.saturating_add(i);
+        if scan::at(flat, at.saturating_sub(1)) == b' ' {
+            return at;
+        }
+        from = at.saturating_add(1);
+    }
+    flat.len()
 }
 
 /// Bytes that may be looked at in vain for each byte of a flattened text.
@@ -251,6 +337,63 @@ mod tests {
         let mut out = Vec::new();
         frames(flat.as_bytes(), &mut |l| out.push(scan::text(l)));
         out
+    }
+
+    #[test]
+    fn a_signal_an_exception_and_a_race_in_one_line() {
+        let whole = |flat: &str| {
+            assert!(is_whole_crash(flat.as_bytes()), "{flat}");
+            let mut out = Vec::new();
+            pieces(flat.as_bytes(), &mut |l| out.push(scan::text(l)));
+            out
+        };
+        assert_eq!(
+            whole(
+                "SIGILL: illegal instruction PC=0x12 m=14 sigcode=2 instruction bytes: 0xc5 0xfe goroutine 7 [running]: a.F(0x1) /b/x.go:85 +0x1"
+            ),
+            [
+                "SIGILL: illegal instruction",
+                "PC=0x12 m=14 sigcode=2",
+                "instruction bytes: 0xc5 0xfe",
+                "goroutine 7 [running]:",
+                "a.F(0x1)",
+                "\t/b/x.go:85 +0x1"
+            ]
+        );
+        assert_eq!(
+            whole(
+                "It dies: Exception 0xc0000005 0x8 0x2b 0x2b PC=0x2b syscall.Syscall(0x7f, 0x2) c:/go/src/x.go:128 +0x5c"
+            ),
+            [
+                "It dies:",
+                "Exception 0xc0000005 0x8 0x2b 0x2b",
+                "PC=0x2b",
+                "syscall.Syscall(0x7f, 0x2)",
+                "\tc:/go/src/x.go:128 +0x5c"
+            ]
+        );
+        assert_eq!(
+            whole(
+                "WARNING: DATA RACE Read at 0x00c0 by goroutine 7: a.F() /b/x.go:85 +0x1 Previous write at 0x00c0 by main goroutine: a.G() /b/y.go:3 +0x2 Goroutine 7 (running) created at: a.G() /b/y.go:2 +0x1 ================== exit"
+            ),
+            [
+                "WARNING: DATA RACE",
+                "Read at 0x00c0 by goroutine 7:",
+                "a.F()",
+                "\t/b/x.go:85 +0x1",
+                "Previous write at 0x00c0 by main goroutine:",
+                "a.G()",
+                "\t/b/y.go:3 +0x2",
+                "Goroutine 7 (running) created at:",
+                "a.G()",
+                "\t/b/y.go:2 +0x1",
+                "==================",
+                "exit"
+            ]
+        );
+        for prose in ["we saw a WARNING: DATA RACE", "SIGTERM was sent", "an Exception 0x5 is rare"] {
+            assert!(!is_whole_crash(prose.as_bytes()), "{prose}");
+        }
     }
 
     #[test]
