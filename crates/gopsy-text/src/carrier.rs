@@ -180,10 +180,31 @@ pub(crate) fn form_at(line: &[u8]) -> Option<usize> {
     json_log(scan::trim_end(scan::from(line, at))).map(|_| at)
 }
 
-/// What a tool prints before each line of a process, if it has a form of its own: syslog and the journal, kubectl, docker
-/// compose, GitHub's and GitLab's runners.
+/// What a tool prints before each line of a text, if it has a form of its own: syslog and the journal, kubectl, docker
+/// compose, GitHub's and GitLab's runners, Markdown's quotes, grep and `cat -n`.
 pub(crate) fn tool_prefix(line: &[u8]) -> Option<&[u8]> {
-    journal(line).or_else(|| pod(line)).or_else(|| compose(line)).or_else(|| runner(line))
+    [journal, pod, compose, runner, quote, grep].iter().find_map(|form| form(line))
+}
+
+/// `> `, `> > `.
+fn quote(line: &[u8]) -> Option<&[u8]> {
+    let marks = line.iter().take_while(|&&c| c == b'>' || c == b' ').count();
+    let last = memchr::memrchr(b'>', scan::upto(line, marks))?;
+    line.starts_with(b">").then(|| scan::upto(line, last.saturating_add(2)))
+}
+
+/// `app.log:12:` (grep -n), `    12\t` (cat -n).
+fn grep(line: &[u8]) -> Option<&[u8]> {
+    let mut c = Cursor::new(line);
+    let numbered = c.blanks() > 0 && !c.take_while(|b| b.is_ascii_digit()).is_empty() && (c.eat(b"\t") || c.eat(b"  "));
+    if !numbered {
+        c = Cursor::new(line);
+        let name = c.take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'/' | b'-'));
+        let found =
+            name.contains(&b'.') && c.eat(b":") && !c.take_while(|b| b.is_ascii_digit()).is_empty() && c.eat(b":");
+        found.then_some(())?;
+    }
+    Some(scan::upto(line, line.len().saturating_sub(c.rest().len())))
 }
 
 /// `[pod/web-6d4cf56db6-abcde/app] ` (kubectl logs --prefix).
@@ -273,6 +294,10 @@ mod tests {
             "web-1  | ",
             "2024-01-02T03:04:05.1234567Z ",
             "2024-01-02T03:04:05.123456Z 01O ",
+            "> ",
+            "> > ",
+            "app.log:12:",
+            "    12\t",
         ] {
             assert_eq!(tool_prefix(format!("{prefix}main.f(0x1)").as_bytes()), Some(prefix.as_bytes()));
         }
@@ -283,6 +308,9 @@ mod tests {
             "x[1]: y",
             "[pod/ is what] it says",
             "| a | b |",
+            "/usr/local/go/src/x.go:12 +0x1",
+            "   12 goroutines",
+            " > x",
             "2024-01-02T03:04:05.123Z x",
             "2024-01-02T03:04:05.123456Z INFO x",
         ] {
