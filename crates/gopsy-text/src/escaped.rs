@@ -59,7 +59,17 @@ pub(crate) fn trace_in_string(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 
 /// The string that holds position `at`, its escapes resolved until it has lines.
 fn string_around(line: &[u8], at: usize) -> Vec<u8> {
-    let mut string = string_body(scan::from(line, string_start(line, at)));
+    let start = string_start(line, at);
+    let opening =
+        matches!(scan::at(line, start.saturating_sub(2)), b'=' | b':' | b' ' | b',' | b'[' | b'{' | b'(' | b'"');
+    let quoted = start >= 1 && start != at && (start == 1 || opening) || scan::upto(line, at).ends_with(b"\"");
+    let mut string = if quoted {
+        string_body(scan::from(line, start))
+    } else {
+        // No string: escapes in a line of their own. What stands before may be the headline.
+        let begun = scan::has(scan::upto(line, at), b"\\n");
+        scan::from(line, if begun { 0 } else { at }).to_vec()
+    };
     for _ in 0..3 {
         let next = unescape(&string);
         let done = next.contains(&b'\n') || next == string;
@@ -209,6 +219,16 @@ mod tests {
         assert_eq!(got.get(3).map(String::as_str), Some("\t/a/b.go:3 +0x1d"));
         let logfmt = r#"time=x level=ERROR msg="boom" stack="goroutine 7 [running]:\nmain.f(0x1)\n\t/a \"q\"/b.go:3""#;
         assert_eq!(lines(logfmt), ["goroutine 7 [running]:", "main.f(0x1)", "\t/a \"q\"/b.go:3"]);
+    }
+
+    #[test]
+    fn escapes_without_a_string() {
+        let line = r#"panic: "a" and "b"\n\ngoroutine 1 [running]:\nmain.main()\n\t/x.go:1 +0x1\nexit status 2"#;
+        let whole =
+            ["panic: \"a\" and \"b\"", "", "goroutine 1 [running]:", "main.main()", "\t/x.go:1 +0x1", "exit status 2"];
+        assert_eq!(lines(line), whole);
+        let behind = r#"{"level":"info"} it said goroutine 1 [running]:\nmain.main()\n\t/x.go:1 +0x1"#;
+        assert_eq!(lines(behind), ["goroutine 1 [running]:", "main.main()", "\t/x.go:1 +0x1"]);
     }
 
     #[test]

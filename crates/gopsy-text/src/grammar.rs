@@ -262,6 +262,12 @@ impl Grammar {
             }
             self.last_cut = false;
         }
+        // A whole crash in one line with its escapes: neither headline nor header must take the rest.
+        if (scan::has(body, b"\\ngoroutine ") || body.starts_with(b"goroutine ") && scan::has(body, b"]:\\n"))
+            && self.within(|g| crate::escaped::stack_in_string(body, &mut |piece| g.line(piece))) == Some(true)
+        {
+            return;
+        }
         if body.starts_with(b"goroutine ") && self.header_line(body) {
             return;
         }
