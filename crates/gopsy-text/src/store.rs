@@ -34,7 +34,7 @@ fn hash(b: &[u8]) -> u64 {
 pub(crate) struct Room(Rc<Cell<usize>>);
 
 /// The room of a text, in bytes: a hundred thousand places and more.
-const ROOM: usize = 32 << 20;
+const ROOM: usize = 28 << 20;
 
 impl Default for Room {
     fn default() -> Self {

@@ -227,6 +227,17 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "debugger frames", head: "", piece: |_, o| put(o, "#0  0x1 in f (x=1) at b.c:1\n") },
     Case { name: "escapes", head: "", piece: |_, o| put(o, "\x1b[\x1b]\x1b\n") },
     Case {
+        name: "races in one line",
+        head: "",
+        piece: |_, o| put(o, "WARNING: DATA RACE Read at 0x1 by goroutine 7: a.F() /b/x.go:85 Previous write "),
+    },
+    Case { name: "exceptions in one line", head: "", piece: |_, o| put(o, "Exception 0x1 PC=0x1 a.F( ") },
+    Case {
+        name: "logged traces",
+        head: "",
+        piece: |n, o| put(o, &format!("{{\"panic\":\"x\",\"s\":\"a.F{n}\\n\\t/a.go:1\\nb.G\\n\\t/b.go:2\"}}\n")),
+    },
+    Case {
         name: "carriers in carriers",
         head: "",
         piece: |n, o| {
