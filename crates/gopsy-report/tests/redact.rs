@@ -127,12 +127,27 @@ fn paths_of_every_system() {
     assert_eq!(text("/home/x/a.go"), "~/a.go");
     assert_eq!(text("at /Users/x y/a.go and /home/z"), "at ~ y/a.go and ~");
     assert_eq!(text(r"C:\Users\x\a.go"), r"~\a.go");
-    assert_eq!(text("/root/a.go"), "~/a.go");
-    assert_eq!(text("/srv/root/a.go"), "/srv/root/a.go");
+    assert_eq!(text("/home//b and /home/x/a.go"), "/home//b and ~/a.go");
     assert_eq!(text("/tmp/bob/a.go"), "/tmp/(user)/a.go");
     assert_eq!(text("/srv/home.go"), "/srv/home.go");
     assert_eq!(text("version 1.2.3 of [::1]:80"), "version 1.2.3 of (address)");
     assert_eq!(text("offset 0x18"), "offset 0x18");
+}
+
+#[test]
+fn every_place_of_a_home_folder() {
+    let private = Private { homes: vec!["/data/al".into()], ..Private::default() };
+    let redaction = Redaction::new(&secret_program(), &private);
+    assert_eq!(redaction.text("/data/albert /data/al/x, \"/data/al\""), "/data/albert ~/x, \"~\"");
+    // The superuser's is known by its name alone.
+    let superuser = "/root";
+    for (before, after) in [("", "/a.go"), ("", ""), ("HOME=", ""), ("in ", ", which"), ("(", ")"), ("", ":/bin")] {
+        assert_eq!(redaction.text(&format!("{before}{superuser}{after}")), format!("{before}~{after}"));
+    }
+    for (before, after) in [("/srv", "/a.go"), ("", "fs/a.go"), ("a", ""), ("./", ""), ("", "-of.go")] {
+        let other = format!("{before}{superuser}{after}");
+        assert_eq!(redaction.text(&other), other);
+    }
 }
 
 #[test]

@@ -56,6 +56,29 @@ const RUNTIME_MADE: &[&str] = &[
 /// After these the runtime's words end and the program's begin.
 const USER_FOLLOWS: &[&str] = &["Log in goroutine after "];
 
+/// Where systems keep the home folders of their users: each folder in one of these is a home.
+const HOMES_OF_USERS: &[&str] =
+    &["/home/", "/Users/", "\\Users\\", "/Documents and Settings/", "\\Documents and Settings\\"];
+
+/// The superuser's home folder on every Unix but macOS (Filesystem Hierarchy Standard 3.0, 3.14).
+const HOME_OF_ROOT: &str = "/root";
+
+/// Whether a folder's name is over here.
+fn ends_path(c: char) -> bool {
+    matches!(c, '/' | '\\' | '"' | '\'' | '`' | ',' | ';' | ':' | ')' | ']' | '>') || c.is_whitespace()
+}
+
+/// Whether a path may begin behind this.
+fn begins_path(c: char) -> bool {
+    c.is_whitespace() || c.is_ascii_punctuation() && !matches!(c, '/' | '.' | '-' | '_' | '~')
+}
+
+/// Where a folder is named whole in a text, not as the beginning of a longer name: from, to.
+fn folder<'t>(text: &'t str, folder: &'t str) -> impl Iterator<Item = (usize, usize)> + 't {
+    let places = text.match_indices(folder).map(|(from, found)| (from, from + found.len()));
+    places.filter(|(_, to)| text.get(*to..).is_none_or(|t| t.chars().next().is_none_or(ends_path)))
+}
+
 fn is_runtime_made(value: &str) -> bool {
     let value = value.trim_start();
     RUNTIME_MADE.iter().any(|made| value.starts_with(made)) && !value.contains('\n')
@@ -166,26 +189,19 @@ impl Cleaner {
 
     /// The first home folder in a text: from, to.
     fn home_in(&self, text: &str) -> Option<(usize, usize)> {
-        let ends =
-            |c: char| matches!(c, '/' | '\\' | '"' | '\'' | '`' | ',' | ';' | ')' | ']' | '>') || c.is_whitespace();
-        let known = self.homes.iter().filter_map(|home| {
-            let from = text.find(home.as_str())?;
-            let to = from + home.len();
-            text.get(to..)?.chars().next().is_none_or(ends).then_some((from, to))
+        let known = self.homes.iter().filter_map(|home| folder(text, home).next());
+        let usual = HOMES_OF_USERS.iter().filter_map(|parent| {
+            text.match_indices(parent).find_map(|(at, _)| {
+                let name = text.get(at + parent.len()..)?;
+                let length = name.find(ends_path).unwrap_or(name.len());
+                // `C:` belongs to what is left out.
+                let drive = text.get(..at).filter(|t| t.ends_with(':') && t.len() >= 2).map_or(0, |_| 2);
+                (length > 0).then_some((at - drive, at + parent.len() + length))
+            })
         });
-        let usual = ["/home/", "/Users/", "\\Users\\", "/Documents and Settings/", "\\Documents and Settings\\"];
-        let usual = usual.iter().filter_map(|root| {
-            let at = text.find(root)?;
-            let name = text.get(at + root.len()..)?;
-            let length = name.find(ends).unwrap_or(name.len());
-            // `C:` belongs to what is left out.
-            let drive = text.get(..at).filter(|t| t.ends_with(':') && t.len() >= 2).map_or(0, |_| 2);
-            (length > 0).then_some((at - drive, at + root.len() + length))
-        });
-        let root = text
-            .match_indices("/root/")
-            .find(|(i, _)| text.get(..*i).is_none_or(|t| t.chars().next_back().is_none_or(ends)));
-        let root = root.map(|(i, _)| (i, i + "/root".len()));
+        // Not a folder of that name elsewhere (`/srv/root`).
+        let root = folder(text, HOME_OF_ROOT)
+            .find(|(from, _)| text.get(..*from).is_none_or(|t| t.chars().next_back().is_none_or(begins_path)));
         known.chain(usual).chain(root).min()
     }
 
