@@ -1,7 +1,10 @@
 //! Holding what gopsy said against what it must say.
 
 use std::fmt;
+use std::path::Path;
+use std::process::Command;
 
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::{Confidence, Mark, Says, Specimen};
@@ -42,11 +45,32 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Holds the JSON of `gopsy explain --json` against what the specimen expects
-/// of the text of this Go version. Nothing is returned when all is right.
+/// Gives gopsy the text under a name that says nothing. `null`: it found no death in the text.
+pub fn explain(gopsy: &Path, text: &[u8]) -> Result<Value> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("crash.txt");
+    std::fs::write(&file, text)?;
+    let asked = Command::new(gopsy).args(["explain", "--json"]).arg(&file).output();
+    let output = asked.with_context(|| format!("cannot run {}", gopsy.display()))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(1) && complaint.contains("no death of a Go program") {
+        return Ok(Value::Null);
+    }
+    ensure!(output.status.success(), "{}: {}", output.status, complaint.trim());
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Holds what [`explain`] gave against what the specimen expects of the text of this Go version. Nothing is returned when
+/// all is right.
 pub fn check(specimen: &Specimen, version: &str, answer: &Value) -> Vec<Failure> {
     let says = specimen.expect.says(version);
     let mut failures = Failures::default();
+    if says.no_death == Some(true) {
+        if !answer.is_null() {
+            failures.add(Aspect::Kind, format!("said {}, right: no death", answer["verdict"]["kind"]));
+        }
+        return failures.0;
+    }
     if answer["schema"] != SCHEMA {
         failures.add(Aspect::Schema, format!("schema is {}", answer["schema"]));
         return failures.0;
@@ -252,6 +276,14 @@ mod tests {
         assert_eq!(finding("nil-map", "possible"), []);
         assert_eq!(finding("nil-func", "certain"), [Aspect::FalseClaim]);
         assert_eq!(finding("nil-func", "likely"), []);
+    }
+
+    #[test]
+    fn no_death_wants_no_answer() {
+        let expect = "[says]\nno_death = true\n";
+        assert_eq!(aspects(expect, |_| {}), [Aspect::Kind]);
+        assert_eq!(aspects(expect, |a| *a = Value::Null), []);
+        assert_eq!(aspects(EXPECT, |a| *a = Value::Null), [Aspect::Schema]);
     }
 
     #[test]

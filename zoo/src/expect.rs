@@ -76,6 +76,8 @@ pub enum Mode {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Says {
+    /// That the text tells of no death.
+    pub no_death: Option<bool>,
     pub kind: Option<String>,
     /// Further kinds that are as right as `kind`.
     pub kind_or: Option<Vec<String>>,
@@ -155,6 +157,7 @@ impl Says {
         let own = own.clone();
         let base = self.clone();
         Says {
+            no_death: own.no_death.or(base.no_death),
             kind: own.kind.or(base.kind),
             kind_or: own.kind_or.or(base.kind_or),
             also_kinds: own.also_kinds.or(base.also_kinds),

@@ -5,7 +5,7 @@
 //! expectation is written from the source. Beside the specimens lie the texts
 //! that they printed under several Go versions ([`VERSIONS`]).
 //!
-//! - [`check()`] holds the JSON of `gopsy explain --json` against an expectation;
+//! - [`explain`] asks gopsy about a text, [`check()`] holds its answer of `gopsy explain --json` against an expectation;
 //! - [`Workshop`] builds a specimen with one [`Toolchain`], lets it die and
 //!   returns what it printed;
 //! - [`Shape`] is what must be the same in two texts of one specimen.
@@ -19,7 +19,7 @@ mod specimen;
 mod toolchain;
 mod workshop;
 
-pub use check::{Aspect, Failure, check};
+pub use check::{Aspect, Failure, check, explain};
 pub use expect::{Confidence, Expect, Mode, Never, Run, Says};
 pub use shape::{Shape, counted_headers, kind_phrases};
 pub use specimen::{Mark, Specimen, Zoo};

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use gopsy_zoo::{Aspect, Failure, RECORDING_FOLDER, Specimen, Toolchain, VERSIONS, Workshop, Zoo};
@@ -150,7 +150,7 @@ fn check(specimens: &[Specimen], arguments: &Arguments) -> Result<bool> {
     for specimen in specimens {
         for version in specimen.expect.versions() {
             if arguments.wants(version) {
-                let answer = explain(gopsy, &specimen.text(version)?);
+                let answer = gopsy_zoo::explain(gopsy, specimen.text(version)?.as_bytes());
                 tally.add(specimen, version, answer, arguments.verbose);
             }
         }
@@ -169,20 +169,6 @@ fn check(specimens: &[Specimen], arguments: &Arguments) -> Result<bool> {
         tally.failed_texts
     );
     Ok(tally.failed_texts == 0 && tally.texts > 0)
-}
-
-/// Gives gopsy the text under a name that says nothing.
-fn explain(gopsy: &PathBuf, text: &str) -> Result<serde_json::Value> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("crash.txt");
-    fs::write(&file, text)?;
-    let output = Command::new(gopsy)
-        .args(["explain", "--json"])
-        .arg(&file)
-        .output()
-        .with_context(|| format!("cannot run {}", gopsy.display()))?;
-    ensure!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
-    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 impl Tally {

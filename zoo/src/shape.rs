@@ -137,8 +137,8 @@ fn culprits(text: &str, says: &Says, marks: &[Mark]) -> BTreeSet<(String, Mark)>
 }
 
 fn is_call(line: &str, function: &str) -> bool {
-    // Not "created by F": the line under that says where a goroutine began.
-    line.strip_prefix(function).is_some_and(|rest| rest.starts_with('('))
+    // Not "created by F": the line under that says where a goroutine began. A logger's trace has no arguments.
+    line.strip_prefix(function).is_some_and(|rest| rest.is_empty() || rest.starts_with('('))
 }
 
 fn is_at(line: &str, mark: &Mark) -> bool {

@@ -177,6 +177,9 @@ impl<'p> Case<'p> {
     pub(crate) fn who(&self) -> String {
         match self.goroutine_id() {
             Some(id) => format!("goroutine {id}"),
+            None if self.frames.crashed.as_ref().is_some_and(|(_, g, _)| g.role == Role::Bare) => {
+                "the goroutine that failed".to_owned()
+            }
             None => "the thread that failed".to_owned(),
         }
     }

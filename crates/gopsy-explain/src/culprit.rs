@@ -2,7 +2,7 @@
 
 use crate::case::{Case, names};
 use crate::packages::{Owner, is_carrier};
-use gopsy_model::{Culprit, Frame, Goroutine, Kind, Role, Stack};
+use gopsy_model::{Culprit, Frame, Goroutine, Headline, Kind, Role, Stack};
 
 /// The culprit as the design defines it: the top frame of the user's code on the path that failed; the runtime and
 /// the standard library only if that is all there is.
@@ -25,6 +25,12 @@ fn is_synctest(case: &Case<'_>) -> bool {
 }
 
 fn of_crashed(case: &Case<'_>) -> Option<Culprit> {
+    // A stack that was taken when the panic was over shows where the program went on.
+    if matches!(case.headline, Some(Headline::ServedPanic { .. }))
+        && names(case.path()).next() == Some("runtime/debug.Stack")
+    {
+        return None;
+    }
     let goroutine = case.goroutine_id();
     if case.kind == Kind::StackOverflow
         && let Some(c) = repeating(case)

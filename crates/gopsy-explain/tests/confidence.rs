@@ -173,3 +173,19 @@ fn what_a_library_observed_is_told_by_its_own_words() {
     assert_eq!(v.kind, gopsy_model::Kind::NilDereference);
     assert_eq!((v.cause, &*v.culprit.unwrap().function), (Cause::NilPointer, "example.com/op.(*reader).logs"));
 }
+
+/// `panic` is on the stack of a deferred function that recovers; one that was taken later has another path.
+#[test]
+fn a_stack_taken_after_the_panic_names_no_culprit() {
+    let log = |frames: &str| {
+        format!(
+            r#"{{"recovered":"boom","stack":"goroutine 1 [running]:\nruntime/debug.Stack()\n\t/usr/lib/go/src/runtime/debug/stack.go:26 +0x5e\n{frames}main.work()\n\t/src/x.go:3 +0x1"}}"#
+        )
+    };
+    let panic =
+        r"main.work.func1()\n\t/src/x.go:9 +0x1\npanic({0x1, 0x2})\n\t/usr/lib/go/src/runtime/panic.go:787 +0x1\n";
+    let (during, after) = (verdict(&log(panic)), verdict(&log("")));
+    assert_eq!((during.headline.as_str(), &during.headline), ("a panic in a log: boom", &after.headline));
+    assert_eq!(during.culprit.map(|c| c.function.to_string()).as_deref(), Some("main.work"));
+    assert_eq!(after.culprit, None);
+}

@@ -79,7 +79,7 @@ pub(crate) fn title(goroutine: &Goroutine) -> String {
         (Role::Goroutine, None) => "a goroutine without a number".to_owned(),
         (Role::System, _) => "system stack".to_owned(),
         (Role::Signal, _) => "stack of the signal".to_owned(),
-        (Role::Bare, _) => "stack".to_owned(),
+        (Role::Bare, _) => "a stack without a header".to_owned(),
         (Role::Ancestor, Some(number)) => format!("ancestor goroutine {number}"),
         (Role::Ancestor, None) => "an ancestor".to_owned(),
     }

@@ -1,6 +1,7 @@
 //! The forms a log gives each of its lines: CRI, one JSON object a line, terminal colours.
 
 use crate::escaped;
+use crate::headline;
 use crate::json::{self, Value};
 use crate::scan::{self, Cursor};
 use crate::template::Template;
@@ -132,10 +133,8 @@ pub(crate) fn json_carrier(line: &[u8]) -> Option<Carrier> {
             whole_stack |= escaped::header_at(&t).is_some() && t.strip_suffix(b"\n").unwrap_or(&t).contains(&b'\n');
             // Text that is quoted whole is indented.
             let one_line = scan::trim_start(t.strip_suffix(b"\n").unwrap_or(&t)).0;
-            let begins = one_line.starts_with(b"goroutine ")
-                || one_line.starts_with(b"panic: ")
-                || one_line.starts_with(b"fatal error: ")
-                || one_line.starts_with(b"WARNING: DATA RACE");
+            let begins =
+                one_line.starts_with(b"goroutine ") || headline::BEGINNINGS.iter().any(|b| one_line.starts_with(b));
             if begins && !one_line.contains(&b'\n') {
                 key = Some((k.to_vec(), t.ends_with(b"\n")));
             }

@@ -1,84 +1,140 @@
-//! A whole stack in one escaped string: what loggers make of `debug.Stack()` (zap, zerolog, logrus, slog).
+//! A whole text in one escaped string: what loggers make of `debug.Stack()` (zerolog, logrus, slog), and of the traces
+//! that they take themselves (zap).
+//!
+//! Loggers add a trace to any error, and speak of panics where there was none. That a panic was under way is therefore
+//! taken from the trace: the runtime's function that runs the deferred ones is on it.
 
+use crate::frame::{self, FileLine, FunctionShape};
+use crate::headline;
 use crate::scan::{self, Cursor};
 
-/// If the line has a string with a goroutine header and escaped line feeds, gives its lines. True if it had.
-pub(crate) fn stack_in_string(line: &[u8], give: &mut dyn FnMut(&[u8])) -> bool {
-    let Some(at) = header_at(line) else { return crash_in_string(line, give) };
-    if !scan::has(scan::upto(scan::from(line, at), 400), b"\\n") {
-        return false;
-    }
-    if let Some(value) = said_value(scan::upto(line, at)).or_else(|| said_value(scan::from(line, at))) {
-        let mut headline = b"http: panic serving log: ".to_vec();
-        headline.extend_from_slice(&value);
-        give(&headline);
-    }
-    for piece in string_around(line, at).split(|&c| c == b'\n') {
-        give(piece);
-    }
-    true
+/// What a line holds in a string of its own.
+pub(crate) struct Escaped {
+    /// What the log says of the panic that the text tells of.
+    pub(crate) panic: Option<Vec<u8>>,
+    /// The text, its escapes resolved.
+    pub(crate) text: Vec<u8>,
+    /// The text is a trace as a logger writes it: names without arguments, no header (see [`trace_frames`]).
+    pub(crate) is_trace: bool,
 }
 
-/// The same for a text without a goroutine's header: a race report, a signal on a foreign stack, the first lines of
-/// something longer.
-fn crash_in_string(line: &[u8], give: &mut dyn FnMut(&[u8])) -> bool {
+/// The text in a string of this line, if it tells of a stack or a death.
+pub(crate) fn in_string(line: &[u8]) -> Option<Escaped> {
+    // Decides for almost every line.
     if !scan::has(line, b"\\n") {
-        return false;
+        return None;
     }
-    let begins: [&[u8]; 7] = [
-        b"WARNING: DATA RACE",
-        b"fatal error: ",
-        b"Exception 0x",
-        b"unexpected fault address 0x",
-        b"runtime: marked free object in span ",
-        b"PC=0x",
-        b"panic: ",
-    ];
-    for begin in begins {
-        let Some(at) = scan::find(line, begin) else { continue };
-        let string = string_around(line, at);
-        let of_its_own = string.split(|&c| c == b'\n').any(|l| l.starts_with(begin));
-        if of_its_own && string.contains(&b'\n') {
-            for piece in string.split(|&c| c == b'\n') {
-                give(piece);
-            }
-            return true;
+    match header_at(line).filter(|&at| scan::has(scan::upto(scan::from(line, at), 400), b"\\n")) {
+        Some(at) => {
+            let text = string_around(line, at);
+            Some(Escaped { panic: logged_panic(line, &text), text, is_trace: false })
         }
+        None => crash_in_string(line).or_else(|| trace_in_string(line)),
     }
-    false
 }
 
-/// What a logger's stack trace says if it logs a panic: the panic's value, and the lines of the trace, which has no
-/// header (zap: names without arguments). The trace of any other logged error is nobody's death.
-pub(crate) fn trace_in_string(line: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+/// A text without a goroutine's header: a race report, a signal on a foreign stack, the first lines of something longer.
+fn crash_in_string(line: &[u8]) -> Option<Escaped> {
+    headline::BEGINNINGS.iter().chain([&&b"PC=0x"[..]]).find_map(|begin| {
+        let text = string_around(line, scan::find(line, begin)?);
+        let of_its_own = text.contains(&b'\n') && text.split(|&c| c == b'\n').any(|l| l.starts_with(begin));
+        of_its_own.then_some(Escaped { panic: None, text, is_trace: false })
+    })
+}
+
+/// The trace of a logged panic. That of any other logged error is nobody's death.
+fn trace_in_string(line: &[u8]) -> Option<Escaped> {
     let at = scan::find(line, b"\\n\\t").or_else(|| scan::find(line, b"\\\\n\\\\t"))?;
-    let start = string_start(line, at);
-    let value = said_value(scan::upto(line, start)).or_else(|| said_value(scan::from(line, at)))?;
-    Some((value, string_around(line, at)))
+    let text = string_around(line, at);
+    let is_panics = is_of_panic(&text) && trace_frames(&text).next().is_some();
+    is_panics.then(|| Escaped { panic: panic_value(line, true), text, is_trace: true })
+}
+
+/// The frames of a logger's trace: a name, and on the next line a tab and a place.
+pub(crate) fn trace_frames(text: &[u8]) -> impl Iterator<Item = (&[u8], FileLine<'_>)> {
+    let lines = || text.split(|&c| c == b'\n').map(scan::trim_end);
+    lines().zip(lines().skip(1)).filter_map(|(name, place)| {
+        let place = frame::file_line(place.strip_prefix(b"\t")?)?;
+        let name = match frame::function_line(name) {
+            FunctionShape::Whole(f) => f.name,
+            _ => name,
+        };
+        (frame::is_name(name) && frame::is_surely_source(place.path)).then_some((name, place))
+    })
+}
+
+/// What a log line with a printed stack says of a panic, if it logs one.
+fn logged_panic(line: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+    let mut lines = text.split(|&c| c == b'\n').filter(|l| !l.is_empty());
+    // A text that begins with its stack has no headline of its own.
+    let headless = lines.next().is_some_and(|l| l.starts_with(b"goroutine "));
+    let of_panic = is_of_panic(text);
+    // The stack of a program that goes on, beside an error's text. Some recovering handlers cut off what stands above
+    // the panic: their stacks begin elsewhere.
+    let alive = headless && !of_panic && lines.next().is_some_and(|l| l.starts_with(b"runtime/debug.Stack("));
+    let value = panic_value(line, headless && of_panic)?;
+    let named = || [&b"panic"[..], b"recovered"].iter().any(|key| value_of(line, key).is_some());
+    (!alive || named()).then_some(value)
+}
+
+/// Whether a panic was under way when this stack was taken: `panic(…)` in a printed stack, `runtime.gopanic` in a trace
+/// of `runtime.Callers` (traceback.go, `printpanics`; before Go 1.4 `runtime.panic`).
+fn is_of_panic(text: &[u8]) -> bool {
+    text.split(|&c| c == b'\n').any(|line| {
+        let name = scan::upto(line, memchr::memchr2(b'(', b'\r', line).unwrap_or(line.len()));
+        name == b"panic" && line.len() > name.len() || matches!(name, b"runtime.gopanic" | b"runtime.panic")
+    })
+}
+
+/// The value of a panic as a structured log line gives it, under one of the keys that loggers use for it. `of_panic`: the
+/// line is known to log a panic.
+fn panic_value(line: &[u8], of_panic: bool) -> Option<Vec<u8>> {
+    let values: Vec<(&[u8], Vec<u8>)> =
+        KEYS.iter().filter_map(|key| Some((*key, value_of(line, key)?))).filter(|(_, v)| !v.is_empty()).collect();
+    let behind = |mark: &[u8], cut: usize| {
+        values.iter().find_map(|(_, v)| Some(scan::from(v, scan::find(v, mark)?.saturating_add(cut))))
+    };
+    let under = |keys: &[&[u8]]| values.iter().find(|(k, _)| keys.contains(k)).map(|(_, v)| v.as_slice());
+    let sure = behind(b"runtime error: ", 0).or_else(|| under(&[b"panic", b"recovered"]));
+    let value = sure.or_else(|| {
+        // What a message only calls a panic (`recovered from panic`) is not the panic's value.
+        let said = || behind(b"panic: ", b"panic: ".len()).or_else(|| under(&[b"error", b"err", b"reason"]));
+        if of_panic { said() } else { None }
+    })?;
+    let one_line = value.split(|&c| c == b'\n').next().unwrap_or(value);
+    Some(scan::upto(one_line, 400).to_vec())
+}
+
+/// Keys of structured logs that hold a panic's value, the surest first.
+const KEYS: [&[u8]; 7] = [b"panic", b"recovered", b"error", b"err", b"reason", b"msg", b"message"];
+
+/// The text that a structured log line has under a key: JSON's `"key":"…"` and logfmt's `key="…"`.
+fn value_of(line: &[u8], key: &[u8]) -> Option<Vec<u8>> {
+    [(&b"\""[..], &b"\":\""[..]), (b" ", b"=\""), (b"\"", b"\": \"")].iter().find_map(|(open, separator)| {
+        let at = scan::find_end(line, &[open, key, separator].concat())?;
+        Some(unescape(string_body(scan::from(line, at))))
+    })
 }
 
 /// The string that holds position `at`, its escapes resolved until it has lines.
 fn string_around(line: &[u8], at: usize) -> Vec<u8> {
-    let start = string_start(line, at);
-    let opening =
-        matches!(scan::at(line, start.saturating_sub(2)), b'=' | b':' | b' ' | b',' | b'[' | b'{' | b'(' | b'"');
-    let quoted = start >= 1 && start != at && (start == 1 || opening) || scan::upto(line, at).ends_with(b"\"");
-    let mut string = if quoted {
-        string_body(scan::from(line, start))
-    } else {
-        // No string: escapes in a line of their own. What stands before may be the headline.
-        let begun = scan::has(scan::upto(line, at), b"\\n");
-        scan::from(line, if begun { 0 } else { at }).to_vec()
+    let mut text = match opening_quote(line, at) {
+        Some(quote) => string_body(scan::from(line, quote.saturating_add(1))).to_vec(),
+        None => {
+            // No string: escapes in a line of their own. What stands before may be the headline.
+            let begun = scan::has(scan::upto(line, at), b"\\n");
+            scan::from(line, if begun { 0 } else { at }).to_vec()
+        }
     };
     for _ in 0..3 {
-        let next = unescape(&string);
-        let done = next.contains(&b'\n') || next == string;
-        string = next;
+        let next = unescape(&text);
+        let done = next.contains(&b'\n') || next == text;
+        text = next;
         if done {
             break;
         }
     }
-    string
+    text
 }
 
 /// Position of `goroutine N [` inside of a line.
@@ -98,35 +154,31 @@ pub(crate) fn header_at(line: &[u8]) -> Option<usize> {
     None
 }
 
-/// Begin of the string that holds position `at`: behind the last quote that is not escaped.
-fn string_start(line: &[u8], at: usize) -> usize {
-    let head = scan::upto(line, at);
-    let mut end = head.len();
-    while let Some(q) = memchr::memrchr(b'"', scan::upto(head, end)) {
-        let slashes = scan::upto(head, q).iter().rev().take_while(|&&c| c == b'\\').count();
+/// The quote that opens the string in which position `at` stands: the last one before it that is not escaped, if it is
+/// a quote that opens.
+fn opening_quote(line: &[u8], at: usize) -> Option<usize> {
+    let mut head = scan::upto(line, at);
+    loop {
+        let quote = memchr::memrchr(b'"', head)?;
+        head = scan::upto(head, quote);
+        let slashes = head.iter().rev().take_while(|&&c| c == b'\\').count();
         if slashes % 2 == 0 {
-            return q.saturating_add(1);
+            let directly = quote.saturating_add(1) == at;
+            let opens = head.is_empty() || b"=: ,[{(\"".contains(head.last().unwrap_or(&0));
+            return (directly || opens).then_some(quote);
         }
-        end = q;
     }
-    at
 }
 
 /// The string's bytes, up to its closing quote.
-fn string_body(b: &[u8]) -> Vec<u8> {
+fn string_body(b: &[u8]) -> &[u8] {
     let mut escaped = false;
-    let end = b.iter().position(|&c| match c {
-        _ if escaped => {
-            escaped = false;
-            false
-        }
-        b'\\' => {
-            escaped = true;
-            false
-        }
-        c => c == b'"',
+    let end = b.iter().position(|&c| {
+        let closes = c == b'"' && !escaped;
+        escaped = c == b'\\' && !escaped;
+        closes
     });
-    scan::upto(b, end.unwrap_or(b.len())).to_vec()
+    scan::upto(b, end.unwrap_or(b.len()))
 }
 
 /// Resolves one level of escapes (JSON's and Go's).
@@ -172,53 +224,54 @@ pub(crate) fn unescape(b: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What a structured log line says of the panic: the value of a key that loggers use for it.
-fn said_value(head: &[u8]) -> Option<Vec<u8>> {
-    for key in [&b"error"[..], b"err", b"panic", b"recovered", b"reason", b"msg", b"message"] {
-        for (open, separator) in [(&b"\""[..], &b"\":\""[..]), (b" ", b"=\""), (b"\"", b"\": \"")] {
-            let mut pattern = open.to_vec();
-            pattern.extend_from_slice(key);
-            pattern.extend_from_slice(separator);
-            if let Some(i) = scan::find_end(head, &pattern) {
-                let value = unescape(&string_body(scan::from(head, i)));
-                if scan::has(&value, b"runtime error: ")
-                    || scan::has(&value, b"panic")
-                    || key == b"panic"
-                    || key == b"recovered"
-                {
-                    let value = scan::find_end(&value, b"runtime error: ")
-                        .map_or(value.clone(), |i| scan::from(&value, i.saturating_sub(15)).to_vec());
-                    let one_line = value.split(|&c| c == b'\n').next().unwrap_or(&value);
-                    return Some(scan::upto(one_line, 400).to_vec());
-                }
-            }
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn lines(line: &str) -> Vec<String> {
-        let mut out = Vec::new();
-        stack_in_string(line.as_bytes(), &mut |l| out.push(scan::text(l)));
-        out
+        in_string(line.as_bytes()).map_or(Vec::new(), |e| scan::text(&e.text).split('\n').map(str::to_owned).collect())
+    }
+
+    fn panic(line: &str) -> Option<String> {
+        in_string(line.as_bytes()).and_then(|e| e.panic).map(|p| scan::text(&p))
     }
 
     #[test]
     fn loggers() {
         let json = r#"{"level":"error","error":"runtime error: index out of range [5] with length 3","stack":"goroutine 7 [running]:\nmain.f(0x1)\n\t/a/b.go:3 +0x1d\n"}"#;
-        let got = lines(json);
-        assert_eq!(
-            got.first().map(String::as_str),
-            Some("http: panic serving log: runtime error: index out of range [5] with length 3")
-        );
-        assert_eq!(got.get(1).map(String::as_str), Some("goroutine 7 [running]:"));
-        assert_eq!(got.get(3).map(String::as_str), Some("\t/a/b.go:3 +0x1d"));
+        assert_eq!(panic(json).as_deref(), Some("runtime error: index out of range [5] with length 3"));
+        assert_eq!(lines(json), ["goroutine 7 [running]:", "main.f(0x1)", "\t/a/b.go:3 +0x1d", ""]);
         let logfmt = r#"time=x level=ERROR msg="boom" stack="goroutine 7 [running]:\nmain.f(0x1)\n\t/a \"q\"/b.go:3""#;
         assert_eq!(lines(logfmt), ["goroutine 7 [running]:", "main.f(0x1)", "\t/a \"q\"/b.go:3"]);
+        assert_eq!(panic(logfmt), None);
+    }
+
+    /// The value of the panic is told, whatever key it stands under; a panic that only the words speak of is none.
+    #[test]
+    fn what_a_log_says_of_a_panic() {
+        let printed = |keys: &str, top: &str| format!(r#"{{{keys},"stack":"{top}main.f(0x1)\n\t/a/b.go:3"}}"#);
+        let header = &r"goroutine 1 [running]:\n".to_owned();
+        let debug = &format!(r"{header}runtime/debug.Stack()\n\t/d.go:26\n");
+        let panicked = &format!(r"{debug}panic({{0x1, 0x2}})\n\t/p.go:787\n");
+        let told = &format!(r"panic: boom\n\n{panicked}");
+        for (keys, top, said) in [
+            (r#""msg":"failed","err":"boom""#, panicked, Some("boom")),
+            (r#""msg":"panic: boom","err":"""#, panicked, Some("boom")),
+            (r#""msg":"recovered from panic""#, panicked, None),
+            (r#""msg":"failed","error":"runtime error: x""#, panicked, Some("runtime error: x")),
+            (r#""msg":"failed","panic":"boom","error":"late""#, panicked, Some("boom")),
+            (r#""n":1"#, panicked, None),
+            (r#""msg":"failed","error":"other""#, told, None),
+            // The handler cut its own frames off the stack.
+            (r#""msg":"failed","error":"runtime error: x""#, header, Some("runtime error: x")),
+            (r#""msg":"no panic here","err":"boom""#, header, None),
+            // The stack of a program that goes on.
+            (r#""msg":"no panic: fine""#, debug, None),
+            (r#""error":"runtime error: told by the worker""#, debug, None),
+            (r#""recovered":"boom""#, debug, Some("boom")),
+        ] {
+            assert_eq!(panic(&printed(keys, top)).as_deref(), said, "{keys} {top}");
+        }
     }
 
     #[test]
@@ -238,7 +291,20 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_trace_without_a_header_is_none() {
-        assert!(lines(r#"{"stacktrace":"a.F\n\t/a.go:1"}"#).is_empty());
+    fn the_trace_of_a_panic_and_of_an_error() {
+        let trace = |keys: &str, panic: &str| {
+            let line = format!(r#"{{{keys},"stacktrace":"a.h\n\t/a.go:9\n{panic}a.F\n\t/a.go:1"}}"#);
+            in_string(line.as_bytes()).map(|e| {
+                let frames: Vec<String> =
+                    trace_frames(&e.text).map(|(n, p)| format!("{} {}", scan::text(n), p.line)).collect();
+                (e.is_trace, e.panic.map(|p| scan::text(&p)), frames.join(", "))
+            })
+        };
+        let gopanic = r"runtime.gopanic\n\t/p.go:860\n";
+        let frames = "a.h 9, runtime.gopanic 860, a.F 1".to_owned();
+        assert_eq!(trace(r#""msg":"failed","error":"boom""#, gopanic), Some((true, Some("boom".into()), frames)));
+        for keys in [r#""msg":"don't panic: retrying""#, r#""error":"runtime error: x""#, r#""panic":"boom""#] {
+            assert_eq!(trace(keys, ""), None, "{keys}");
+        }
     }
 }

@@ -262,13 +262,10 @@ impl Grammar {
             }
             self.last_cut = false;
         }
-        // A whole crash in one line with its escapes: neither headline nor header must take the rest.
-        if (scan::has(body, b"\\ngoroutine ") || body.starts_with(b"goroutine ") && scan::has(body, b"]:\\n"))
-            && self.within(|g| crate::escaped::stack_in_string(body, &mut |piece| g.line(piece))) == Some(true)
+        // In a whole crash in one line with its escapes, neither header nor headline must take the rest.
+        if body.starts_with(b"goroutine ")
+            && (scan::has(body, b"]:\\n") && self.escaped(body) || self.header_line(body))
         {
-            return;
-        }
-        if body.starts_with(b"goroutine ") && self.header_line(body) {
             return;
         }
         match self.expect {
@@ -302,7 +299,9 @@ impl Grammar {
             return;
         }
         if let Some(said) = headline::said(line) {
-            self.hear(said, line);
+            if !(scan::has(body, b"\\ngoroutine ") && self.escaped(body)) {
+                self.hear(said, line);
+            }
             return;
         }
         if (self.open.is_some() || self.crashes.expects_registers())

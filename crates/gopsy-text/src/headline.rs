@@ -3,6 +3,18 @@
 use crate::scan::{self, Cursor};
 use gopsy_model::{Exception, Known, Signal, Str};
 
+/// What the first line of a death may begin with, wherever it stands in a log's line or string. The last two may come
+/// without any goroutine's header.
+pub(crate) const BEGINNINGS: [&[u8]; 7] = [
+    b"WARNING: DATA RACE",
+    b"fatal error: ",
+    b"runtime: marked free object in span",
+    b"panic: ",
+    b"runtime: goroutine stack exceeds",
+    b"Exception 0x",
+    b"unexpected fault address 0x",
+];
+
 /// What a line outside of a stack says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Said<'a> {

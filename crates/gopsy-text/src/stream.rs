@@ -7,6 +7,7 @@
 use crate::carrier::{Carrier, clean, cri, form_at, json_carrier, json_line, json_log, tool_prefix, without_escapes};
 use crate::escaped;
 use crate::grammar::Grammar;
+use crate::headline;
 use crate::scan;
 use crate::store::Room;
 use crate::template::Template;
@@ -510,21 +511,7 @@ fn anchor(line: &[u8]) -> Option<usize> {
         let whole = crate::header::header(scan::trim_end(behind)).is_some_and(|h| h.rest.is_empty());
         return (i > 0 && (whole || scan::at(line, 0) == b'{' || prefix_is_quoted(line, i))).then_some(i);
     }
-    for a in [
-        &b"WARNING: DATA RACE"[..],
-        b"fatal error: ",
-        b"runtime: marked free object in span",
-        b"panic: ",
-        b"runtime: goroutine stack exceeds",
-        // These may come without any goroutine's header.
-        b"Exception 0x",
-        b"unexpected fault address 0x",
-    ] {
-        if let Some(i) = scan::find(line, a) {
-            return (i > 0).then_some(i);
-        }
-    }
-    None
+    headline::BEGINNINGS.iter().find_map(|begin| scan::find(line, begin)).filter(|&i| i > 0)
 }
 
 /// Whether this line is a frame's without anything before it.

@@ -4,11 +4,13 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 
 const CRASH: &str = "panic: runtime error: index out of range [5] with length 3\n\ngoroutine 7 [running]:\nmain.f(0x1)\n\t/src/app/main.go:12 +0x1d\nmain.main()\n\t/src/app/main.go:3 +0x20\nexit status 2\n";
 
-fn gopsy(args: &[&str], stdin: &[u8], folder: &Path) -> Output {
+/// Starts gopsy with this standard input, which is written beside: gopsy may stop reading early.
+fn start(args: &[&str], stdin: &[u8], folder: &Path) -> (Child, JoinHandle<()>) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_gopsy"))
         .args(args)
         .current_dir(folder)
@@ -21,8 +23,11 @@ fn gopsy(args: &[&str], stdin: &[u8], folder: &Path) -> Output {
         .unwrap();
     let mut input = child.stdin.take().unwrap();
     let bytes = stdin.to_vec();
-    // The reader may stop early.
-    let writer = std::thread::spawn(move || drop(input.write_all(&bytes)));
+    (child, std::thread::spawn(move || drop(input.write_all(&bytes))))
+}
+
+fn gopsy(args: &[&str], stdin: &[u8], folder: &Path) -> Output {
+    let (child, writer) = start(args, stdin, folder);
     let out = child.wait_with_output().unwrap();
     writer.join().unwrap();
     out
@@ -76,15 +81,7 @@ fn a_folder_a_pipe_and_several_files() {
 fn a_reader_that_goes_away_is_no_error() {
     let many: String =
         (0..20_000).map(|i| format!("goroutine {i} [running]:\nmain.f{i}()\n\t/a/b.go:{i}\n\n")).collect();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gopsy"))
-        .args(["stacks", "--limit", "0", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || drop(input.write_all(many.as_bytes())));
+    let (mut child, writer) = start(&["stacks", "--limit", "0", "-"], many.as_bytes(), Path::new("."));
     let mut first = [0u8; 64];
     child.stdout.take().unwrap().read_exact(&mut first).unwrap();
     let done = child.wait_with_output().unwrap();

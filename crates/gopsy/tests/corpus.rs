@@ -2,9 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, clippy::print_stdout)]
 
 use serde_json::Value;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 fn beside(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(name);
@@ -17,18 +15,9 @@ fn beside(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// `gopsy explain --json -` on a text: it sees no name.
+/// What gopsy says of a text whose name it does not see.
 fn explain(text: &[u8]) -> Value {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gopsy"))
-        .args(["explain", "--json", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(text).unwrap();
-    let out = child.wait_with_output().unwrap();
-    assert!(out.status.success());
-    serde_json::from_slice(&out.stdout).unwrap()
+    gopsy_zoo::explain(Path::new(env!("CARGO_BIN_EXE_gopsy")), text).unwrap()
 }
 
 fn strings(v: &Value) -> Vec<&str> {

@@ -1,12 +1,13 @@
 //! Frames, and who started a goroutine.
 
 use super::{Expect, Grammar, HEAD_FRAMES, MAX_MESSAGE, MAX_NESTED, Mode, TAIL_FRAMES};
+use crate::escaped;
 use crate::frame::{self, FileLine, FunctionShape};
 use crate::header;
 use crate::headline;
 use crate::scan;
 use crate::store::{FrameRec, Guesses, NONE, Regs};
-use gopsy_model::{Headline, Role};
+use gopsy_model::Role;
 
 impl Grammar {
     pub(super) fn pend(&mut self, name: &[u8], args: &[u8], whole: bool) {
@@ -59,9 +60,7 @@ impl Grammar {
         if self.open.is_some() {
             self.strangers = self.strangers.saturating_add(1);
         }
-        let found =
-            self.within(|g| crate::escaped::stack_in_string(line, &mut |piece| g.line(piece)) || g.flattened(line));
-        if found == Some(true) || self.logged_trace(line) {
+        if self.escaped(line) || self.within(|g| g.flattened(line)) == Some(true) {
             return;
         }
         let inside = self.open.is_some() && !self.blank;
@@ -72,34 +71,26 @@ impl Grammar {
         self.crashes.noise(line);
     }
 
-    /// A panic that a logger wrote with a stack of its own making.
-    fn logged_trace(&mut self, line: &[u8]) -> bool {
-        let Some((value, text)) = crate::escaped::trace_in_string(line) else { return false };
-        let lines: Vec<&[u8]> = text.split(|&c| c == b'\n').map(scan::trim_end).collect();
-        let frames: Vec<(&[u8], FileLine<'_>)> = lines
-            .windows(2)
-            .filter_map(|pair| {
-                let [name, place] = pair else { return None };
-                let place = frame::file_line(place.strip_prefix(b"\t")?)?;
-                let name = match frame::function_line(name) {
-                    FunctionShape::Whole(f) => f.name,
-                    _ => name,
-                };
-                (frame::is_name(name) && frame::is_surely_source(place.path)).then_some((name, place))
-            })
-            .collect();
-        if frames.is_empty() {
-            return false;
-        }
-        self.close();
-        self.crashes.before_headline(false);
-        self.crashes.headline(Headline::ServedPanic { who: "log".into(), value: scan::text(&value).into() });
-        self.start_bare(Role::Bare);
-        for (name, place) in frames {
-            self.foreign_frame(name, place.path, place.line, 0);
-        }
-        self.close();
-        true
+    /// A line that holds a whole text in a string: what a logger made of a stack.
+    pub(super) fn escaped(&mut self, line: &[u8]) -> bool {
+        let Some(found) = escaped::in_string(line) else { return false };
+        let read = self.within(|g| {
+            if let Some(value) = &found.panic {
+                g.close();
+                let said = headline::Said::Serving { who: b"log", value };
+                g.crashes.say(&said, line, false);
+            }
+            if !found.is_trace {
+                found.text.split(|&c| c == b'\n').for_each(|piece| g.line(piece));
+                return;
+            }
+            g.start_bare(Role::Bare);
+            for (name, place) in escaped::trace_frames(&found.text) {
+                g.foreign_frame(name, place.path, place.line, 0);
+            }
+            g.close();
+        });
+        read.is_some()
     }
 
     /// Reads what stands within a line. Nothing if that is itself too deep within others.
@@ -115,7 +106,7 @@ impl Grammar {
 
     /// A line that holds a whole crash: its line feeds are lost, and something stands before its headline.
     pub(super) fn flattened(&mut self, line: &[u8]) -> bool {
-        let Some(at) = crate::escaped::header_at(line) else { return false };
+        let Some(at) = escaped::header_at(line) else { return false };
         let behind = scan::from(line, at);
         let Some(h) = header::header(behind) else { return false };
         if h.rest.is_empty() {
