@@ -148,11 +148,16 @@ pub(crate) fn json_carrier(line: &[u8]) -> Option<Carrier> {
 /// A line of a log that is kept as JSON whatever is in it: docker's (`{"log":"…\\n","stream":"stderr","time":…}`) and
 /// systemd's (`journalctl -o json`).
 pub(crate) fn json_log(line: &[u8]) -> Option<Carrier> {
-    let (mut log, mut stream, mut message, mut journal) = (false, false, false, false);
+    // Asked of every JSON line of every log.
+    let (mut log, mut message) = (scan::has(line, b"\"log\""), scan::has(line, b"\"MESSAGE\""));
+    if !log && !message {
+        return None;
+    }
+    let (mut stream, mut journal) = (false, false);
     let whole = json::fields(line, |k, v| match k {
-        b"log" => log = matches!(v, Value::Text(_)),
+        b"log" => log &= matches!(v, Value::Text(_)),
+        b"MESSAGE" => message &= matches!(v, Value::Text(_)),
         b"stream" => stream = matches!(v, Value::Text(t) if t == b"stderr" || t == b"stdout"),
-        b"MESSAGE" => message = matches!(v, Value::Text(_)),
         b"__REALTIME_TIMESTAMP" | b"__CURSOR" | b"_PID" | b"_BOOT_ID" => journal = true,
         _ => {}
     });
@@ -168,14 +173,20 @@ pub(crate) fn json_log(line: &[u8]) -> Option<Carrier> {
 
 /// Where in a line another log's line of a known form begins.
 pub(crate) fn form_at(line: &[u8]) -> Option<usize> {
-    let stream = scan::find(line, b" stderr ").or_else(|| scan::find(line, b" stdout "));
+    let stream = memchr::memmem::find_iter(line, b" std").find(|&i| {
+        let name = scan::from(line, i);
+        name.starts_with(b" stderr ") || name.starts_with(b" stdout ")
+    });
     if let Some(end) = stream {
         let is_of_time = |c: &u8| c.is_ascii_digit() || matches!(c, b'-' | b'T' | b':' | b'.' | b'+' | b'Z');
         let time = scan::upto(line, end).iter().rev().take_while(|c| is_of_time(c)).count();
         let at = end.saturating_sub(time);
         return cri(scan::from(line, at)).map(|_| at);
     }
-    let at = scan::find(line, b"{\"log\":\"").or_else(|| scan::find(line, b"{\"__"))?;
+    let at = memchr::memmem::find_iter(line, b"{\"").find(|&i| {
+        let object = scan::from(line, i);
+        object.starts_with(b"{\"log\":\"") || object.starts_with(b"{\"__")
+    })?;
     json_log(scan::trim_end(scan::from(line, at))).map(|_| at)
 }
 

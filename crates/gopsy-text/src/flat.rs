@@ -68,15 +68,26 @@ pub(crate) fn split_headline(message: &[u8]) -> (&[u8], &[u8]) {
 /// Whether a line that begins like a remark of the runtime has a headline or a stack behind it: a whole crash in one
 /// line. (`panic:` and `fatal error:` are split by [`split_headline`].)
 pub(crate) fn is_whole_crash(body: &[u8]) -> bool {
-    let behind = scan::upto(body, 1 << 16);
-    if (body.starts_with(b"SIG") || scan::has(behind, b"Exception 0x")) && scan::has(behind, b" PC=0x") {
-        return true;
+    let behind = || scan::upto(body, WINDOW);
+    match scan::at(body, 0) {
+        b'S' => body.starts_with(b"SIG") && scan::has(behind(), b" PC=0x"),
+        b'E' => body.starts_with(b"Exception 0x") && scan::has(behind(), b" PC=0x"),
+        b'W' => body.strip_prefix(RACE).is_some_and(|rest| rest.starts_with(b" ")),
+        b'u' | b'r' => {
+            let remark = body.starts_with(b"unexpected fault address ") || body.starts_with(b"runtime: ");
+            remark
+                && [&b" fatal error: "[..], b" [signal SIG", b" runtime stack: "].iter().any(|n| scan::has(behind(), n))
+        }
+        _ => false,
     }
-    if scan::find(behind, RACE).is_some_and(|at| scan::at(behind, at.saturating_add(RACE.len())) == b' ') {
-        return true;
-    }
-    let remark = body.starts_with(b"unexpected fault address ") || body.starts_with(b"runtime: ");
-    remark && [&b" fatal error: "[..], b" [signal SIG", b" runtime stack: "].iter().any(|n| scan::has(behind, n))
+}
+
+/// Whether a line has a whole crash without goroutines' headers somewhere in it, behind prose.
+pub(crate) fn holds_whole_crash(line: &[u8]) -> bool {
+    let window = scan::upto(line, WINDOW);
+    [RACE, b"Exception 0x"]
+        .iter()
+        .any(|begin| scan::find(window, begin).is_some_and(|at| is_whole_crash(scan::from(window, at))))
 }
 
 /// Gives the lines of a flattened piece, one after the other.
@@ -94,7 +105,7 @@ pub(crate) fn frames(flat: &[u8], give: &mut dyn FnMut(&[u8])) {
 fn split(flat: &[u8], mut in_frames: bool, give: &mut dyn FnMut(&[u8])) {
     let flat = scan::trim(flat);
     let mut rest = flat;
-    let mut starts = Starts::default();
+    let mut starts = Next::of(STARTS);
     let mut work = (flat.len() as u64).saturating_mul(WORK).saturating_add(1 << 20);
     while !rest.is_empty() {
         if rest.starts_with(b"[signal ") {
@@ -138,7 +149,7 @@ fn split(flat: &[u8], mut in_frames: bool, give: &mut dyn FnMut(&[u8])) {
         if !in_frames || is_start(rest) && !creator {
             // Any other line: up to the next start of one.
             let here = flat.len().saturating_sub(rest.len());
-            let next = starts.behind(flat, here).map_or(rest.len(), |i| i.saturating_sub(here));
+            let next = starts.behind(flat, here).saturating_sub(here);
             give(scan::trim(scan::upto(rest, next)));
             rest = scan::trim(scan::from(rest, next));
             in_frames = false;
@@ -179,21 +190,14 @@ fn pc_end(b: &[u8]) -> usize {
 /// The parts of a race report, up to the line that closes it; gives their lines and returns what stands behind it.
 fn race<'a>(flat: &'a [u8], give: &mut dyn FnMut(&[u8])) -> &'a [u8] {
     let mut rest = flat;
-    let mut next = [None; RACE_PARTS.len()];
+    let mut next = Next::of(RACE_PARTS);
     while let Some(begin) = RACE_PARTS.iter().find(|p| rest.starts_with(p)) {
         if begin.starts_with(b"=") {
             give(begin);
             return scan::trim(scan::from(rest, begin.len()));
         }
-        // Each kind of part is looked for once behind where it was found.
         let here = flat.len().saturating_sub(rest.len());
-        for (part, at) in RACE_PARTS.iter().zip(&mut next) {
-            if at.is_none_or(|at| at <= here) {
-                let from = here.saturating_add(1);
-                *at = Some(part_behind(flat, from, part));
-            }
-        }
-        let end = next.iter().flatten().min().copied().unwrap_or(flat.len()).saturating_sub(here);
+        let end = next.behind(flat, here).saturating_sub(here);
         let part = scan::trim(scan::upto(rest, end));
         let title = scan::find(part, b": ").map_or(part.len(), |i| i.saturating_add(1));
         give(scan::upto(part, title));
@@ -203,47 +207,37 @@ fn race<'a>(flat: &'a [u8], give: &mut dyn FnMut(&[u8])) -> &'a [u8] {
     rest
 }
 
-/// Where the next part of this kind begins, a blank before it; the end if there is none.
-fn part_behind(flat: &[u8], mut from: usize, part: &[u8]) -> usize {
-    while let Some(i) = scan::find(scan::from(flat, from), part) {
-        let at = from.saturating_add(i);
-        if scan::at(flat, at.saturating_sub(1)) == b' ' {
-            return at;
-        }
-        from = at.saturating_add(1);
-    }
-    flat.len()
-}
+/// How far into a line a whole crash is looked for.
+const WINDOW: usize = 1 << 16;
 
 /// Bytes that may be looked at in vain for each byte of a flattened text.
 const WORK: u64 = 64;
 
-/// Where the next lines start, each kind found once.
-#[derive(Default)]
-struct Starts {
-    next: [Option<usize>; STARTS.len()],
-    known: bool,
+/// Where the next of several needles stand in a text, a blank before them. Each is looked for once behind where it was
+/// found: a text costs its length for each needle, however many pieces it has.
+struct Next<const N: usize> {
+    needles: [&'static [u8]; N],
+    /// Nothing before the first look; the text's length where there is no more.
+    at: [Option<usize>; N],
 }
 
-impl Starts {
-    /// The first start of a line behind position `here`.
-    fn behind(&mut self, flat: &[u8], here: usize) -> Option<usize> {
-        for (start, next) in STARTS.iter().zip(&mut self.next) {
-            if self.known && next.is_none_or(|at| at > here) {
+impl<const N: usize> Next<N> {
+    fn of(needles: [&'static [u8]; N]) -> Self {
+        Next { needles, at: [None; N] }
+    }
+
+    /// The first needle behind position `here`; the end if there is none.
+    fn behind(&mut self, flat: &[u8], here: usize) -> usize {
+        for (needle, at) in self.needles.iter().zip(&mut self.at) {
+            if at.is_some_and(|at| at > here) {
                 continue;
             }
-            let mut from = here.saturating_add(1);
-            *next = loop {
-                let Some(i) = scan::find(scan::from(flat, from), start) else { break None };
-                let at = from.saturating_add(i);
-                if scan::at(flat, at.saturating_sub(1)) == b' ' {
-                    break Some(at);
-                }
-                from = at.saturating_add(1);
-            };
+            let rest = scan::from(flat, here);
+            let mut found = memchr::memmem::find_iter(rest, needle)
+                .filter(|&i| i > 0 && scan::at(rest, i.saturating_sub(1)) == b' ');
+            *at = Some(found.next().map_or(flat.len(), |i| here.saturating_add(i)));
         }
-        self.known = true;
-        self.next.iter().flatten().min().copied()
+        self.at.iter().flatten().min().copied().unwrap_or(flat.len())
     }
 }
 
@@ -342,7 +336,7 @@ mod tests {
     #[test]
     fn a_signal_an_exception_and_a_race_in_one_line() {
         let whole = |flat: &str| {
-            assert!(is_whole_crash(flat.as_bytes()), "{flat}");
+            assert!(is_whole_crash(flat.as_bytes()) || holds_whole_crash(flat.as_bytes()), "{flat}");
             let mut out = Vec::new();
             pieces(flat.as_bytes(), &mut |l| out.push(scan::text(l)));
             out
@@ -392,7 +386,7 @@ mod tests {
             ]
         );
         for prose in ["we saw a WARNING: DATA RACE", "SIGTERM was sent", "an Exception 0x5 is rare"] {
-            assert!(!is_whole_crash(prose.as_bytes()), "{prose}");
+            assert!(!is_whole_crash(prose.as_bytes()) && !holds_whole_crash(prose.as_bytes()), "{prose}");
         }
     }
 

@@ -331,14 +331,16 @@ impl Streams {
     /// A cheap look: could something that begins a trace stand behind a prefix in this line?
     fn may_teach(&self, line: &[u8]) -> bool {
         let in_stack = self.plain.in_stack();
-        if matches!(scan::at(line, 0), b'\t' | 0) && (in_stack || !line.ends_with(b":")) {
+        if matches!(scan::at(line, 0), b'\t' | 0) && (in_stack || !line.ends_with(b":"))
+            || line.starts_with(b"goroutine ")
+        {
             return false;
         }
         match scan::trim_end(line).last() {
             Some(b')') => false,
             Some(b':' | b'"' | b'}' | b'|') => true,
             Some(c) if *c >= 0x80 => true,
-            _ => !in_stack && self.streams.len() < 3 && !line.starts_with(b"goroutine ") && line.len() < 4096,
+            _ => !in_stack && self.streams.len() < 3 && line.len() < 4096,
         }
     }
 

@@ -106,10 +106,14 @@ impl Grammar {
 
     /// A line that holds a whole crash: its line feeds are lost, and something stands before its headline.
     pub(super) fn flattened(&mut self, line: &[u8]) -> bool {
+        if crate::flat::holds_whole_crash(line) {
+            self.close();
+            crate::flat::pieces(line, &mut |piece| self.line(piece));
+            return true;
+        }
         let Some(at) = escaped::header_at(line) else { return false };
         let behind = scan::from(line, at);
-        let Some(h) = header::header(behind) else { return false };
-        if h.rest.is_empty() {
+        if header::header(behind).is_none_or(|h| h.rest.is_empty()) {
             return false;
         }
         let head = scan::trim(scan::upto(line, at));
