@@ -64,7 +64,7 @@ libfuzzer_sys::fuzz_target!(|input: Input<'_>| {
     assert_eq!(dump.stack_count(), 1, "{header}");
     let g = dump.goroutine(0);
     assert_eq!(g.id.value(), Some(&input.id), "{header}");
-    assert_eq!(dump.state_word(0).as_deref(), Some(state), "{header}");
+    assert_eq!(&*dump.brief(0).state, state, "{header}");
     assert_eq!(g.wait_minutes.value().copied().unwrap_or(0), u64::from(input.minutes), "{header}");
     assert_eq!((g.locked_to_thread, g.scan), (input.locked, input.scan), "{header}");
     assert_eq!(g.gp.value(), input.gp.as_ref(), "{header}");

@@ -29,8 +29,9 @@ pub fn ask(dump: &Dump) {
         }
         let goroutine = dump.goroutine(id);
         assert!(goroutine.copies >= 1);
-        assert_eq!(goroutine.wait_minutes.value().copied(), dump.wait_minutes(id));
-        let _ = (dump.stack_key(id), dump.state_word(id), dump.copies(id));
+        let brief = dump.brief(id);
+        assert_eq!((goroutine.wait_minutes.value().copied(), goroutine.copies), (brief.wait_minutes, brief.copies));
+        let _ = dump.stack_key(id);
     }
     // An id that does not exist is answered, too.
     assert!(dump.stack(count).frames.is_empty());

@@ -86,6 +86,15 @@ impl<'p> Case<'p> {
         Evidence { fact: fact.into(), source: self.program.source(), trust: Trust::Exact }
     }
 
+    /// What the headline says, as evidence.
+    pub(crate) fn said(&self) -> Evidence {
+        let speaker = match self.headline {
+            Some(Headline::ServedPanic { .. }) => "a log",
+            _ => "the runtime",
+        };
+        self.fact(format!("{speaker} says: {}", self.headline_text()))
+    }
+
     /// A fact that follows from others.
     pub(crate) fn inferred(&self, fact: impl Into<String>) -> Evidence {
         Evidence { fact: fact.into(), source: self.program.source(), trust: Trust::Inferred }

@@ -144,3 +144,19 @@ impl Goroutine {
         }
     }
 }
+
+/// What is asked about every goroutine when 100,000 of them are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brief {
+    /// Why it waits (`chan receive`); the status (`running`) of one that does not, or of which no reason is known.
+    pub state: Str,
+    /// For how many minutes it has waited.
+    pub wait_minutes: Option<u64>,
+    /// For how many goroutines it stands.
+    pub copies: u64,
+}
+
+impl Brief {
+    /// The state of a stack of which none is known.
+    pub const NO_STATE: &'static str = "no state";
+}

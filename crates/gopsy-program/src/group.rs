@@ -5,8 +5,8 @@
 //! count, and neither does the number of the creating goroutine: that is what makes thousands of workers one group.
 
 use crate::key;
-use crate::{Brief, Program, StackId};
-use gopsy_model::{Goroutine, Role, Stack, Str};
+use crate::{Program, StackId};
+use gopsy_model::{Brief, Goroutine, Role, Stack, Str};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

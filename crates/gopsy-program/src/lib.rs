@@ -14,26 +14,10 @@ pub use core::{CoreError, CoreEvidence};
 pub use group::{By, Change, ChangeKind, Filter, Group, diff, group, is_status};
 pub use text::TextEvidence;
 
-use gopsy_model::{Crash, Goroutine, Identity, Source, Stack, Status, Str};
+use gopsy_model::{Brief, Crash, Goroutine, Identity, Source, Stack, Status};
 
 /// The index of a goroutine or thread stack within its [`Program`].
 pub type StackId = usize;
-
-/// What is asked about every goroutine when 100,000 of them are counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Brief {
-    /// Why it waits (`chan receive`); the status (`running`) of one that does not, or of which no reason is known.
-    pub state: Str,
-    /// For how many minutes it has waited.
-    pub wait_minutes: Option<u64>,
-    /// For how many goroutines it stands.
-    pub copies: u64,
-}
-
-impl Brief {
-    /// The state of a stack of which none is known.
-    pub const NO_STATE: &'static str = "no state";
-}
 
 /// What a source of evidence can be asked. Object-safe: a Program holds any of them.
 ///

@@ -1,7 +1,7 @@
 //! A crash text as evidence.
 
-use crate::{Brief, Evidence, Program, StackId};
-use gopsy_model::{Crash, Goroutine, Identity, Source, Stack};
+use crate::{Evidence, Program, StackId};
+use gopsy_model::{Brief, Crash, Goroutine, Identity, Source, Stack};
 use gopsy_text::Dump;
 use std::rc::Rc;
 
@@ -59,7 +59,6 @@ impl Evidence for TextEvidence {
     }
 
     fn brief(&self, id: StackId) -> Brief {
-        let state = self.dump.state_word(id).unwrap_or_else(|| Brief::NO_STATE.into());
-        Brief { state, wait_minutes: self.dump.wait_minutes(id), copies: self.dump.copies(id) }
+        self.dump.brief(id)
     }
 }

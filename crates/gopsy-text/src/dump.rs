@@ -6,7 +6,8 @@ use crate::header::{self, flag};
 use crate::identity;
 use crate::store::{NONE, StackRec, Store};
 use gopsy_model::{
-    Crash, Creation, Elision, Frame, FunctionName, Goroutine, Identity, Kind, Known, Missing, Role, Stack, Status, Str,
+    Brief, Crash, Creation, Elision, Frame, FunctionName, Goroutine, Identity, Kind, Known, Missing, Role, Stack,
+    Status,
 };
 
 struct Part {
@@ -122,23 +123,16 @@ impl Dump {
         self.find(id).map_or(0, |(store, _, local)| store.key(local))
     }
 
-    /// The state as printed, without flags and minutes.
+    /// What grouping asks of every goroutine.
     #[must_use]
-    pub fn state_word(&self, id: usize) -> Option<Str> {
-        let (store, rec, _) = self.find(id)?;
-        store.strings.get(rec.state)
-    }
-
-    /// For how many minutes it has waited, if that was printed.
-    #[must_use]
-    pub fn wait_minutes(&self, id: usize) -> Option<u64> {
-        self.find(id).and_then(|(store, rec, _)| store.rare(rec).minutes)
-    }
-
-    /// For how many goroutines an entry stands: more than one in a profile that counts them.
-    #[must_use]
-    pub fn copies(&self, id: usize) -> u64 {
-        self.find(id).and_then(|(store, rec, _)| store.rare(rec).copies).unwrap_or(1).max(1)
+    pub fn brief(&self, id: usize) -> Brief {
+        let no_state = || Brief::NO_STATE.into();
+        let Some((store, rec, _)) = self.find(id) else {
+            return Brief { state: no_state(), wait_minutes: None, copies: 1 };
+        };
+        let rare = store.rare(rec);
+        let state = store.strings.get(rec.state).unwrap_or_else(no_state);
+        Brief { state, wait_minutes: rare.minutes, copies: rare.copies() }
     }
 
     /// How many frames a stack has, without reading them.
@@ -152,7 +146,8 @@ impl Dump {
     pub fn goroutine(&self, id: usize) -> Goroutine {
         let Some((store, rec, _)) = self.find(id) else { return Goroutine::bare(Role::Bare) };
         let mut g = Goroutine::bare(rec.role);
-        if let Some(number) = store.id(rec) {
+        let rare = store.rare(rec);
+        if let Some(number) = rec.number(&rare) {
             g.id = Known::printed(number);
         }
         if let Some(word) = store.strings.get(rec.state) {
@@ -164,7 +159,6 @@ impl Dump {
             };
             g.status = Known::printed(status);
         }
-        let rare = store.rare(rec);
         if let Some(minutes) = rare.minutes {
             g.wait_minutes = Known::printed(minutes);
         }
@@ -176,8 +170,8 @@ impl Dump {
         g.m = Known::printed_or_not(rare.m);
         g.mp = Known::printed_or_not(rare.mp);
         g.bubble = rare.bubble;
+        g.copies = rare.copies();
         g.labels = rare.labels.map_or_else(Vec::new, |range| store.labels_of(&range));
-        g.copies = rare.copies.unwrap_or(1).max(1);
         g.ancestor = rare.ancestor;
         if let Some(site) = store.sites.get(rec.created)
             && let Some(name) = store.strings.get(site.function)

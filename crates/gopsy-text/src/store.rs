@@ -370,7 +370,7 @@ impl Store {
 
     /// The goroutine's number.
     pub(crate) fn id(&self, rec: &StackRec) -> Option<u64> {
-        rec.numbered.then(|| u64::from(rec.id) | self.rare(rec).id_above.unwrap_or(0) << 32)
+        rec.number(&self.rare(rec))
     }
 
     /// Where the frames of a stack are.

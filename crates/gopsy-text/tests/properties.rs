@@ -282,8 +282,8 @@ fn found(dump: &Dump, id: usize) -> Vec<String> {
     let mut out = vec![format!(
         "{} [{}] {} {} gp={gp:?} {labels:?}",
         g.id.value().copied().unwrap_or(0),
-        dump.state_word(id).as_deref().unwrap_or("none"),
-        dump.wait_minutes(id).unwrap_or(0),
+        dump.brief(id).state,
+        dump.brief(id).wait_minutes.unwrap_or(0),
         g.locked_to_thread
     )];
     for f in dump.stack(id).frames {

@@ -1,6 +1,6 @@
 //! Faults at addresses that are not near nil: what does the address itself tell?
 
-use super::draft;
+use super::{Draft, draft};
 use crate::case::Case;
 use gopsy_model::{Cause, Confidence, Finding, Kind};
 
@@ -42,7 +42,7 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
-    let said = case.fact(format!("the runtime says: {}", case.headline_text()));
+    let said = case.said();
     let signal = case.signal();
     let code = signal.and_then(|s| s.code.value().copied());
     let bus = signal.is_some_and(|s| &*s.name == "SIGBUS");
@@ -95,12 +95,10 @@ fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
         return Vec::new();
     }
     if code == Some(0x80) && address == 0 {
+        let sentence =
+            "the processor refused an address that is none (not 0: the fault address is not reported for those)";
         return vec![
-            draft("non-canonical", "the processor refused an address that is none (not 0: the fault address is not reported for those)")
-                .claims(Cause::MemoryCorruption, Confidence::Possible)
-                .because(said)
-                .because(Case::known("code 0x80 (SI_KERNEL) with address 0 is a non-canonical address: a pointer was overwritten with something else"))
-                .advise("the register that held the pointer is in a core; a pointer that reads as text or as two small numbers tells the writer")
+            non_canonical(case, sentence)
                 .advise("look for other crashes of this program: many faces of one death speak for damaged memory")
                 .done(),
         ];
@@ -126,6 +124,17 @@ fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
             .advise("look for unsafe.Pointer, mmap and cgo around the culprit: memory that was unmapped, freed, or never the program's")
             .done(),
     ]
+}
+
+/// A fault with code 0x80 at address 0: the processor does not tell which address it refused.
+pub(super) fn non_canonical(case: &Case<'_>, sentence: &str) -> Draft {
+    draft("non-canonical", sentence)
+        .claims(Cause::MemoryCorruption, Confidence::Possible)
+        .because(case.said())
+        .because(Case::known(
+            "code 0x80 (SI_KERNEL) with address 0 is a non-canonical address: a pointer was overwritten with something else",
+        ))
+        .advise("the register that held the pointer is in a core; a pointer that reads as text or as two small numbers tells the writer")
 }
 
 /// Go's heap up to 1.25 grows from 0xc000000000 (0x4000000000 on arm64) or, where that is taken, from 0x1c000000000,

@@ -41,7 +41,7 @@ fn index(case: &Case<'_>) -> Vec<Finding> {
         ),
     )
     .claims(Cause::BadIndex, if library { Confidence::Possible } else { Confidence::Likely })
-    .because(case.fact(format!("the runtime says: {}", case.headline_text())));
+    .because(case.said());
     if message.contains("[-") || message.contains("[:-") {
         d = d
             .because(case.fact("the bound is negative"))
@@ -101,7 +101,7 @@ fn assertion(case: &Case<'_>) -> Vec<Finding> {
             Cause::UncheckedAssertion,
             if super::failed_in_library(case) { Confidence::Possible } else { Confidence::Likely },
         )
-        .because(case.fact(format!("the runtime says: {}", case.headline_text())))
+        .because(case.said())
         .advise("write v, ok := x.(T) and handle the other types");
     if message.contains("types from different") {
         d = d
@@ -114,7 +114,7 @@ fn divisor(case: &Case<'_>) -> Vec<Finding> {
     vec![
         draft("zero-divisor", format!("an integer was divided by zero{}", at(case)))
             .claims(Cause::ZeroDivisor, Confidence::Likely)
-            .because(case.fact(format!("the runtime says: {}", case.headline_text())))
+            .because(case.said())
             .advise("find the divisor on that line: a count of something that can be empty is the usual one")
             .done(),
     ]
@@ -122,7 +122,7 @@ fn divisor(case: &Case<'_>) -> Vec<Finding> {
 
 fn size(case: &Case<'_>) -> Vec<Finding> {
     let message = case.message();
-    let said = case.fact(format!("the runtime says: {}", case.headline_text()));
+    let said = case.said();
     if message.contains("growslice: ") && super::failed_in_library(case) {
         return vec![
             draft(

@@ -2,12 +2,11 @@
 
 use super::{draft, place};
 use crate::case::Case;
-use crate::packages::Owner;
 use gopsy_model::{Cause, Confidence, Finding, Kind};
 
 pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     let at = case.user_frame().map_or_else(String::new, |f| format!(" in {}", place(f)));
-    let said = || case.fact(format!("the runtime says: {}", case.headline_text()));
+    let said = || case.said();
     match case.kind {
         Kind::ClosedChannel => {
             let message = case.message();
@@ -50,7 +49,7 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
 
 fn bad_unlock(case: &Case<'_>, at: &str) -> Vec<Finding> {
     let message = case.message();
-    let said = case.fact(format!("the runtime says: {}", case.headline_text()));
+    let said = case.said();
     if message.starts_with("unlock of unlocked lock")
         || case.has_function(|n| n == "runtime.unlock" || n == "runtime.unlock2")
     {
@@ -77,12 +76,7 @@ fn bad_unlock(case: &Case<'_>, at: &str) -> Vec<Finding> {
     }
     // Unlocks that the library makes itself are balanced: then the lock was copied or overwritten. sync's own frames
     // on top are the Unlock.
-    let in_library = case
-        .path()
-        .iter()
-        .filter(|f| !matches!(case.owner(f), Owner::Carrier | Owner::Runtime))
-        .find(|f| f.function.value().is_none_or(|n| !matches!(n.package(), Some("sync" | "internal/sync"))))
-        .is_some_and(|f| case.owner(f) == Owner::Standard);
+    let in_library = super::failed_in_library_below(case, |package| matches!(package, "sync" | "internal/sync"));
     let in_once = case.has_function(|n| n.starts_with("sync.(*Once)"));
     let by_value = case.path().iter().find_map(|f| {
         let n = f.function.value()?;

@@ -192,7 +192,7 @@ fn longjmp(case: &Case<'_>) -> Vec<Finding> {
     vec![
         draft("longjmp", "C came back from a Go callback without returning through it: a longjmp, or an exception, jumped over Go frames")
             .claims(Cause::LongjmpOverGoFrames, Confidence::Possible)
-            .because(case.fact(format!("the runtime says: {}", case.headline_text())))
+            .because(case.said())
             .because_all(case.has_function(|n| n.starts_with("runtime.cgocallback") || n == "runtime.cgocallbackg").then(|| case.fact("a callback from C is on the stack")))
             .advise("set the jump's target inside of the C code that the callback calls, never above it")
             .done(),

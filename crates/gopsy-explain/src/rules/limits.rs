@@ -43,7 +43,7 @@ fn asked(case: &Case<'_>) -> Option<u64> {
 }
 
 fn memory(case: &Case<'_>) -> Vec<Finding> {
-    let said = case.fact(format!("the runtime says: {}", case.headline_text()));
+    let said = case.said();
     let (wanted, used) = match numbers(case) {
         Some((w, u)) => (Some(w), u),
         None => (asked(case), None),

@@ -8,7 +8,7 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     if case.kind != Kind::ConcurrentMap {
         return Vec::new();
     }
-    let said = case.fact(format!("the runtime says: {}", case.headline_text()));
+    let said = case.said();
     let at = case.user_frame().map_or_else(String::new, |f| format!(" in {}", place(f)));
     if let Some(alone) = only_goroutine(case) {
         return vec![

@@ -20,7 +20,7 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn said(case: &Case<'_>) -> gopsy_model::Evidence {
-    case.fact(format!("the runtime says: {}", case.headline_text()))
+    case.said()
 }
 
 fn heap(case: &Case<'_>) -> Vec<Finding> {

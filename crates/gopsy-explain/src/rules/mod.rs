@@ -109,8 +109,14 @@ pub(crate) fn place(frame: &gopsy_model::Frame) -> String {
 
 /// The innermost frame that somebody wrote belongs to the standard library: its caller is only one suspect.
 pub(crate) fn failed_in_library(case: &Case<'_>) -> bool {
+    failed_in_library_below(case, |_| false)
+}
+
+/// The same of the frames below those of some packages.
+pub(crate) fn failed_in_library_below(case: &Case<'_>, above: impl Fn(&str) -> bool) -> bool {
     case.path()
         .iter()
+        .filter(|f| !f.function.value().and_then(|n| n.package()).is_some_and(&above))
         .map(|f| case.owner(f))
         .find(|o| !matches!(o, Owner::Carrier | Owner::Runtime | Owner::Generated))
         .is_some_and(|o| o == Owner::Standard)

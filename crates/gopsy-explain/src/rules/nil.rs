@@ -24,7 +24,7 @@ fn dereference(case: &Case<'_>) -> Vec<Finding> {
     let pc = case.fault_pc();
     let in_race = case.has_function(|n| n.starts_with("__tsan") || n.starts_with("runtime.racec"));
     let top = case.path().iter().find(|f| !crate::packages::is_carrier(f.function.value().map_or("", |n| n.as_str())));
-    let headline = case.fact(format!("the runtime says: {}", case.headline_text()));
+    let headline = case.said();
     if let Some(signal) = case.signal().filter(|s| &*s.name == "SIGBUS") {
         // With debug.SetPanicOnFault every fault of a goroutine reads as a nil dereference.
         let mut d = draft(
@@ -54,42 +54,29 @@ fn dereference(case: &Case<'_>) -> Vec<Finding> {
         // Below a call from C it may be C that jumped to 0.
         let cgo = case.has_function(|n| n == "runtime.cgocall" || n == "runtime.asmcgocall");
         let confidence = if cgo { Confidence::Possible } else { Confidence::Likely };
-        {
-            return vec![
-                draft("nil-func", format!("{} called a func value that was nil", case.who()))
-                    .claims(Cause::NilFunc, confidence)
-                    .because(headline)
-                    .because(
-                        case.fact("both the fault address and the program counter are 0: the jump went to address 0"),
-                    )
-                    .advise("look for a func field, a callback or a handler that is called without being set")
-                    .done(),
-            ];
-        }
-    }
-    if address == Some(0) && case.signal().and_then(|s| s.code.value().copied()) == Some(0x80) {
         return vec![
-            draft("non-canonical", "the headline says nil pointer, the signal does not: the processor refused an address that is none")
-                .claims(Cause::MemoryCorruption, Confidence::Possible)
+            draft("nil-func", format!("{} called a func value that was nil", case.who()))
+                .claims(Cause::NilFunc, confidence)
                 .because(headline)
-                .because(Case::known("code 0x80 (SI_KERNEL) with address 0 is a non-canonical address: a pointer was overwritten with something else"))
-                .advise("the register that held the pointer is in a core; look at unsafe and cgo")
+                .because(case.fact("both the fault address and the program counter are 0: the jump went to address 0"))
+                .advise("look for a func field, a callback or a handler that is called without being set")
                 .done(),
         ];
     }
-    match address {
-        Some(a) if a >= NIL_PAGE => {
-            let confidence = Confidence::Possible;
-            return vec![
-                draft("odd-nil-address", format!("the pointer was not nil itself: the fault is at {a:#x}, too far from 0 for a field of a nil pointer"))
-                    .claims(Cause::NilPointer, confidence)
-                    .because(headline)
-                    .because(case.fact(format!("fault address {a:#x}")))
-                    .advise("suspect an index into a nil array pointer, unsafe arithmetic, or a damaged pointer")
-                    .done(),
-            ];
-        }
-        _ => {}
+    if address == Some(0) && case.signal().and_then(|s| s.code.value().copied()) == Some(0x80) {
+        let sentence =
+            "the headline says nil pointer, the signal does not: the processor refused an address that is none";
+        return vec![super::address::non_canonical(case, sentence).advise("look at unsafe and cgo").done()];
+    }
+    if let Some(a) = address.filter(|&a| a >= NIL_PAGE) {
+        return vec![
+            draft("odd-nil-address", format!("the pointer was not nil itself: the fault is at {a:#x}, too far from 0 for a field of a nil pointer"))
+                .claims(Cause::NilPointer, Confidence::Possible)
+                .because(headline)
+                .because(case.fact(format!("fault address {a:#x}")))
+                .advise("suspect an index into a nil array pointer, unsafe arithmetic, or a damaged pointer")
+                .done(),
+        ];
     }
     // With every real nil dereference Go prints the signal. Without it the text is cut, or the program (or a wrapper
     // that panics again with the text of an error) made the words itself.
@@ -184,7 +171,7 @@ fn nil_map(case: &Case<'_>) -> Vec<Finding> {
     vec![
         draft("nil-map", format!("{} assigned into a map that was never made{at}", case.who()))
             .claims(Cause::NilMap, Confidence::Likely)
-            .because(case.fact(format!("the runtime says: {}", case.headline_text())))
+            .because(case.said())
             .advise("make the map where its owner is made; a map field of a struct literal, or of decoded input, starts as nil")
             .done(),
     ]

@@ -21,7 +21,7 @@ fn overflow(case: &Case<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let said = if case.kind == Kind::StackOverflow {
-        case.fact(format!("the runtime says: {}", case.headline_text()))
+        case.said()
     } else {
         case.fact("the runtime left out frames of this stack: it was longer than it prints")
     };

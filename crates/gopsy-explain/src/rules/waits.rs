@@ -233,7 +233,7 @@ fn asleep(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
     if case.message().starts_with("deadlock: ") {
         return bubble(case, waiters);
     }
-    let said = case.fact(format!("the runtime says: {}", case.headline_text()));
+    let said = case.said();
     let numbered: Vec<&Waiter> =
         waiters.iter().filter(|w| w.goroutine.role == Role::Goroutine && user(case, &w.stack).is_some()).collect();
     let main = numbered.iter().find(|w| w.goroutine.id.value() == Some(&1)).or_else(|| numbered.first()).copied();

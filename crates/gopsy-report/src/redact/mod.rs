@@ -14,8 +14,8 @@ mod clean;
 
 use clean::{Cleaner, left_out};
 use gopsy_model as model;
-use gopsy_model::{Crash, Goroutine, Headline, Identity, Known, Missing, Source, Stack, Str, Verdict};
-use gopsy_program::{Brief, Evidence, Program, StackId};
+use gopsy_model::{Brief, Crash, Goroutine, Headline, Identity, Known, Missing, Source, Stack, Str, Verdict};
+use gopsy_program::{Evidence, Program, StackId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

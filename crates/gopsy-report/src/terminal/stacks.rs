@@ -205,7 +205,7 @@ fn what(group: &Group) -> String {
 }
 
 fn is_no_state(word: &str) -> bool {
-    word == gopsy_program::Brief::NO_STATE
+    word == gopsy_model::Brief::NO_STATE
 }
 
 fn head(canvas: &mut Canvas, program: &Program, group: &Group) {

@@ -235,14 +235,16 @@ impl Grammar {
 
     /// A frame read elsewhere (a debugger's backtrace, a profile, the layout of 2009).
     pub(crate) fn foreign_frame(&mut self, name: &[u8], path: &[u8], line: i64, pc: u64) {
-        let mut place = path.to_vec();
-        place.push(b':');
-        place.extend_from_slice(line.to_string().as_bytes());
-        let site = self.store.site(name, &place, path, line, None);
+        let site = self.foreign_site(name, path, line);
         let pc = Some(pc).filter(|&pc| pc != 0);
         let regs = self.store.regs.keep_regs(&Regs { pc, ..Regs::default() });
         self.push(FrameRec { site, args: NONE, regs });
         self.expect = Expect::Function;
+    }
+
+    fn foreign_site(&mut self, name: &[u8], path: &[u8], line: i64) -> u32 {
+        let place = [path, b":", line.to_string().as_bytes()].concat();
+        self.store.site(name, &place, path, line, None)
     }
 
     /// Gives the last frame its file (debuggers print it on the next line).
@@ -253,10 +255,7 @@ impl Grammar {
         let Some(last) = self.tail.back().or(self.store.frames.last()).copied() else { return };
         let name = self.store.sites.get(last.site).map(|s| s.function);
         let Some(name) = name.map(|f| self.store.strings.bytes(f).to_vec()) else { return };
-        let mut place = path.to_vec();
-        place.push(b':');
-        place.extend_from_slice(line.to_string().as_bytes());
-        let site = self.store.site(&name, &place, path, line, None);
+        let site = self.foreign_site(&name, path, line);
         if let Some(rec) = self.tail.back_mut().or(self.store.frames.last_mut()) {
             rec.site = site;
         }

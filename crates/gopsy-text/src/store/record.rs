@@ -28,6 +28,11 @@ pub(crate) struct StackRec {
 }
 
 impl StackRec {
+    /// The goroutine's number.
+    pub(crate) fn number(&self, rare: &Rare) -> Option<u64> {
+        self.numbered.then(|| u64::from(self.id) | rare.id_above.unwrap_or(0) << 32)
+    }
+
     /// A stack without frames and without a number.
     pub(crate) fn new(role: Role) -> Self {
         StackRec { id: 0, first_frame: 0, state: NONE, created: NONE, rare: NONE, flags: 0, role, numbered: false }
@@ -54,6 +59,13 @@ pub(crate) struct Rare {
     pub(crate) ancestor: Option<u64>,
     /// Interned reason why there are no frames.
     pub(crate) unavailable: Option<u32>,
+}
+
+impl Rare {
+    /// For how many goroutines it stands.
+    pub(crate) fn copies(&self) -> u64 {
+        self.copies.unwrap_or(1).max(1)
+    }
 }
 
 /// A stack that is being read.
@@ -102,6 +114,20 @@ impl Packed {
         u32::try_from(self.bytes.len()).unwrap_or(NONE)
     }
 
+    /// Keeps an entry; returns its handle, [`NONE`] if it is empty or there is no room.
+    fn keep(&mut self, fields: &[Option<u64>]) -> u32 {
+        let here = self.here();
+        let mask = fields.iter().rev().fold(0u64, |mask, f| mask << 1 | u64::from(f.is_some()));
+        if mask == 0 || here == NONE {
+            return NONE;
+        }
+        self.put(mask);
+        for &value in fields.iter().flatten() {
+            self.put(value);
+        }
+        here
+    }
+
     fn put(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.bytes.push(value as u8 | 0x80);
@@ -112,18 +138,13 @@ impl Packed {
 
     /// Keeps the rare parts of a stack; the record finds them again.
     pub(super) fn keep_rare(&mut self, rec: &mut StackRec, rare: &Rare) {
-        rec.rare = NONE;
-        let here = self.here();
-        if *rare == Rare::default() || here == NONE {
-            return;
-        }
         let (start, end) = rare.labels.clone().map_or((None, None), |l| (Some(l.start), Some(l.end)));
         let (group, bubble) = match rare.bubble {
             Some(Bubble { kind: BubbleKind::Group, id }) => (Some(id), None),
             Some(Bubble { kind: BubbleKind::Bubble, id }) => (None, Some(id)),
             None => (None, None),
         };
-        let fields = [
+        rec.rare = self.keep(&[
             rare.id_above,
             rare.creator,
             rare.minutes,
@@ -137,13 +158,7 @@ impl Packed {
             rare.copies,
             rare.ancestor,
             rare.unavailable.map(u64::from),
-        ];
-        let mask = fields.iter().rev().fold(0u64, |mask, f| mask << 1 | u64::from(f.is_some()));
-        self.put(mask);
-        for value in fields.into_iter().flatten() {
-            self.put(value);
-        }
-        rec.rare = here;
+        ]);
     }
 
     /// The rare parts of a stack.
@@ -168,17 +183,7 @@ impl Packed {
 
     /// Keeps the registers of a frame; returns their handle, [`NONE`] if it has none.
     pub(crate) fn keep_regs(&mut self, regs: &Regs) -> u32 {
-        let here = self.here();
-        if *regs == Regs::default() || here == NONE {
-            return NONE;
-        }
-        let fields = [regs.fp, regs.sp, regs.pc];
-        let mask = fields.iter().rev().fold(0u64, |mask, f| mask << 1 | u64::from(f.is_some()));
-        self.put(mask);
-        for value in fields.into_iter().flatten() {
-            self.put(value);
-        }
-        here
+        self.keep(&[regs.fp, regs.sp, regs.pc])
     }
 
     /// The registers behind a handle.
