@@ -39,6 +39,26 @@ pub(crate) enum Carrier {
     },
 }
 
+impl Carrier {
+    /// Whether a line is of this stream.
+    pub(crate) fn fits(&self, line: &[u8]) -> bool {
+        match self {
+            Carrier::Prefix(template) => template.bears(line),
+            Carrier::Cri(name) => cri(line).is_some_and(|(n, _, _)| n == name.as_slice()),
+            Carrier::Json { key, names, .. } => json_line(line, key).is_some_and(|(_, n)| n == *names),
+        }
+    }
+
+    /// Whether a line is of the same log, perhaps of another of its streams.
+    pub(crate) fn fits_log(&self, line: &[u8]) -> bool {
+        match self {
+            Carrier::Prefix(template) => template.bears(line),
+            Carrier::Cri(_) => cri(line).is_some(),
+            Carrier::Json { key, .. } => json_line(line, key).is_some(),
+        }
+    }
+}
+
 /// The line without ANSI control sequences.
 pub(crate) fn clean(line: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(0x1b, line).is_some() { Cow::Owned(without_escapes(line)) } else { Cow::Borrowed(line) }
@@ -72,8 +92,14 @@ pub(crate) fn without_escapes(line: &[u8]) -> Vec<u8> {
     }
 }
 
-/// `2024-01-02T03:04:05.678Z stderr F content`: stream name, whether partial, content.
+/// Whether this is a line of a log that has an object in each, however the text is indented.
+pub(crate) fn is_object(line: &[u8]) -> bool {
+    scan::at(scan::trim_start(line).0, 0) == b'{'
+}
+
+/// `2024-01-02T03:04:05.678Z stderr F content`, however the text is indented: stream name, whether partial, content.
 pub(crate) fn cri(line: &[u8]) -> Option<(&[u8], bool, &[u8])> {
+    let (line, _) = scan::trim_start(line);
     // Asked of every line of every text.
     if !scan::at(line, 0).is_ascii_digit() || scan::at(line, 4) != b'-' || scan::at(line, 10) != b'T' {
         return None;
@@ -104,7 +130,7 @@ pub(crate) fn cri(line: &[u8]) -> Option<(&[u8], bool, &[u8])> {
 pub(crate) fn json_line(line: &[u8], key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let mut value = None;
     let mut names = Vec::new();
-    let whole = json::fields(line, |k, v| {
+    let whole = json::fields(scan::trim_start(line).0, |k, v| {
         if k == key {
             if let Value::Text(t) = v {
                 value = Some(t);
@@ -127,7 +153,7 @@ pub(crate) fn json_line(line: &[u8], key: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 pub(crate) fn json_carrier(line: &[u8]) -> Option<Carrier> {
     let mut key = None;
     let mut whole_stack = false;
-    json::fields(line, |k, v| {
+    json::fields(scan::trim_start(line).0, |k, v| {
         if let Value::Text(t) = v {
             // A whole stack in one string of a structured log is no carrier.
             whole_stack |= escaped::header_at(&t).is_some() && t.strip_suffix(b"\n").unwrap_or(&t).contains(&b'\n');
@@ -154,7 +180,7 @@ pub(crate) fn json_log(line: &[u8]) -> Option<Carrier> {
         return None;
     }
     let (mut stream, mut journal) = (false, false);
-    let whole = json::fields(line, |k, v| match k {
+    let whole = json::fields(scan::trim_start(line).0, |k, v| match k {
         b"log" => log &= matches!(v, Value::Text(_)),
         b"MESSAGE" => message &= matches!(v, Value::Text(_)),
         b"stream" => stream = matches!(v, Value::Text(t) if t == b"stderr" || t == b"stdout"),

@@ -4,7 +4,9 @@
 //! is a number in it may change from line to line, the rest may not. Each learnt prefix is a stream of its own, read
 //! by its own grammar, so that interleaved processes are told apart as far as the carrier names them.
 
-use crate::carrier::{Carrier, clean, cri, form_at, json_carrier, json_line, json_log, tool_prefix, without_escapes};
+use crate::carrier::{
+    Carrier, clean, cri, form_at, is_object, json_carrier, json_line, json_log, tool_prefix, without_escapes,
+};
 use crate::escaped;
 use crate::grammar::Grammar;
 use crate::headline;
@@ -24,7 +26,7 @@ const FIRST: u64 = 3;
 const MAX_NOTES: usize = 8;
 
 /// Carriers within carriers: a container's log in a journal in a CI's.
-const MAX_NESTED: u32 = 3;
+const MAX_CARRIERS: u32 = 3;
 
 struct Stream {
     carrier: Carrier,
@@ -38,7 +40,22 @@ enum Text {
     /// Lines of a program.
     Lines(Box<Grammar>),
     /// A text of its own: another carrier may be in it.
-    Carried(Box<(Window, Streams)>),
+    Carried(Box<Carried>),
+}
+
+/// What was carried, with carriers of its own.
+struct Carried {
+    window: Window,
+    streams: Streams,
+}
+
+impl Carried {
+    /// Reads the lines of which enough is known; with `all`, all.
+    fn read(&mut self, all: bool) {
+        while let Some(l) = self.window.next(all) {
+            self.streams.line(l.number, l.line, l.before, l.after);
+        }
+    }
 }
 
 impl Text {
@@ -49,11 +66,8 @@ impl Text {
                 grammar.line(line);
             }
             Text::Carried(text) => {
-                let (window, streams) = text.as_mut();
-                window.push(number, line);
-                while let Some(l) = window.next(false) {
-                    streams.line(l.number, l.line, l.before, l.after);
-                }
+                text.window.push(number, line);
+                text.read(false);
             }
         }
     }
@@ -62,7 +76,7 @@ impl Text {
     fn adopt(&mut self, crash: Crash) {
         match self {
             Text::Lines(grammar) => grammar.crashes.adopt(crash),
-            Text::Carried(text) => text.1.plain.crashes.adopt(crash),
+            Text::Carried(text) => text.streams.plain.crashes.adopt(crash),
         }
     }
 
@@ -72,12 +86,9 @@ impl Text {
                 grammar.finish();
                 (vec![*grammar], Vec::new())
             }
-            Text::Carried(text) => {
-                let (mut window, mut streams) = *text;
-                while let Some(l) = window.next(true) {
-                    streams.line(l.number, l.line, l.before, l.after);
-                }
-                streams.finish()
+            Text::Carried(mut text) => {
+                text.read(true);
+                text.streams.finish()
             }
         }
     }
@@ -154,9 +165,8 @@ impl Streams {
 
     /// Gives the line to the stream whose carrier fits.
     fn carried(&mut self, line: &[u8]) -> bool {
-        let (unindented, _) = scan::trim_start(line);
-        if scan::at(unindented, 0) == b'{' {
-            return self.carried_json(unindented);
+        if is_object(line) {
+            return self.carried_json(line);
         }
         if self.last.is_some_and(|last| self.give(last, line)) {
             return true;
@@ -228,13 +238,11 @@ impl Streams {
         if self.is_crowded() {
             return false;
         }
-        let (unindented, _) = scan::trim_start(line);
-        let carrier = if let Some((name, _, _)) = cri(unindented) {
+        let carrier = if let Some((name, _, _)) = cri(line) {
             let next = after.split(|&c| c == b'\n').next().unwrap_or(&[]);
-            (scan::trim(next).is_empty() || cri(scan::trim_start(&clean(next)).0).is_some())
-                .then(|| Carrier::Cri(name.to_vec()))
-        } else if scan::at(unindented, 0) == b'{' {
-            json_log(unindented)
+            (scan::trim(next).is_empty() || cri(&clean(next)).is_some()).then(|| Carrier::Cri(name.to_vec()))
+        } else if is_object(line) {
+            json_log(line)
         } else if self.lines <= FIRST && self.streams.is_empty() {
             tool_prefix(line)
                 .and_then(|prefix| Template::learn(prefix, line))
@@ -244,14 +252,13 @@ impl Streams {
             None
         };
         let Some(carrier) = carrier else { return false };
-        let line = if matches!(carrier, Carrier::Prefix(_)) { line } else { unindented };
         let index = self.push(carrier);
         self.give(index, line)
     }
 
     /// A JSON line of a known form that names another stream.
     fn new_sibling(&mut self, line: &[u8]) -> bool {
-        if scan::at(line, 0) != b'{' {
+        if !is_object(line) {
             return false;
         }
         let known = self.streams.iter().find_map(|s| match &s.carrier {
@@ -280,9 +287,9 @@ impl Streams {
             }
             _ => {
                 self.shared.free.set(free.saturating_sub(1));
-                let text = if self.depth.saturating_add(1) < MAX_NESTED {
+                let text = if self.depth.saturating_add(1) < MAX_CARRIERS {
                     let streams = Streams::within(self.shared.clone(), self.depth.saturating_add(1));
-                    Text::Carried(Box::new((Window::default(), streams)))
+                    Text::Carried(Box::new(Carried { window: Window::default(), streams }))
                 } else {
                     Text::Lines(Box::new(Grammar::new(self.shared.keep_args, &self.shared.room)))
                 };
@@ -305,7 +312,7 @@ impl Streams {
                 true
             }
             Carrier::Cri(name) => {
-                let Some((stream_name, partial, content)) = cri(scan::trim_start(line).0) else { return false };
+                let Some((stream_name, partial, content)) = cri(line) else { return false };
                 if stream_name != name.as_slice() {
                     return false;
                 }
@@ -350,7 +357,7 @@ impl Streams {
         // The tab of a nested panic is the text's own.
         let at = if scan::upto(line, at).ends_with(b" \t") { at.saturating_sub(1) } else { at };
         let prefix = scan::upto(line, at);
-        let carrier = if scan::at(line, 0) == b'{' {
+        let carrier = if is_object(line) {
             match json_carrier(line) {
                 Some(c) => c,
                 None => return false,
@@ -367,12 +374,8 @@ impl Streams {
         let crowded = self.is_crowded();
         for next in after.split(|&c| c == b'\n').filter(|l| !scan::trim(l).is_empty()).take(32) {
             let next = clean(next);
-            let fit = match &carrier {
-                Carrier::Prefix(t) => t.strip(&next).is_some(),
-                Carrier::Cri(_) => cri(&next).is_some(),
-                Carrier::Json { key, .. } => json_line(&next, key).is_some(),
-            };
-            if !fit && !crowded && (0..self.streams.len()).any(|i| self.fits(i, &next)) {
+            let fit = carrier.fits_log(&next);
+            if !fit && !crowded && self.streams.iter().any(|s| s.carrier.fits(&next)) {
                 continue;
             }
             seen = seen.saturating_add(1);
@@ -385,19 +388,19 @@ impl Streams {
         // Nothing of a trace without the prefix follows a header: then its frames bear it, after others' lines.
         let header = scan::trim_start(scan::from(line, at)).0.starts_with(b"goroutine ");
         let alone = header && bare == 0 && seen > 0;
-        let backwards = matches!(carrier, Carrier::Prefix(_)) && seen == 0 && before_fits(&carrier, before);
+        let is_prefix = matches!(carrier, Carrier::Prefix(_));
+        let above = || before.rsplit(|&c| c == b'\n');
+        let backwards = is_prefix
+            && seen == 0
+            && above().filter(|l| !scan::trim(l).is_empty()).take(4).any(|l| carrier.fits(&clean(l)));
         // The text was cut behind the headline: what stands before bears the prefix, no trace follows.
         let cut = !header
             && bare == 0
-            && before
-                .rsplit(|&c| c == b'\n')
-                .take(8)
-                .filter(|l| matches!(&carrier, Carrier::Prefix(t) if t.strip(&clean(l)).is_some()))
-                .count()
-                >= 4
+            && is_prefix
+            && above().take(8).filter(|l| carrier.fits(&clean(l))).count() >= 4
             && after.split(|&c| c == b'\n').take(32).all(|l| escaped::header_at(l).is_none());
         let fitting = fits > 0 && fits.saturating_mul(3) >= seen || alone || cut;
-        if !(fitting || backwards || !matches!(carrier, Carrier::Prefix(_))) {
+        if is_prefix && !fitting && !backwards {
             // One prefix, one line: a log message in front of an ordinary trace.
             let behind = scan::from(line, at);
             let quoted = prefix.contains(&b'"') || prefix.contains(&b'{');
@@ -427,20 +430,11 @@ impl Streams {
         let far = if crowded { 1 << 9 } else { before.len() };
         for earlier in scan::from(before, before.len().saturating_sub(far)).split(|&c| c == b'\n') {
             let earlier = clean(earlier);
-            if !earlier.is_empty() && (crowded || !(0..index).any(|i| self.fits(i, &earlier))) {
+            if !earlier.is_empty() && (crowded || !self.streams.iter().take(index).any(|s| s.carrier.fits(&earlier))) {
                 self.give(index, &earlier);
             }
         }
         self.give(index, line)
-    }
-
-    fn fits(&self, index: usize, line: &[u8]) -> bool {
-        match self.streams.get(index).map(|s| &s.carrier) {
-            Some(Carrier::Prefix(t)) => t.strip(line).is_some(),
-            Some(Carrier::Cri(name)) => cri(line).is_some_and(|(n, _, _)| n == name.as_slice()),
-            Some(Carrier::Json { key, names, .. }) => json_line(line, key).is_some_and(|(_, n)| n == *names),
-            _ => false,
-        }
     }
 
     /// The grammars of all streams, finished, and what is to be told about the carriers.
@@ -492,14 +486,9 @@ impl Streams {
 
 /// Whether all of the next lines bear this prefix, and there are some.
 fn all_bear(template: &Template, after: &[u8]) -> bool {
-    let mut next = after.split(|&c| c == b'\n').filter(|l| !scan::trim(l).is_empty()).take(8);
-    next.next().is_some_and(|l| template.strip(&clean(l)).is_some())
-        && next.all(|l| template.strip(&clean(l)).is_some())
-}
-
-fn before_fits(carrier: &Carrier, before: &[u8]) -> bool {
-    let Carrier::Prefix(t) = carrier else { return false };
-    before.rsplit(|&c| c == b'\n').filter(|l| !scan::trim(l).is_empty()).take(4).any(|l| t.strip(&clean(l)).is_some())
+    let mut next =
+        after.split(|&c| c == b'\n').filter(|l| !scan::trim(l).is_empty()).take(8).map(|l| template.bears(&clean(l)));
+    next.next() == Some(true) && next.all(|bears| bears)
 }
 
 /// Where a trace, or another log's line, begins behind a prefix.
@@ -511,7 +500,7 @@ fn anchor(line: &[u8]) -> Option<usize> {
         // A header with more behind it on the same line is a flattened text or a string with escapes.
         let behind = scan::from(line, i);
         let whole = crate::header::header(scan::trim_end(behind)).is_some_and(|h| h.rest.is_empty());
-        return (i > 0 && (whole || scan::at(line, 0) == b'{' || prefix_is_quoted(line, i))).then_some(i);
+        return (i > 0 && (whole || is_object(line) || prefix_is_quoted(line, i))).then_some(i);
     }
     headline::BEGINNINGS.iter().find_map(|begin| scan::find(line, begin)).filter(|&i| i > 0)
 }

@@ -85,8 +85,13 @@ impl Template {
         Some(Template { pieces, suffix: suffix.to_vec(), quoted, example: scan::text(prefix) })
     }
 
-    /// The content of a line that bears this prefix.
-    pub(crate) fn strip<'a>(&self, line: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    /// Whether a line bears this prefix.
+    pub(crate) fn bears(&self, line: &[u8]) -> bool {
+        self.behind(line).is_some()
+    }
+
+    /// What stands behind the prefix.
+    fn behind<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         let mut c = Cursor::new(line);
         let last = self.pieces.len().saturating_sub(1);
         for (i, piece) in self.pieces.iter().enumerate() {
@@ -106,7 +111,12 @@ impl Template {
                 return None;
             }
         }
-        let mut content = c.rest();
+        Some(c.rest())
+    }
+
+    /// The content of a line that bears this prefix.
+    pub(crate) fn strip<'a>(&self, line: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let mut content = self.behind(line)?;
         if !self.suffix.is_empty() {
             content = scan::trim_end(content);
             content = scan::trim_end(content.strip_suffix(self.suffix.as_slice()).unwrap_or(content));
