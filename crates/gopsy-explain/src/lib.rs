@@ -78,21 +78,14 @@ pub(crate) fn rules_minor(version: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use gopsy_model::{Frame, FunctionName, Known};
+    use gopsy_model::{Frame, Known};
 
     /// A frame for tests of rules.
     pub(crate) fn frame(name: &str, file: &str, line: i64) -> Frame {
         Frame {
-            function: Known::printed(FunctionName(name.into())),
             file: if file.is_empty() { Known::not_printed() } else { Known::printed(file.into()) },
             line: Known::printed(line),
-            offset: Known::not_printed(),
-            pc: Known::not_printed(),
-            sp: Known::not_printed(),
-            fp: Known::not_printed(),
-            args: Known::not_printed(),
-            inlined: false,
-            foreign: false,
+            ..Frame::named(name)
         }
     }
 }

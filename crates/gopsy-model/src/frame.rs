@@ -120,6 +120,25 @@ pub struct Frame {
     pub foreign: bool,
 }
 
+impl Frame {
+    /// A frame of which only the function's name was printed.
+    #[must_use]
+    pub fn named(function: &str) -> Self {
+        Frame {
+            function: Known::printed(FunctionName(function.into())),
+            file: Known::not_printed(),
+            line: Known::not_printed(),
+            offset: Known::not_printed(),
+            pc: Known::not_printed(),
+            sp: Known::not_printed(),
+            fp: Known::not_printed(),
+            args: Known::not_printed(),
+            inlined: false,
+            foreign: false,
+        }
+    }
+}
+
 /// Who started a goroutine (`created by …`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Creation {

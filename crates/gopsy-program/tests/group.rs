@@ -35,16 +35,11 @@ impl Evidence for Mock {
 
 fn frame(function: &str, file: &str, line: i64, offset: u64) -> Frame {
     Frame {
-        function: Known::printed(FunctionName(function.into())),
         file: Known::printed(file.into()),
         line: Known::printed(line),
         offset: Known::printed(offset),
         pc: Known::printed(offset + 0x1000),
-        sp: Known::not_printed(),
-        fp: Known::not_printed(),
-        args: Known::not_printed(),
-        inlined: false,
-        foreign: false,
+        ..Frame::named(function)
     }
 }
 

@@ -145,24 +145,10 @@ fn frame_key(frame: &Frame) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gopsy_model::{Elision, FunctionName};
+    use gopsy_model::Elision;
 
     fn stack(names: &str, gaps: &[(usize, Option<u64>)]) -> Stack {
-        let frames = names
-            .chars()
-            .map(|c| Frame {
-                function: Known::printed(FunctionName(c.to_string().into())),
-                file: Known::printed("f.go".into()),
-                line: Known::printed(1),
-                offset: Known::not_printed(),
-                pc: Known::not_printed(),
-                sp: Known::not_printed(),
-                fp: Known::not_printed(),
-                args: Known::not_printed(),
-                inlined: false,
-                foreign: false,
-            })
-            .collect();
+        let frames = names.chars().map(|c| Frame::named(&c.to_string())).collect();
         let elided =
             gaps.iter().map(|(after, count)| Elision { after: *after, count: Known::printed_or_not(*count) }).collect();
         Stack { frames, elided, unavailable: None }

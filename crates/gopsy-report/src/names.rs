@@ -140,16 +140,8 @@ mod tests {
 
     fn frame(function: &str, file: &str) -> Frame {
         Frame {
-            function: Known::printed(FunctionName(function.into())),
             file: if file.is_empty() { Known::not_printed() } else { Known::printed(file.into()) },
-            line: Known::not_printed(),
-            offset: Known::not_printed(),
-            pc: Known::not_printed(),
-            sp: Known::not_printed(),
-            fp: Known::not_printed(),
-            args: Known::not_printed(),
-            inlined: false,
-            foreign: false,
+            ..Frame::named(function)
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::frame::{self, FileLine, FunctionShape};
 use crate::scan::{self, Cursor};
-use gopsy_model::{Access, AccessKind, Frame, FunctionName, Known, RaceReport, RaceSection, Stack};
+use gopsy_model::{Access, AccessKind, Frame, Known, RaceReport, RaceSection, Stack};
 
 /// At most so many reports of one text are kept whole; more are counted.
 pub(crate) const MAX_REPORTS: usize = 1000;
@@ -141,18 +141,7 @@ impl RaceReader {
 }
 
 fn new_frame(name: &[u8], args: &[u8]) -> Frame {
-    Frame {
-        function: Known::printed(FunctionName(scan::text(name).into())),
-        file: Known::not_printed(),
-        line: Known::not_printed(),
-        offset: Known::not_printed(),
-        pc: Known::not_printed(),
-        sp: Known::not_printed(),
-        fp: Known::not_printed(),
-        args: Known::not_printed(),
-        inlined: args == b"...",
-        foreign: false,
-    }
+    Frame { inlined: args == b"...", ..Frame::named(&scan::text(name)) }
 }
 
 /// Whether a report begins with this line, its first one (`WARNING: DATA RACE`) being lost: an access by a goroutine,

@@ -44,18 +44,7 @@ pub fn text(text: &str) -> Known<Str> {
 }
 
 pub fn frame((function, file, line): (&str, &str, i64)) -> Frame {
-    Frame {
-        function: Known::printed(FunctionName(function.into())),
-        file: text(file),
-        line: Known::printed(line),
-        offset: Known::printed(0x1d),
-        pc: Known::not_printed(),
-        sp: Known::not_printed(),
-        fp: Known::not_printed(),
-        args: Known::not_printed(),
-        inlined: false,
-        foreign: false,
-    }
+    Frame { file: text(file), line: Known::printed(line), offset: Known::printed(0x1d), ..Frame::named(function) }
 }
 
 pub fn stack(frames: &[(&str, &str, i64)]) -> Stack {
