@@ -184,17 +184,18 @@ fn check_culprit(says: &Says, marks: &[Mark], verdict: &Value, failures: &mut Fa
 }
 
 fn check_goroutines(says: &Says, answer: &Value, failures: &mut Failures) {
-    // A stack without a header (`runtime stack:`) has no number and is no goroutine.
-    let all: Vec<&Value> = answer["goroutines"].as_array().into_iter().flatten().filter(|g| g["id"].is_u64()).collect();
+    let listed = || answer["goroutines"].as_array().into_iter().flatten();
+    // A stack without a header (`runtime stack:`) has no number and is no goroutine; nor has an entry of a profile.
+    let numbered = listed().filter(|g| g["id"].is_u64()).count();
     let wanted = says.goroutines.or(says.goroutines_min);
     if let Some(wanted) = wanted
-        && (all.len() < wanted || says.goroutines.is_some_and(|exact| all.len() != exact))
+        && (numbered < wanted || says.goroutines.is_some_and(|exact| numbered != exact))
     {
         let least = if says.goroutines.is_some() { "" } else { "at least " };
-        failures.add(Aspect::Goroutines, format!("said {}, the text holds {least}{wanted}", all.len()));
+        failures.add(Aspect::Goroutines, format!("said {numbered}, the text holds {least}{wanted}"));
     }
     if let Some(labels) = &says.labels
-        && !all.iter().any(|g| labels.iter().all(|(key, value)| g["labels"][key] == value.as_str()))
+        && !listed().any(|g| labels.iter().all(|(key, value)| g["labels"][key] == value.as_str()))
     {
         failures.add(Aspect::Labels, format!("no goroutine has {labels:?}"));
     }

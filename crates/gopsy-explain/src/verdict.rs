@@ -72,7 +72,13 @@ fn headline(case: &Case<'_>) -> String {
     if !text.is_empty() {
         return text;
     }
-    let goroutines = case.program.stacks().filter(|id| case.program.goroutine(*id).role == Role::Goroutine).count();
+    let goroutines: u64 = case
+        .program
+        .stacks()
+        .map(|id| case.program.goroutine(id))
+        .filter(|g| g.role == Role::Goroutine)
+        .map(|g| g.copies)
+        .sum();
     match case.kind {
         Kind::Dump if goroutines == 0 => "a stack without a header, without a word of why".to_owned(),
         Kind::Dump if goroutines == 1 => "the stack of one goroutine, without a word of why".to_owned(),

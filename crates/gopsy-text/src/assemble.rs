@@ -340,7 +340,7 @@ impl Assembler {
             | Said::Ancestor(_)
             | Said::StackDump(_)
             | Said::RunningTests
-            | Said::Profile => {}
+            | Said::Profile { .. } => {}
         }
     }
 

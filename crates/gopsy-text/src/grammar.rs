@@ -58,8 +58,10 @@ enum Mode {
     /// Words of a stack.
     Words(StackDump),
     RunningTests,
-    /// A goroutine profile (`debug=1`).
-    Profile,
+    /// A goroutine profile (`debug=1`); whether it is one of goroutines that can never wake up.
+    Profile {
+        leaked: bool,
+    },
 }
 
 /// Reads one stream.
@@ -235,10 +237,10 @@ impl Grammar {
                 }
                 false
             }
-            Mode::Profile => {
+            Mode::Profile { leaked } => {
                 let body = scan::trim(line);
-                if body.is_empty() || self.profile_line(body) {
-                    self.mode = Mode::Profile;
+                if body.is_empty() || self.profile_line(body, leaked) {
+                    self.mode = Mode::Profile { leaked };
                     return true;
                 }
                 self.close();
@@ -392,7 +394,7 @@ impl Grammar {
                 self.crashes.race(reader.report, reader.frames);
             }
             Mode::Words(dump) => self.crashes.dump(dump),
-            Mode::Lines | Mode::RunningTests | Mode::Profile => {}
+            Mode::Lines | Mode::RunningTests | Mode::Profile { .. } => {}
         }
         self.close();
         self.crashes.finish(self.store.stacks.len());

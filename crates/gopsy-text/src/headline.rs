@@ -64,8 +64,8 @@ pub(crate) enum Said<'a> {
     PackageFailed(&'a [u8]),
     /// `[originating from goroutine N]:`
     Ancestor(u64),
-    /// `goroutine profile: total N`.
-    Profile,
+    /// `goroutine profile: total N`, `goroutineleak profile: total N` (runtime/pprof, debug=1).
+    Profile { leaked: bool },
 }
 
 /// Reads a line as one of the above. `line` has no blanks at its end; its indentation is kept.
@@ -161,7 +161,10 @@ pub(crate) fn said(line: &[u8]) -> Option<Said<'_>> {
             }
             body.starts_with(b"FATAL: ThreadSanitizer").then_some(Said::Native)
         }
-        b'g' => body.starts_with(b"goroutine profile: total ").then_some(Said::Profile),
+        b'g' => {
+            let leaked = body.starts_with(b"goroutineleak profile: total ");
+            (leaked || body.starts_with(b"goroutine profile: total ")).then_some(Said::Profile { leaked })
+        }
         b'e' => body.starts_with(b"exit status ").then_some(Said::ExitStatus),
         b'=' => {
             let c = body.strip_prefix(b"==")?;

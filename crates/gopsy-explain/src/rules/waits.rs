@@ -510,7 +510,7 @@ fn in_running_test(case: &Case<'_>, stack: &Stack) -> bool {
 /// Many goroutines at one place that have waited for long. Idle workers look the same when they are few or fresh.
 fn leak(case: &Case<'_>) -> Vec<Finding> {
     let mut groups: HashMap<u64, (usize, u64, usize)> = HashMap::new();
-    let mut leaked = 0usize;
+    let mut leaked = 0u64;
     let mut first_leaked = None;
     for id in case.program.stacks().take(1_000_000) {
         let g = case.program.brief(id);
@@ -520,7 +520,7 @@ fn leak(case: &Case<'_>) -> Vec<Finding> {
     }
     for (id, g, _) in case.goroutines() {
         if g.leaked {
-            leaked += 1;
+            leaked = leaked.saturating_add(g.copies);
             first_leaked.get_or_insert(id);
         }
     }
@@ -531,12 +531,14 @@ fn leak(case: &Case<'_>) -> Vec<Finding> {
             draft(
                 "leaked-by-collector",
                 format!(
-                    "the garbage collector has proved that {leaked} goroutine{} can never wake up",
+                    "the garbage collector has proved that {}{leaked} goroutine{} can never wake up",
+                    if case.program.stacks().len() > MAX_GOROUTINES { "at least " } else { "" },
                     if leaked == 1 { "" } else { "s" }
                 ),
             )
             .claims(Cause::LeakedGoroutines, Confidence::Certain)
-            .because(case.fact("they are marked (leaked): nothing that is reachable could wake them (Go 1.26+)"))
+            .because(case.fact("they are marked as leaked: nothing that is reachable could wake them (Go 1.26+)"))
+            .advise("nobody knows their channel or lock any more: whoever goes away early must close it or cancel a context; a channel with room for the answer frees its sender")
             .blames(frame.map(|f| culprit(f, case.program.goroutine(id).id.value().copied(), None)))
             .done(),
         ];
@@ -568,7 +570,7 @@ fn leak(case: &Case<'_>) -> Vec<Finding> {
         .claims(Cause::LeakedGoroutines, Confidence::Possible)
         .because(case.fact(format!(
             "{count} of {} goroutines have this stack{}",
-            total.min(MAX_GOROUTINES.max(total)),
+            total,
             creator.map_or_else(String::new, |c| format!(", started by {c}"))
         )))
         .because(case.fact(format!("they are in state {}", goroutine.wait_reason.value().map_or("waiting", |r| r))))

@@ -57,9 +57,9 @@ impl Grammar {
                 self.mode = Mode::Words(dump);
             }
             Said::RunningTests => self.mode = Mode::RunningTests,
-            Said::Profile => {
+            Said::Profile { leaked } => {
                 self.crashes.profile();
-                self.mode = Mode::Profile;
+                self.mode = Mode::Profile { leaked };
             }
             other => self.crashes.say(&other, line, empty_stack),
         }
@@ -112,7 +112,7 @@ impl Grammar {
     }
 
     /// `3 @ 0x43a 0x44b`, `# labels: {…}`, `#\t0x43a\tmain.f+0x25\t/path/x.go:12` (runtime/pprof, debug=1).
-    pub(super) fn profile_line(&mut self, body: &[u8]) -> bool {
+    pub(super) fn profile_line(&mut self, body: &[u8], leaked: bool) -> bool {
         if let Some(rest) = body.strip_prefix(b"#") {
             let rest = scan::trim(rest);
             if let Some(raw) = rest.strip_prefix(b"labels: {") {
@@ -148,6 +148,9 @@ impl Grammar {
             return true;
         }
         self.start_rare(Role::Goroutine, Rare { copies: Some(copies), ..Rare::default() });
+        if let Some(open) = self.open.as_mut().filter(|_| leaked) {
+            open.rec.flags |= header::flag::LEAKED;
+        }
         true
     }
 }
