@@ -1,9 +1,12 @@
 // A busy program is asked for its goroutines: each of its threads tells its own in turn.
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"runtime"
+)
 
-var sums [3]int
+var sums [4]int
 
 //go:noinline
 func spin(i int, ready chan bool) {
@@ -13,12 +16,15 @@ func spin(i int, ready chan bool) {
 	}
 }
 
+// The first thread, which takes the signal, runs the first goroutine.
+func init() { runtime.LockOSThread() }
+
 func main() {
-	ready := make(chan bool)
-	for i := range sums {
+	ready := make(chan bool, 1)
+	for i := 1; i < len(sums); i++ {
 		go spin(i, ready)
 		<-ready
 	}
 	fmt.Println("ready")
-	select {}
+	spin(0, ready)
 }
