@@ -60,7 +60,7 @@ pub fn kind_phrases(kind: &str) -> &'static [&'static str] {
         "checkptr" => &["checkptr: "],
         "race-report" => &["WARNING: DATA RACE"],
         "test-timeout" => &["panic: test timed out after "],
-        "dump" => &["goroutine "],
+        "dump" => &["goroutine ", "goroutineleak profile: "],
         "signalled" => &["sigcode=0", "code=0x0"],
         "heap-corruption" => &["found bad pointer in Go heap", "marked free object"],
         "bad-pointer" => &["invalid pointer found on stack"],
@@ -99,6 +99,10 @@ fn unfold(text: &str) -> String {
                 Some(output) => unfolded.push_str(output.as_str().unwrap_or_default()),
                 None => unfolded.extend(event.values().filter_map(Value::as_str).flat_map(|s| [s, "\n"])),
             },
+            // A counted profile has a frame in one line: `#`, address, name and offset, place.
+            _ if line.starts_with("#\t0x") => unfolded.extend(
+                line.split('\t').skip(2).flat_map(|part| [part.split_once("+0x").map_or(part, |(name, _)| name), "\n"]),
+            ),
             _ => unfolded.extend([line, "\n"]),
         }
     }
