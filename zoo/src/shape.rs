@@ -68,7 +68,7 @@ pub fn kind_phrases(kind: &str) -> &'static [&'static str] {
         "unexpected-fault" => &["unexpected fault address"],
         "runtime-fault" => &["unexpected signal during runtime execution"],
         "native-fault" => &["SIGSEGV: segmentation violation"],
-        "native-abort" => &["SIGABRT: abort"],
+        "native-abort" => &["SIGABRT: abort", "ERROR: AddressSanitizer: "],
         "bus-error" => &["SIGBUS: bus error"],
         "illegal-instruction" => &["SIGILL: illegal instruction"],
         "arithmetic-fault" => &["SIGFPE: floating-point exception"],
@@ -103,6 +103,11 @@ fn unfold(text: &str) -> String {
             _ if line.starts_with("#\t0x") => unfolded.extend(
                 line.split('\t').skip(2).flat_map(|part| [part.split_once("+0x").map_or(part, |(name, _)| name), "\n"]),
             ),
+            // So has a sanitizer's report: `#0 0x4641c0 in NAME PLACE`.
+            _ if line.starts_with("    #") => {
+                let frame = line.split_once(" in ").and_then(|(_, frame)| frame.split_once(' '));
+                unfolded.extend(frame.map_or([line, "\n", "", ""], |(name, place)| [name, "\n", place, "\n"]));
+            }
             _ => unfolded.extend([line, "\n"]),
         }
     }

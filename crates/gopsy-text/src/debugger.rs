@@ -1,4 +1,4 @@
-//! Backtraces of gdb, lldb and Delve, pasted as text.
+//! Backtraces of gdb, lldb and Delve, pasted as text, and those of the sanitizers.
 
 use crate::frame;
 use crate::grammar::Grammar;
@@ -35,7 +35,8 @@ pub(crate) fn line(body: &[u8], grammar: &mut Grammar) -> bool {
     false
 }
 
-/// `#5  0x0000000000a247d8 in pkg.(*T).M (tc=<optimized out>) at /a/b.go:12`; `#0  main.f (x=1) at b.go:3`.
+/// `#5  0x0000000000a247d8 in pkg.(*T).M (tc=<optimized out>) at /a/b.go:12`; `#0  main.f (x=1) at b.go:3`; a sanitizer's
+/// `#0 0x487c00 in use /a/b.c:4:12` (compiler-rt, sanitizer_stacktrace_printer.h).
 fn gdb(body: &[u8]) -> Option<BtFrame<'_>> {
     let mut c = Cursor::new(body);
     if !c.eat(b"#") {
@@ -64,7 +65,11 @@ fn gdb(body: &[u8]) -> Option<BtFrame<'_>> {
     if !is_a_name(name) {
         return None;
     }
-    let place = memchr::memmem::rfind(rest, b" at ").map_or(&[][..], |i| scan::from(rest, i.saturating_add(4)));
+    let place = match memchr::memmem::rfind(rest, b" at ") {
+        Some(i) => scan::from(rest, i.saturating_add(4)),
+        None if scan::has(rest, b" (") => &[],
+        None => strip_column(scan::trim(scan::from(rest, name.len()))),
+    };
     Some(BtFrame { number, pc, name, place })
 }
 
@@ -146,6 +151,10 @@ mod tests {
             name_of(delve(b"0  0x0000000000435a21 in runtime.raise")),
             Some((0x43_5a21, "runtime.raise".into(), String::new()))
         );
+        let sanitizer = |line: &str| name_of(gdb(line.as_bytes()));
+        let use_at = |place: &str| Some((0x48_7c00, "use".into(), place.into()));
+        assert_eq!(sanitizer("#0 0x487c00 in use /a/main.go:4"), use_at("/a/main.go:4"));
+        assert_eq!(sanitizer("#0 0x487c00 in use ../b c/x.c:4:12"), use_at("../b c/x.c:4"));
         assert!(gdb(b"#123 fixed in the last release (see below)").is_none());
         assert!(gdb(b"#4 \xff\x01E (").is_none());
         assert!(gdb(b"#4 word").is_none());
