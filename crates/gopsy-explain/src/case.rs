@@ -92,7 +92,10 @@ impl<'p> Case<'p> {
             Some(Headline::ServedPanic { .. }) => "a log",
             _ => "the runtime",
         };
-        self.fact(format!("{speaker} says: {}", self.headline_text()))
+        match self.headline_text() {
+            none if none.is_empty() => self.inferred(format!("no headline; the frames show: {}", self.kind.meaning())),
+            text => self.fact(format!("{speaker} says: {text}")),
+        }
     }
 
     /// A fact that follows from others.

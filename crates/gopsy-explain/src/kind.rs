@@ -290,6 +290,29 @@ fn of_diagnostics(crash: &Crash) -> Option<Kind> {
     None
 }
 
+/// The panic that was under way, by the function that raised it. Only for stacks that hide nothing of the runtime (a
+/// debugger's, `runtime.Callers`): what the runtime prints shows `panic` alone.
+fn of_panicking(names: &[&str]) -> Option<Kind> {
+    let raised = names.iter().rposition(|n| *n == "runtime.gopanic")?;
+    let by = names.get(raised + 1)?;
+    let Some(local) = by.strip_prefix("runtime.") else { return Some(Kind::CustomPanic) };
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|p| local.starts_with(p));
+    Some(match local {
+        "panicmem" | "panicmemAddr" | "panicwrap" | "sigpanic" => Kind::NilDereference,
+        "panicdivide" => Kind::DivideByZero,
+        "closechan" => Kind::ClosedChannel,
+        _ if starts(&["goPanicIndex", "goPanicSlice", "panicIndex", "panicSlice", "panicindex", "panicslice"]) => {
+            Kind::OutOfRange
+        }
+        _ if starts(&["panicdottype", "panicnildottype", "assertE2I", "typeAssert"]) => Kind::TypeAssertion,
+        _ if starts(&["mapassign"]) => Kind::NilMapWrite,
+        _ if starts(&["chansend"]) => Kind::ClosedChannel,
+        _ if starts(&["panicshift", "panicmakeslice", "makechan", "panicunsafe"]) => Kind::MakeSize,
+        // Something of the runtime that panics on behalf of the program, such as the hash of what has none.
+        _ => Kind::CustomPanic,
+    })
+}
+
 /// Deaths whose headline was never printed: a file of `SetCrashOutput` lacks the `fatal error` line (Go 1.23+), and
 /// a debugger prints only frames.
 fn of_frames(frames: &Frames) -> Option<Kind> {
@@ -314,6 +337,9 @@ fn of_frames(frames: &Frames) -> Option<Kind> {
         Some(at) if at == 0 || frames.is_bare() => all.get(at..).unwrap_or(&all),
         _ => &all,
     };
+    if let Some(kind) = of_panicking(&all) {
+        return Some(kind);
+    }
     let first = *names.first()?;
     if frames.is_bare() && !throws(first) {
         // A debugger's backtrace: the innermost frame is where the process stood.

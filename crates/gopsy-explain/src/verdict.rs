@@ -84,7 +84,7 @@ fn headline(case: &Case<'_>) -> String {
         Kind::Dump if goroutines == 1 => "the stack of one goroutine, without a word of why".to_owned(),
         Kind::Dump => format!("a dump of {goroutines} goroutines"),
         Kind::Unknown => "no headline".to_owned(),
-        kind => kind.meaning().to_owned(),
+        kind => format!("no headline; the frames show: {}", kind.meaning()),
     }
 }
 

@@ -145,6 +145,16 @@ impl Grammar {
     /// Reads one line, without its line feed.
     pub(crate) fn line(&mut self, raw: &[u8]) {
         let line = scan::trim_end(raw);
+        // An empty line of a panic's value is a tab alone (`printpanicval`, Go 1.18+).
+        if line.is_empty()
+            && raw.starts_with(b"\t")
+            && !self.value_indented
+            && let Mode::Value(value) = &mut self.mode
+            && value.len() <= MAX_VALUE
+        {
+            value.push(b'\n');
+            return;
+        }
         if matches!(self.mode, Mode::Lines) && self.fragment.is_empty() {
             // The short way: frames of an open stack.
             match self.expect {

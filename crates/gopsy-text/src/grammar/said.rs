@@ -84,8 +84,9 @@ impl Grammar {
                         | Said::Pc { .. }
                 )
             );
-        // Since Go 1.18 the lines of a value are indented by a tab; before, a value's header looks like a real one.
-        let indented_header = header && scan::at(line, 0) == b'\t' && !self.value_indented;
+        // Since Go 1.18 the lines of a value are indented by a tab; before, a value's header looks like a real one. Behind
+        // an empty line of the value it begins a stack that the value brings along.
+        let indented_header = header && scan::at(line, 0) == b'\t' && !self.value_indented && !value.ends_with(b"\n");
         if line.is_empty() || (structural && !indented_header) || value.len() > MAX_VALUE {
             self.end_value(&value);
             return line.is_empty();
