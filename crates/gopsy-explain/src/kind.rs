@@ -3,34 +3,6 @@
 use crate::case::Frames;
 use gopsy_model::{Crash, Headline, Kind, Signal};
 use gopsy_program::Program;
-use std::sync::LazyLock;
-
-/// One text of a throw, cut at its computed parts.
-struct Throw {
-    parts: Vec<&'static str>,
-    kind: Kind,
-}
-
-/// What can stand behind `fatal error: `, of every release; how the list is made is told beside it.
-static THROWS: LazyLock<Vec<Throw>> = LazyLock::new(|| {
-    include_str!("../std/throws.tsv")
-        .lines()
-        .filter(|l| !l.starts_with('#'))
-        .filter_map(|l| {
-            let mut fields = l.split('\t');
-            let text = fields.next()?;
-            let kind = fields.next()?.parse().ok()?;
-            let mut parts = Vec::new();
-            let mut rest = text;
-            while let Some((before, behind)) = rest.split_once('<') {
-                parts.push(before);
-                rest = behind.split_once('>').map_or("", |(_, r)| r);
-            }
-            parts.push(rest);
-            Some(Throw { parts, kind })
-        })
-        .collect()
-});
 
 /// The kind of a death and the headline that told it.
 pub(crate) struct Reading {
@@ -179,32 +151,7 @@ pub(crate) fn of_fatal(message: &str) -> Kind {
             return kind;
         }
     }
-    if let Some(throw) = THROWS.iter().find(|t| matches(t, first)) {
-        return throw.kind;
-    }
-    Kind::RuntimeThrow
-}
-
-/// Whether a text is that of a throw: its fixed parts in order, the whole covered.
-fn matches(throw: &Throw, message: &str) -> bool {
-    let mut rest = message;
-    let last = throw.parts.len().saturating_sub(1);
-    for (i, part) in throw.parts.iter().enumerate() {
-        if i == 0 {
-            match rest.strip_prefix(part) {
-                Some(r) => rest = r,
-                None => return false,
-            }
-        } else if i == last {
-            return rest.ends_with(part);
-        } else {
-            match rest.find(part) {
-                Some(at) => rest = rest.get(at + part.len()..).unwrap_or(""),
-                None => return false,
-            }
-        }
-    }
-    rest.is_empty()
+    crate::throws::find(first).map_or(Kind::RuntimeThrow, |throw| throw.kind)
 }
 
 fn of_signal(signal: &Signal, frames: &Frames) -> Kind {

@@ -12,6 +12,7 @@ mod knowledge;
 mod packages;
 mod recursion;
 mod rules;
+mod throws;
 mod verdict;
 
 pub use about::{Page, about, pages};

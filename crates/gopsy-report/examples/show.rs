@@ -33,7 +33,7 @@ fn main() {
         let source: Option<SourceLines> = verdict
             .culprit
             .as_ref()
-            .and_then(|c| source::lines(c, &[], 2, &|path| path.ends_with("store.go").then(|| text.clone())));
+            .and_then(|c| source::lines(c, None, &[], 2, &|path| path.ends_with("store.go").then(|| text.clone())));
         let groups = if others_matter(verdict.kind) {
             group(program, program.stacks(), &By::Stack, &Filter::default())
         } else {

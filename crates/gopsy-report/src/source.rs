@@ -107,10 +107,12 @@ pub fn candidates(file: &str, maps: &[PathMap]) -> Vec<Candidate> {
 
 /// The lines `around` the culprit's, from the first candidate that exists and fits.
 ///
-/// `read` gives the text of a regular file, or nothing; it is asked for candidates only.
+/// `read` gives the text of a regular file, or nothing; it is asked for candidates only, and for the `VERSION` beside
+/// the `src` of a Go installation: a file of another release than `go_version` (`go1.26.8`) is not the one.
 #[must_use]
 pub fn lines(
     culprit: &Culprit,
+    go_version: Option<&str>,
     maps: &[PathMap],
     around: u32,
     read: &dyn Fn(&Path) -> Option<String>,
@@ -120,6 +122,9 @@ pub fn lines(
     let number = usize::try_from(line).ok()?;
     for candidate in candidates(file, maps) {
         let Some(text) = read(&candidate.path) else { continue };
+        if release_of(&candidate.path, read).is_some_and(|release| go_version != Some(release.as_str())) {
+            continue;
+        }
         let all: Vec<&str> = text.lines().collect();
         // Generated files (`//line` in a parser) need not name the function; their printed name must do.
         let named = names(&culprit.function);
@@ -143,6 +148,14 @@ pub fn lines(
         });
     }
     None
+}
+
+/// The release of the Go installation that a file belongs to, if it does.
+fn release_of(file: &Path, read: &dyn Fn(&Path) -> Option<String>) -> Option<String> {
+    let src = file.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "src"))?;
+    let version = read(&src.parent()?.join("VERSION"))?;
+    let release = version.lines().next()?.trim();
+    release.starts_with("go").then(|| release.to_owned())
 }
 
 /// Longer lines are generated code.

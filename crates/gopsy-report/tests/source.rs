@@ -49,7 +49,7 @@ const FILE: &str = "package main\n\nfunc (s *T) run() {\n\tfirst()\n\tsecond()\n
 #[test]
 fn lines_around_the_culprit() {
     let culprit = mock::culprit("main.(*T).run.func1", "/src/t.go", 5, 1);
-    let found = lines(&culprit, &[], 2, &|path| (path == Path::new("/src/t.go")).then(|| FILE.to_owned()))
+    let found = lines(&culprit, None, &[], 2, &|path| (path == Path::new("/src/t.go")).then(|| FILE.to_owned()))
         .expect("it is there");
     assert!(found.as_printed);
     let shown: Vec<(i64, &str)> = found.lines.iter().map(|(n, l)| (*n, l.as_str())).collect();
@@ -62,16 +62,16 @@ fn lines_around_the_culprit() {
 #[test]
 fn a_file_found_by_its_end_must_hold_the_function() {
     let read = |path: &Path| (path == Path::new("t.go")).then(|| FILE.to_owned());
-    let found = lines(&mock::culprit("main.(*T).run", "/build/t.go", 5, 1), &[], 2, &read).expect("it fits");
+    let found = lines(&mock::culprit("main.(*T).run", "/build/t.go", 5, 1), None, &[], 2, &read).expect("it fits");
     assert!(!found.as_printed);
-    assert_eq!(lines(&mock::culprit("main.other", "/build/t.go", 5, 1), &[], 2, &read), None);
-    assert_eq!(lines(&mock::culprit("main.(*T).runs", "/build/t.go", 5, 1), &[], 2, &read), None);
+    assert_eq!(lines(&mock::culprit("main.other", "/build/t.go", 5, 1), None, &[], 2, &read), None);
+    assert_eq!(lines(&mock::culprit("main.(*T).runs", "/build/t.go", 5, 1), None, &[], 2, &read), None);
 }
 
 #[test]
 fn a_file_under_the_printed_name_may_be_another_version() {
     let read = |_: &Path| Some(FILE.to_owned());
-    let found = |function: &str, file: &str| lines(&mock::culprit(function, file, 5, 1), &[], 2, &read).is_some();
+    let found = |function: &str, file: &str| lines(&mock::culprit(function, file, 5, 1), None, &[], 2, &read).is_some();
     assert!(found("main.(*T).run", "/src/t.go"));
     assert!(!found("main.(*T).gone", "/src/t.go"));
     // What has no name in the file cannot be looked for; a parser's functions are not in its grammar.
@@ -87,14 +87,27 @@ fn a_file_under_the_printed_name_may_be_another_version() {
 #[test]
 fn a_line_outside_of_the_function_is_another_version() {
     let read = |_: &Path| Some(FILE.to_owned());
-    let found = |line: i64| lines(&mock::culprit("main.(*T).run", "/src/t.go", line, 1), &[], 2, &read).is_some();
+    let found = |line: i64| lines(&mock::culprit("main.(*T).run", "/src/t.go", line, 1), None, &[], 2, &read).is_some();
     assert_eq!([found(1), found(3), found(6), found(7), found(9), found(10)], [false, true, true, true, false, false]);
 }
 
 #[test]
 fn a_line_beyond_the_end_is_another_version() {
     let read = |_: &Path| Some(FILE.to_owned());
-    assert_eq!(lines(&mock::culprit("main.(*T).run", "/src/t.go", 99, 1), &[], 2, &read), None);
-    assert_eq!(lines(&mock::culprit("main.(*T).run", "/src/t.go", -3, 1), &[], 2, &read), None);
-    assert_eq!(lines(&mock::culprit("main.(*T).run", "/src/t.go", 0, 1), &[], 2, &read), None);
+    assert_eq!(lines(&mock::culprit("main.(*T).run", "/src/t.go", 99, 1), None, &[], 2, &read), None);
+    assert_eq!(lines(&mock::culprit("main.(*T).run", "/src/t.go", -3, 1), None, &[], 2, &read), None);
+    assert_eq!(lines(&mock::culprit("main.(*T).run", "/src/t.go", 0, 1), None, &[], 2, &read), None);
+}
+
+#[test]
+fn a_file_of_another_release_is_not_the_one() {
+    let file = "/usr/local/go/src/runtime/t.go";
+    let read = |path: &Path| match path.to_str() {
+        Some("/usr/local/go/VERSION") => Some("go1.26.8\ntime 2026-01-02T03:04:05Z\n".to_owned()),
+        Some(path) if path == file => Some(FILE.to_owned()),
+        _ => None,
+    };
+    let found = |version| lines(&mock::culprit("runtime.(*T).run", file, 5, 1), version, &[], 2, &read).is_some();
+    assert!(found(Some("go1.26.8")));
+    assert!(!found(Some("go1.26.7")) && !found(None));
 }

@@ -69,7 +69,10 @@ impl Dump {
         }
         if strangers > 0 {
             dump.notes.push(format!(
-                "{strangers} lines among the frames of stacks belong to something else and were passed over"
+                "{strangers} line{} among the frames of stacks belong{} to something else and {} passed over",
+                if strangers == 1 { "" } else { "s" },
+                if strangers == 1 { "s" } else { "" },
+                if strangers == 1 { "was" } else { "were" },
             ));
         }
         dump

@@ -119,7 +119,10 @@ pub(crate) fn said(line: &[u8]) -> Option<Said<'_>> {
             if body.starts_with(b"stack: frame={") {
                 return Some(Said::StackDump(body));
             }
-            (body.starts_with(b"signal: killed") || body.starts_with(b"signal: ")).then_some(Said::Outside)
+            if signal_received(body) {
+                return Some(Said::Diagnostic);
+            }
+            body.starts_with(b"signal: ").then_some(Said::Outside)
         }
         b'u' => {
             let rest = body.strip_prefix(b"unexpected fault address ")?;
@@ -196,6 +199,12 @@ pub(crate) fn said(line: &[u8]) -> Option<Said<'_>> {
         b'O' => (body.starts_with(b"Out of memory: Kill") || body == b"OOMKilled").then_some(Said::Outside),
         _ => None,
     }
+}
+
+/// `signal 10 received but handler not on signal stack` and its kin (signal_unix.go).
+fn signal_received(body: &[u8]) -> bool {
+    let mut c = Cursor::new(body);
+    c.eat(b"signal ") && c.dec().is_some() && c.eat(b" received ")
 }
 
 /// `0xc0002f2000 alloc marked`: the object table of `reportZombies` (mgcsweep.go, Go 1.15+).

@@ -13,14 +13,9 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
         Kind::Checkptr => checkptr(case),
         Kind::CgoPointerRule => cgo_pointer(case),
         Kind::UnexpectedReturnPc => return_pc(case),
-        Kind::RuntimeThrow => throws(case),
         Kind::PluginMismatch => plugin(case),
         _ => Vec::new(),
     }
-}
-
-fn said(case: &Case<'_>) -> gopsy_model::Evidence {
-    case.said()
 }
 
 fn heap(case: &Case<'_>) -> Vec<Finding> {
@@ -34,7 +29,7 @@ fn heap(case: &Case<'_>) -> Vec<Finding> {
     }
     let mut d = draft("heap-corruption", "the memory manager found its own data broken: somebody wrote where they should not have, earlier and elsewhere")
         .claims(Cause::MemoryCorruption, Confidence::Possible)
-        .because(said(case))
+        .because(case.said())
         .because(Case::known("what the collector finds is the victim; the frames of this moment say little about the writer"));
     for line in case
         .crash()
@@ -78,7 +73,7 @@ fn bad_pointer(case: &Case<'_>) -> Vec<Finding> {
     vec![
         draft("bad-pointer", format!("a slot that is declared as a pointer{named} holds something that is none"))
             .claims(Cause::UnsafeMisuse, Confidence::Possible)
-            .because(said(case))
+            .because(case.said())
             .because_all(frame.map(|f| case.fact(format!("the runtime names the frame: {f}"))))
             .blames(culprit)
             .advise("look for an integer that is stored in a pointer type: unsafe.Pointer(uintptr(x)), a handle of C or of the system")
@@ -136,7 +131,7 @@ fn runtime_fault(case: &Case<'_>) -> Vec<Finding> {
                 call.as_ref().map_or_else(String::new, |c| format!(", called through {c}"))
             ),
         )
-        .because(said(case))
+        .because(case.said())
         .because(case.fact("the goroutine stands in a cgo call"));
         let memory = case.signal().is_some_and(|s| matches!(&*s.name, "SIGSEGV" | "SIGBUS" | "0xb"));
         if case.signal().is_some_and(|s| &*s.name == "SIGFPE" && s.code.value() == Some(&1)) {
@@ -167,7 +162,7 @@ fn runtime_fault(case: &Case<'_>) -> Vec<Finding> {
                 format!("the allocator or the collector itself faulted{address}: its data were already broken"),
             )
             .claims(Cause::MemoryCorruption, Confidence::Possible)
-            .because(said(case))
+            .because(case.said())
             .because(case.fact(format!("the fault is in {}", names.first().copied().unwrap_or("the runtime"))))
             .advise("look for other crashes of this program: many faces of one death speak for damaged memory")
             .advise("run with -race and -d=checkptr; look at cgo, unsafe, and what runs on goroutine stacks")
@@ -197,7 +192,7 @@ fn checkptr(case: &Case<'_>) -> Vec<Finding> {
     vec![
         draft("checkptr", sentence)
             .claims(Cause::UnsafeMisuse, if library { Confidence::Possible } else { Confidence::Likely })
-            .because(said(case))
+            .because(case.said())
             .because(Case::known(
                 "checkptr is on in -race, -msan and -asan builds: the same code runs unchecked without them",
             ))
@@ -214,7 +209,7 @@ fn cgo_pointer(case: &Case<'_>) -> Vec<Finding> {
     vec![
         draft("cgo-pointer", format!("memory that holds Go pointers was handed to C{at}"))
             .claims(Cause::CgoPointerPassed, if user { Confidence::Likely } else { Confidence::Possible })
-            .because(said(case))
+            .because(case.said())
             .advise("hand C memory from C.malloc, or pin what it points to (runtime.Pinner, Go 1.21+)")
             .advise("a slice of a larger object is checked as the whole object: take the address in the call itself, C.f(unsafe.Pointer(&b[0]))")
             .done(),
@@ -225,48 +220,17 @@ fn return_pc(case: &Case<'_>) -> Vec<Finding> {
     vec![
         draft("return-pc", "a return address on a goroutine's stack was overwritten")
             .claims(Cause::MemoryCorruption, Confidence::Possible)
-            .because(said(case))
+            .because(case.said())
             .advise("look for a tool that rewrites return addresses (uretprobes), and for C or assembly that ran on this stack")
             .done(),
     ]
-}
-
-fn throws(case: &Case<'_>) -> Vec<Finding> {
-    let text = format!("{} {}", case.message(), case.crash().diagnostics.join("\n"));
-    if (text.contains("lfstack.push") || text.contains("taggedPointerPack")) && text.contains("invalid packing") {
-        let node = text
-            .split_once("node=0x")
-            .and_then(|(_, r)| u64::from_str_radix(r.split(|c: char| !c.is_ascii_hexdigit()).next()?, 16).ok());
-        // Other kernels hand out addresses from the top (Solaris), other processors have more than 47 bits.
-        let amd64 = case.program.identity().arch.value().is_none_or(|a| &**a == "amd64");
-        if let Some(node) = node.filter(|n| n >> 47 == 1 && amd64) {
-            return vec![
-                draft("address-above-47-bits", format!("the kernel handed out an address above 47 bits ({node:#x}), which a real amd64 kernel does not do unasked"))
-                    .claims(Cause::Emulator, Confidence::Likely)
-                    .because(said(case))
-                    .because(case.fact(format!("lfstack.push cannot pack {node:#x}")))
-                    .because(Case::known("amd64 user space ends at 47 bits; an arm64 host under an amd64 emulator gives 48"))
-                    .advise("check the image's architecture against the host's (docker inspect, uname -m): build for the host (GOARCH=arm64)")
-                    .done(),
-            ];
-        }
-    }
-    if text.contains("bulkBarrierPreWrite: unaligned arguments") || text.contains("found next stack barrier") {
-        return vec![
-            draft("throw-of-corruption", "the runtime met data that it can only meet when memory was overwritten")
-                .claims(Cause::MemoryCorruption, Confidence::Possible)
-                .because(said(case))
-                .done(),
-        ];
-    }
-    Vec::new()
 }
 
 fn plugin(case: &Case<'_>) -> Vec<Finding> {
     vec![
         draft("plugin", "the plugin and the program were built from different versions of a package")
             .claims(Cause::WrongBuild, Confidence::Likely)
-            .because(said(case))
+            .because(case.said())
             .advise("build both with the same toolchain, flags and versions (go version -m on each shows them)")
             .done(),
     ]

@@ -15,6 +15,7 @@ mod nil;
 mod own;
 mod stacks;
 mod tests_and_races;
+pub(crate) mod throws;
 mod values;
 mod waits;
 
@@ -39,6 +40,7 @@ const RULES: &[Rule] = &[
     limits::rules,
     address::rules,
     tests_and_races::rules,
+    throws::rules,
     values::rules,
     own::rules,
 ];

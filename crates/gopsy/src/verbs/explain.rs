@@ -101,7 +101,10 @@ impl Explain {
     }
 
     fn one(&self, program: Program, mut verdict: Verdict, mut notes: Vec<String>, look: &Look) -> Result<()> {
-        let found = verdict.culprit.as_ref().and_then(|c| source::lines(c, &self.path_map, 2, &read));
+        let identity = program.identity();
+        let go_version = identity.go_version.value();
+        let found =
+            verdict.culprit.as_ref().and_then(|c| source::lines(c, go_version.map(|v| &**v), &self.path_map, 2, &read));
         let program = if self.redact {
             let redaction = Redaction::new(&program, &private());
             let program = redaction.program(program);
