@@ -72,6 +72,10 @@ pub(crate) fn is_whole_crash(body: &[u8]) -> bool {
     match scan::at(body, 0) {
         b'S' => body.starts_with(b"SIG") && scan::has(behind(), b" PC=0x"),
         b'E' => body.starts_with(b"Exception 0x") && scan::has(behind(), b" PC=0x"),
+        // `go test` before its panic.
+        b'-' => {
+            body.starts_with(b"--- FAIL: ") && scan::has(behind(), b" panic: ") && scan::has(behind(), b" goroutine ")
+        }
         b'W' => body.strip_prefix(RACE).is_some_and(|rest| rest.starts_with(b" ")),
         b'u' | b'r' => {
             let remark = body.starts_with(b"unexpected fault address ") || body.starts_with(b"runtime: ");
@@ -85,9 +89,12 @@ pub(crate) fn is_whole_crash(body: &[u8]) -> bool {
 /// Whether a line has a whole crash without goroutines' headers somewhere in it, behind prose.
 pub(crate) fn holds_whole_crash(line: &[u8]) -> bool {
     let window = scan::upto(line, WINDOW);
-    [RACE, b"Exception 0x"]
-        .iter()
-        .any(|begin| scan::find(window, begin).is_some_and(|at| is_whole_crash(scan::from(window, at))))
+    let throw = scan::find_end(window, b"fatal error: ")
+        .is_some_and(|at| scan::has(scan::from(window, at), b" runtime stack: "));
+    throw
+        || [RACE, b"Exception 0x", b"unexpected fault address 0x"]
+            .iter()
+            .any(|begin| scan::find(window, begin).is_some_and(|at| is_whole_crash(scan::from(window, at))))
 }
 
 /// Gives the lines of a flattened piece, one after the other.
@@ -149,7 +156,9 @@ fn split(flat: &[u8], mut in_frames: bool, give: &mut dyn FnMut(&[u8])) {
         if !in_frames || is_start(rest) && !creator {
             // Any other line: up to the next start of one.
             let here = flat.len().saturating_sub(rest.len());
-            let next = starts.behind(flat, here).saturating_sub(here);
+            // `fatal error: runtime: out of memory` is one.
+            let own = STARTS.iter().find(|s| rest.starts_with(s)).map_or(0, |s| s.len());
+            let next = starts.behind(flat, here.saturating_add(own)).saturating_sub(here);
             give(scan::trim(scan::upto(rest, next)));
             rest = scan::trim(scan::from(rest, next));
             in_frames = false;
@@ -383,6 +392,28 @@ mod tests {
                 "\t/b/y.go:2 +0x1",
                 "==================",
                 "exit"
+            ]
+        );
+        assert_eq!(
+            whole(
+                "killed by OS. fatal error: runtime: out of memory runtime stack: runtime.throw(0xa, 0x16) /go/src/runtime/panic.go:566 +0x95"
+            ),
+            [
+                "killed by OS.",
+                "fatal error: runtime: out of memory",
+                "runtime stack:",
+                "runtime.throw(0xa, 0x16)",
+                "\t/go/src/runtime/panic.go:566 +0x95"
+            ]
+        );
+        assert_eq!(
+            whole("--- FAIL: TestA (0.00s) panic: x [recovered] goroutine 7 [running]: a.F(0x1) /b/x.go:85 +0x1"),
+            [
+                "--- FAIL: TestA (0.00s)",
+                "panic: x [recovered]",
+                "goroutine 7 [running]:",
+                "a.F(0x1)",
+                "\t/b/x.go:85 +0x1"
             ]
         );
         for prose in ["we saw a WARNING: DATA RACE", "SIGTERM was sent", "an Exception 0x5 is rare"] {
