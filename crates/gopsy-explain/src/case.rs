@@ -93,6 +93,9 @@ impl<'p> Case<'p> {
             _ => "the runtime",
         };
         match self.headline_text() {
+            none if none.is_empty() && self.bare_signal().is_some() => {
+                self.fact(format!("it was said: {}", crate::verdict::headline(self)))
+            }
             none if none.is_empty() => self.inferred(format!("no headline; the frames show: {}", self.kind.meaning())),
             text => self.fact(format!("{speaker} says: {text}")),
         }
@@ -120,6 +123,11 @@ impl<'p> Case<'p> {
                 _ => None,
             })
         })
+    }
+
+    /// A signal that stands without any headline: a debugger stopped at it, or the runtime's words before it are lost.
+    pub(crate) fn bare_signal(&self) -> Option<&'p Signal> {
+        self.crash().signal.as_ref().filter(|_| self.crash().headlines.is_empty())
     }
 
     /// The address that could not be used.

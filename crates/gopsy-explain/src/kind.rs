@@ -32,7 +32,9 @@ pub(crate) fn read(program: &Program, frames: &Frames) -> Reading {
     if let Some((kind, i)) = weak {
         return Reading { kind, headline: Some(i) };
     }
-    let kind = crash.stated_kind.or_else(|| of_diagnostics(crash)).or_else(|| of_frames(frames)).unwrap_or_else(|| {
+    let stopped = || crash.signal.as_ref().and_then(|signal| of_stop(signal, frames));
+    let known = crash.stated_kind.or_else(|| of_diagnostics(crash)).or_else(|| of_frames(frames)).or_else(stopped);
+    let kind = known.unwrap_or_else(|| {
         let any = program.stacks().next().is_some();
         if any { Kind::Dump } else { Kind::Unknown }
     });
@@ -235,6 +237,30 @@ fn of_diagnostics(crash: &Crash) -> Option<Kind> {
         }
     }
     None
+}
+
+/// A signal without a headline: a debugger stopped at it, or the runtime's words before it are lost. Where Go code
+/// faulted, the address decides what the runtime makes of it; gdb does not tell it.
+fn of_stop(signal: &Signal, frames: &Frames) -> Option<Kind> {
+    let of_thread = || crate::case::names(frames.system.as_ref().map_or(&[], |s| &s.frames));
+    // `sigpanic` throws where the runtime cannot panic (signal_unix.go).
+    if of_thread().any(|n| n == "runtime.throw") && of_thread().any(|n| n == "runtime.sigpanic") {
+        return Some(Kind::RuntimeFault);
+    }
+    let top = frames.first_name()?;
+    let foreign = !top.contains('.');
+    match &*signal.name {
+        "SIGSEGV" | "SIGBUS" if foreign => Some(Kind::NativeFault),
+        "SIGSEGV" | "SIGBUS" if top.starts_with("runtime.") => Some(Kind::RuntimeFault),
+        "SIGSEGV" => {
+            signal.address.value().map(|a| if *a < 0x1000 { Kind::NilDereference } else { Kind::UnexpectedFault })
+        }
+        "SIGBUS" => Some(Kind::BusError),
+        "SIGABRT" if foreign => Some(Kind::NativeAbort),
+        "SIGILL" => Some(Kind::IllegalInstruction),
+        "SIGFPE" => Some(Kind::ArithmeticFault),
+        _ => None,
+    }
 }
 
 /// The panic that was under way, by the function that raised it. Only for stacks that hide nothing of the runtime (a

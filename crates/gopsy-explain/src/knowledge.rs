@@ -330,7 +330,11 @@ impl Entry {
                 None => {}
                 Some(Fits::No) => return None,
                 Some(Fits::Yes) => {
-                    reasons.push(format!("the {what} version fits ({})", told(known)));
+                    let reason = format!("the {what} version fits ({})", told(known));
+                    // A table and the whole entry may ask for the same.
+                    if !reasons.contains(&reason) {
+                        reasons.push(reason);
+                    }
                 }
                 Some(Fits::Unknown) => {
                     let bounded = matches!(known, Version::Between { .. });

@@ -67,10 +67,16 @@ fn choose_culprit(case: &Case<'_>, best: Option<&Finding>) -> Option<Culprit> {
 }
 
 /// The line that explains the death, as printed; for a dump, what it is.
-fn headline(case: &Case<'_>) -> String {
+pub(crate) fn headline(case: &Case<'_>) -> String {
     let text = case.headline_text();
     if !text.is_empty() {
         return text;
+    }
+    if let Some(signal) = case.bare_signal() {
+        return match signal.description.value() {
+            Some(described) => format!("{}: {described}", signal.name),
+            None => signal.name.to_string(),
+        };
     }
     let goroutines: u64 = case
         .program
@@ -97,6 +103,9 @@ fn summary(case: &Case<'_>, best: Option<&Finding>, findings: &[Finding], culpri
     }
     let at = culprit.map_or_else(String::new, |c| format!(" The frame to open first is {}.", c.function));
     match case.kind {
+        Kind::Dump if case.bare_signal().is_some() => {
+            format!("The signal stopped the program; what the runtime would have said of it is not there.{at}")
+        }
         Kind::Dump => {
             format!("The text shows what goroutines were doing; nothing in it says that one of them failed.{at}")
         }

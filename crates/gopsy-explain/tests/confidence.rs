@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use gopsy_explain::explain;
-use gopsy_model::{Cause, Confidence, Verdict};
+use gopsy_model::{Cause, Confidence, Kind, Verdict};
 use gopsy_program::{Program, TextEvidence};
 
 fn verdict(text: &str) -> Verdict {
@@ -170,7 +170,7 @@ fn who_is_missing_from_a_cut_text_is_not_gone() {
 fn what_a_library_observed_is_told_by_its_own_words() {
     let text = "E0623 15:24:30.674204 1 runtime.go:78] Observed a panic: \"invalid memory address or nil pointer dereference\" (runtime error: invalid memory address or nil pointer dereference)\ngoroutine 52 [running]:\nk8s.io/apimachinery/pkg/util/runtime.HandleCrash(0x0)\n\t/m/pkg/mod/k8s.io/apimachinery@v0.19.2/pkg/util/runtime/runtime.go:48 +0x86\npanic(0x15e2ba0, 0x22e29c0)\n\t/go/src/runtime/panic.go:965 +0x1b9\nexample.com/op.(*reader).logs(0xc0)\n\t/src/op/logs.go:35 +0x1\n";
     let v = verdict(text);
-    assert_eq!(v.kind, gopsy_model::Kind::NilDereference);
+    assert_eq!(v.kind, Kind::NilDereference);
     assert_eq!((v.cause, &*v.culprit.unwrap().function), (Cause::NilPointer, "example.com/op.(*reader).logs"));
 }
 
@@ -188,4 +188,26 @@ fn a_stack_taken_after_the_panic_names_no_culprit() {
     assert_eq!((during.headline.as_str(), &during.headline), ("a panic in a log: boom", &after.headline));
     assert_eq!(during.culprit.map(|c| c.function.to_string()).as_deref(), Some("main.work"));
     assert_eq!(after.culprit, None);
+}
+
+/// What the runtime would have made of a fault is known where the address is: in lldb's words, not in gdb's.
+#[test]
+fn a_signal_without_a_headline() {
+    let lldb = |address: &str| {
+        verdict(&format!(
+            "* thread #1, stop reason = signal SIGSEGV: address not mapped to object (fault address: {address})\n  * frame #0: 0x0000000000456e0f svc`main.walk(n=0x0) at list.go:12:9\n    frame #1: 0x0000000000456f30 svc`main.main at list.go:20:14\n"
+        ))
+    };
+    assert_eq!((lldb("0x8").kind, lldb("0x8").cause), (Kind::NilDereference, Cause::NilPointer));
+    assert_eq!(lldb("0x7f0012345678").kind, Kind::UnexpectedFault);
+    let gdb = "Thread 1 \"app\" received signal SIGSEGV, Segmentation fault.\n#0  0x000000000047a75a in main.walk (n=0x0) at /src/app/main.go:6\n#1  0x000000000047a795 in main.main () at /src/app/main.go:8\n";
+    let gdb = verdict(gdb);
+    assert_eq!(
+        (gdb.kind, gdb.cause, gdb.headline.as_str()),
+        (Kind::Dump, Cause::Unknown, "SIGSEGV: Segmentation fault")
+    );
+    let lost = verdict(
+        "[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x7fff823874cc]\n\nruntime stack:\nruntime.throw(0x40ac919, 0x2a)\n\t/go/src/runtime/panic.go:566 +0x95\nruntime.sigpanic()\n\t/go/src/runtime/sigpanic_unix.go:12 +0x2cc\n\ngoroutine 1 [syscall]:\nruntime.cgocall(0x407fb20, 0xc420049e60, 0x0)\n\t/go/src/runtime/cgocall.go:131 +0x110\nrobot._Cfunc_tap(0x46001c0)\n\t??:0 +0x4e\nrobot.Tap(0x40a76c5)\n\t/src/robot.go:144 +0x73\n",
+    );
+    assert_eq!((lost.kind, lost.cause), (Kind::RuntimeFault, Cause::NullInC));
 }

@@ -251,7 +251,8 @@ fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) 
     let system = crash.stacks.clone().find(|i| role(i) == Some(Role::System));
     // A stack without a header that stands first is the one that somebody cared about.
     let bare = role(&crash.stacks.start) == Some(Role::Bare);
-    let asked_for = crash.headlines.is_empty() && crash.stacks.len() > 1 && !bare && !first_is_running(store, crash);
+    let nothing_said = crash.headlines.is_empty() && crash.signal.is_none();
+    let asked_for = nothing_said && crash.stacks.len() > 1 && !bare && !first_is_running(store, crash);
     let quit =
         matches!(crash.headlines.first(), Some(gopsy_model::Headline::Signal(signal)) if &*signal.name == "SIGQUIT");
     if crash.stated_kind == Some(Kind::Dump) || asked_for || quit {

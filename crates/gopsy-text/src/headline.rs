@@ -108,10 +108,12 @@ pub(crate) fn said(line: &[u8]) -> Option<Said<'_>> {
             }
             body.starts_with(b"terminate called ").then_some(Said::Native)
         }
-        b'T' => body.starts_with(b"This program can only be run on ").then_some(Said::Native),
+        b'T' if body.starts_with(b"This program can only be run on ") => Some(Said::Native),
+        b'T' if body.starts_with(b"Thread ") => debugger_stop(body).map(Said::SignalNote),
         b'[' => bracketed(body),
         b'S' if body.starts_with(b"SIG") => signal_heading(body).map(Said::Signal),
         b'P' if body.starts_with(b"PC=") => pc_line(body),
+        b'P' if body.starts_with(b"Program ") => debugger_stop(body).map(Said::SignalNote),
         b's' => {
             if body.starts_with(b"signal arrived during ") {
                 return Some(Said::InForeignCode);
@@ -180,6 +182,7 @@ pub(crate) fn said(line: &[u8]) -> Option<Said<'_>> {
         .then_some(Said::Native),
         b'd' => body.starts_with(b"double free or corruption").then_some(Said::Native),
         b'c' => body.starts_with(b"corrupted size vs. prev_size").then_some(Said::Native),
+        b'*' if body.starts_with(b"* thread #") => debugger_stop(body).map(Said::SignalNote),
         b'*' => {
             if body.starts_with(b"*** stack smashing detected ***")
                 || body.starts_with(b"*** buffer overflow detected ***")
@@ -313,6 +316,26 @@ fn bracketed(body: &[u8]) -> Option<Said<'_>> {
     Some(Said::SignalNote(s))
 }
 
+/// Why a debugger stopped, if it was for a signal that kills: gdb's `Thread 1 "app" received signal SIGSEGV, Segmentation
+/// fault.` and `Program terminated with signal …`, lldb's `* thread #1, stop reason = signal SIGSEGV: … (fault address: 0x0)`.
+fn debugger_stop(body: &[u8]) -> Option<Signal> {
+    let marks: [&[u8]; 3] = [b" received signal ", b" terminated with signal ", b" stop reason = signal "];
+    let mut c = Cursor::new(scan::from(body, marks.iter().find_map(|mark| scan::find_end(body, mark))?));
+    let name = c.take_while(|b| b.is_ascii_uppercase());
+    if !matches!(name, b"SIGSEGV" | b"SIGBUS" | b"SIGABRT" | b"SIGILL" | b"SIGFPE" | b"SIGSYS") {
+        return None;
+    }
+    let mut s = new_signal(name);
+    if c.eat(b", ") || c.eat(b": ") {
+        let words = c.rest().split(|&b| b == b'(').next().unwrap_or(&[]);
+        let words = scan::trim(words.strip_suffix(b".").unwrap_or(words));
+        s.description = Known::printed_or_not((!words.is_empty()).then(|| scan::text(words).into()));
+    }
+    let address = [&b"fault address: "[..], b"fault address="].iter().find_map(|mark| scan::find_end(body, mark));
+    s.address = known(address.and_then(|at| Cursor::new(scan::from(body, at)).hex()));
+    Some(s)
+}
+
 /// `code=0x1 addr=0x0 pc=0x47db03` in any order, decimal or hexadecimal.
 fn fields(b: &[u8], s: &mut Signal) {
     for word in b.split(|&c| c == b' ') {
@@ -420,6 +443,33 @@ mod tests {
             said(b"PC=0x7fffffffe001 m=0 sigcode=128"),
             Some(Said::Pc { pc: 0x7fff_ffff_e001, m: Some(0), code: Some(128), address: None })
         );
+    }
+
+    #[test]
+    fn where_a_debugger_stopped() {
+        let stop = |line: &str| match said(line.as_bytes()) {
+            Some(Said::SignalNote(s)) => {
+                Some((s.name.to_string(), s.description.value().map(ToString::to_string), s.address.value().copied()))
+            }
+            _ => None,
+        };
+        let segv = |words: &str, at| Some(("SIGSEGV".to_owned(), Some(words.to_owned()), at));
+        assert_eq!(
+            stop("Thread 1 \"app\" received signal SIGSEGV, Segmentation fault."),
+            segv("Segmentation fault", None)
+        );
+        assert_eq!(
+            stop("Program terminated with signal SIGSEGV, Segmentation fault."),
+            segv("Segmentation fault", None)
+        );
+        assert_eq!(
+            stop("* thread #1, stop reason = signal SIGSEGV: address not mapped to object (fault address: 0x8)"),
+            segv("address not mapped to object", Some(8))
+        );
+        for other in ["Thread 1 received signal SIGINT, Interrupt.", "Program received signal", "* thread #1: tid = 7"]
+        {
+            assert_eq!(stop(other), None, "{other}");
+        }
     }
 
     #[test]
