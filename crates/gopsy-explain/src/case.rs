@@ -88,16 +88,15 @@ impl<'p> Case<'p> {
 
     /// What the headline says, as evidence.
     pub(crate) fn said(&self) -> Evidence {
-        let speaker = match self.headline {
-            Some(Headline::ServedPanic { .. }) => "a log",
-            _ => "the runtime",
-        };
+        if let Some(Headline::ServedPanic { value, .. }) = self.headline {
+            return self.fact(format!("a log says that a panic was recovered: {}", one_line(value)));
+        }
         match self.headline_text() {
             none if none.is_empty() && self.bare_signal().is_some() => {
                 self.fact(format!("it was said: {}", crate::verdict::headline(self)))
             }
             none if none.is_empty() => self.inferred(format!("no headline; the frames show: {}", self.kind.meaning())),
-            text => self.fact(format!("{speaker} says: {text}")),
+            text => self.fact(format!("the runtime says: {text}")),
         }
     }
 
@@ -231,14 +230,16 @@ pub(crate) fn path_below_panic(frames: &[Frame], by_panic: bool) -> &[Frame] {
 /// Characters of a headline that are told; a panic's value can be a whole document.
 const LONGEST_HEADLINE: usize = 400;
 
+/// The first line of a text, as far as a person reads it.
+fn one_line(text: &str) -> String {
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or("");
+    let shown: String = first.chars().take(LONGEST_HEADLINE).collect();
+    if shown.len() < first.len() || lines.next().is_some() { format!("{shown} …") } else { shown }
+}
+
 /// A headline as the runtime prints it, on one line.
 pub(crate) fn headline_text(headline: Option<&Headline>, crash: &Crash) -> String {
-    let one_line = |s: &str| {
-        let mut lines = s.lines();
-        let first = lines.next().unwrap_or("");
-        let shown: String = first.chars().take(LONGEST_HEADLINE).collect();
-        if shown.len() < first.len() || lines.next().is_some() { format!("{shown} …") } else { shown }
-    };
     match headline {
         Some(Headline::Panic(p)) => {
             let suffix = if p.repanicked {

@@ -129,7 +129,7 @@ pub fn lines(
         // Generated files (`//line` in a parser) need not name the function; their printed name must do.
         let named = names(&culprit.function);
         let trusted = candidate.as_printed && (named.is_none() || !file.ends_with(".go"));
-        let fits = trusted || named.is_some_and(|name| fits(file, &all, number, name));
+        let fits = trusted || named.is_some_and(|name| fits(file, &all, number, name, receiver(&culprit.function)));
         if number > all.len() || !fits {
             continue;
         }
@@ -174,9 +174,16 @@ fn names(function: &str) -> Option<&str> {
     (name != "glob" && name != "init").then_some(name)
 }
 
+/// The type of a method with a pointer receiver: `T` for `main.(*T[...]).run.func1`. In other forms (`main.T.run`) it
+/// cannot be told from a function around a closure.
+fn receiver(function: &str) -> Option<&str> {
+    let (_, behind) = function.rsplit_once("(*")?;
+    behind.split(['[', ')']).next().filter(|name| !name.is_empty())
+}
+
 /// Does the line stand inside of the function? `main.go` is everywhere, and a file may be of another version than the
 /// program.
-fn fits(file: &str, lines: &[&str], number: usize, name: &str) -> bool {
+fn fits(file: &str, lines: &[&str], number: usize, name: &str, receiver: Option<&str>) -> bool {
     let above = lines.get(..number).unwrap_or(lines);
     if !file.ends_with(".go") {
         // In C and assembly the name must stand somewhere above.
@@ -192,7 +199,7 @@ fn fits(file: &str, lines: &[&str], number: usize, name: &str) -> bool {
         if inner || signature || (closing && i + 1 == number) {
             continue;
         }
-        return !closing && has_word(line, name);
+        return !closing && has_word(line, name) && receiver.is_none_or(|of| has_word(line, of));
     }
     false
 }

@@ -74,6 +74,8 @@ fn a_file_under_the_printed_name_may_be_another_version() {
     let found = |function: &str, file: &str| lines(&mock::culprit(function, file, 5, 1), None, &[], 2, &read).is_some();
     assert!(found("main.(*T).run", "/src/t.go"));
     assert!(!found("main.(*T).gone", "/src/t.go"));
+    assert!(!found("main.(*Other).run", "/src/t.go"));
+    assert!(found("main.(*T[...]).run", "/src/t.go"));
     // What has no name in the file cannot be looked for; a parser's functions are not in its grammar.
     assert!(found("main.glob..func1", "/src/t.go"));
     assert!(found("main.init.0", "/src/t.go"));

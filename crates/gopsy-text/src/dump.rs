@@ -134,7 +134,9 @@ impl Dump {
             return Brief { state: no_state(), wait_minutes: None, copies: 1 };
         };
         let rare = store.rare(rec);
-        let state = store.strings.get(rec.state).unwrap_or_else(no_state);
+        // A leak profile has no states, and says that its goroutines can never wake up.
+        let unprinted = || if rec.flags & flag::LEAKED != 0 { "leaked".into() } else { no_state() };
+        let state = store.strings.get(rec.state).unwrap_or_else(unprinted);
         Brief { state, wait_minutes: rare.minutes, copies: rare.copies() }
     }
 
