@@ -3,8 +3,10 @@
 use crate::scan::{self, Cursor};
 
 /// What begins a new line in a flattened text, when a blank stands before it.
-const STARTS: [&[u8]; 21] = [
+const STARTS: [&[u8]; 23] = [
     RACE,
+    b"Read at 0x",
+    b"Write at 0x",
     b"SIGSEGV: ",
     b"SIGBUS: ",
     b"SIGILL: ",
@@ -28,6 +30,10 @@ const STARTS: [&[u8]; 21] = [
 ];
 
 const RACE: &[u8] = b"WARNING: DATA RACE";
+
+/// What the runtime says of a signal in C; a stack without a header may follow at once.
+const SIGNAL_IN_C: [&[u8]; 2] =
+    [b"signal arrived during cgo execution", b"signal arrived during external code execution"];
 
 /// What begins a part of a race report.
 const RACE_PARTS: [&[u8]; 10] = [
@@ -76,7 +82,10 @@ pub(crate) fn is_whole_crash(body: &[u8]) -> bool {
         b'-' => {
             body.starts_with(b"--- FAIL: ") && scan::has(behind(), b" panic: ") && scan::has(behind(), b" goroutine ")
         }
-        b'W' => body.strip_prefix(RACE).is_some_and(|rest| rest.starts_with(b" ")),
+        b'W' | b'R' => {
+            body.strip_prefix(RACE).is_some_and(|rest| rest.starts_with(b" "))
+                || is_access(body) && scan::has(behind(), b" Previous ")
+        }
         b'u' | b'r' => {
             let remark = body.starts_with(b"unexpected fault address ") || body.starts_with(b"runtime: ");
             remark
@@ -86,13 +95,20 @@ pub(crate) fn is_whole_crash(body: &[u8]) -> bool {
     }
 }
 
+/// Whether this is an access of a race report: `Read at 0x00c0 by goroutine 7:`.
+fn is_access(body: &[u8]) -> bool {
+    (body.starts_with(b"Read at 0x") || body.starts_with(b"Write at 0x"))
+        && scan::find(scan::upto(body, 120), b": ")
+            .is_some_and(|colon| crate::race::begins(scan::upto(body, colon.saturating_add(1))))
+}
+
 /// Whether a line has a whole crash without goroutines' headers somewhere in it, behind prose.
 pub(crate) fn holds_whole_crash(line: &[u8]) -> bool {
     let window = scan::upto(line, WINDOW);
     let throw = scan::find_end(window, b"fatal error: ")
         .is_some_and(|at| scan::has(scan::from(window, at), b" runtime stack: "));
     throw
-        || [RACE, b"Exception 0x", b"unexpected fault address 0x"]
+        || [RACE, b"Read at 0x", b"Write at 0x", b"Exception 0x", b"unexpected fault address 0x"]
             .iter()
             .any(|begin| scan::find(window, begin).is_some_and(|at| is_whole_crash(scan::from(window, at))))
 }
@@ -134,6 +150,19 @@ fn split(flat: &[u8], mut in_frames: bool, give: &mut dyn FnMut(&[u8])) {
             give(RACE);
             rest = race(scan::trim(report), give);
             in_frames = false;
+            continue;
+        }
+        // A report that lost its title begins with an access.
+        if is_access(rest) {
+            rest = race(rest, give);
+            in_frames = false;
+            continue;
+        }
+        let told = SIGNAL_IN_C.iter().find_map(|told| Some((told, rest.strip_prefix(*told)?)));
+        if let Some((told, behind)) = told {
+            give(told);
+            rest = scan::trim(behind);
+            in_frames = arguments_end(rest, &mut work).is_some();
             continue;
         }
         if work > 0 && rest.starts_with(b"goroutine ") {
@@ -416,7 +445,38 @@ mod tests {
                 "\t/b/x.go:85 +0x1"
             ]
         );
-        for prose in ["we saw a WARNING: DATA RACE", "SIGTERM was sent", "an Exception 0x5 is rare"] {
+        assert_eq!(
+            whole(
+                "Fix race Read at 0x00c0 by goroutine 7: a.F() /b/x.go:85 +0x1 Previous write at 0x00c0 by goroutine 8: a.G() /b/y.go:3 +0x2"
+            ),
+            [
+                "Fix race",
+                "Read at 0x00c0 by goroutine 7:",
+                "a.F()",
+                "\t/b/x.go:85 +0x1",
+                "Previous write at 0x00c0 by goroutine 8:",
+                "a.G()",
+                "\t/b/y.go:3 +0x2"
+            ]
+        );
+        assert_eq!(
+            whole(
+                "Exception 0xc0000005 0x0 0x7f 0x1b PC=0x1b signal arrived during external code execution runtime.cgocall(0x6a) C:/Go/src/x.go:133 +0x55"
+            ),
+            [
+                "Exception 0xc0000005 0x0 0x7f 0x1b",
+                "PC=0x1b",
+                "signal arrived during external code execution",
+                "runtime.cgocall(0x6a)",
+                "\tC:/Go/src/x.go:133 +0x55"
+            ]
+        );
+        for prose in [
+            "we saw a WARNING: DATA RACE",
+            "Read at 0x12 by a: Previous one",
+            "SIGTERM was sent",
+            "an Exception 0x5 is rare",
+        ] {
             assert!(!is_whole_crash(prose.as_bytes()) && !holds_whole_crash(prose.as_bytes()), "{prose}");
         }
     }
