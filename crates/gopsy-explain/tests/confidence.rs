@@ -211,3 +211,20 @@ fn a_signal_without_a_headline() {
     );
     assert_eq!((lost.kind, lost.cause), (Kind::RuntimeFault, Cause::NullInC));
 }
+
+/// wasm prints zeros for the address and the program counter that it does not have: no jump to address 0.
+#[test]
+fn a_nil_pointer_on_wasm_is_no_nil_func() {
+    let v = verdict(include_str!("../../gopsy-text/tests/texts/wasm.txt"));
+    assert_eq!((v.kind, v.cause), (Kind::NilDereference, Cause::NilPointer));
+    assert!(v.findings.iter().flat_map(|f| &f.evidence).all(|e| !e.fact.contains("address 0")), "{:?}", v.findings);
+}
+
+/// node wakes a js/wasm program that waits for ever; a handler of the program that fails stands above the runtime's.
+#[test]
+fn a_deadlock_of_a_js_program_reads_as_a_nil_pointer() {
+    let deadlock = include_str!("../../gopsy-text/tests/texts/wasm-js.txt");
+    assert_eq!((verdict(deadlock).kind, verdict(deadlock).cause), (Kind::NilDereference, Cause::Stuck));
+    let handler = "main.onClick({0x1, 0x2}, {0x3, 0x0, 0x0})\n\t/src/app/main.go:7 +0x2\nsyscall/js.handleEvent()\n\t/usr/local/go/src/syscall/js/func.go:98 +0x24\nruntime.handleEvent()";
+    assert_eq!(verdict(&deadlock.replace("runtime.handleEvent()", handler)).cause, Cause::NilPointer);
+}

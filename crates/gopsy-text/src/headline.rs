@@ -1,7 +1,7 @@
 //! The lines that say why.
 
 use crate::scan::{self, Cursor};
-use gopsy_model::{Exception, Known, Signal, Str};
+use gopsy_model::{Exception, Known, Missing, Signal, Str};
 
 /// What the first line of a death may begin with, wherever it stands in a log's line or string. The last two may come
 /// without any goroutine's header.
@@ -313,6 +313,13 @@ fn bracketed(body: &[u8]) -> Option<Said<'_>> {
         }
     }
     fields(inner, &mut s);
+    // Where there are no signals the runtime prints the zeros that it has (wasm: `sigpanic`, os_wasm.go).
+    let zero = s.code.value() == Some(&0) && s.address.value() == Some(&0) && s.pc.value() == Some(&0);
+    if zero && s.name.starts_with("0x") {
+        s.code = Known::Missing(Missing::NotApplicable);
+        s.address = Known::Missing(Missing::NotApplicable);
+        s.pc = Known::Missing(Missing::NotApplicable);
+    }
     Some(Said::SignalNote(s))
 }
 

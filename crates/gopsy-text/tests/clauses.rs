@@ -131,6 +131,11 @@ fn why_it_died() {
             let signal = s.crash().signal.as_ref().unwrap();
             (&*signal.name, signal.code.value(), signal.address.value().is_some()) == ("SIGSEGV", Some(&1), true)
         }),
+        ("[signal …] of wasm, which has no signals", "own:wasm.txt", |s| {
+            let signal = s.crash().signal.as_ref().unwrap();
+            (&*signal.name, signal.code.value(), signal.address.value()) == ("0xb", None, None)
+                && s.at("main.walk", "main.go")
+        }),
         ("SIG…, PC=… m=… sigcode=… addr=…", "null-in-c/go1.27.txt", |s| match &s.crash().headlines[0] {
             Headline::Signal(g) => {
                 (g.pc.value(), g.m.value(), g.code.value(), g.address.value())

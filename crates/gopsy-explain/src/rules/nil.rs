@@ -39,6 +39,17 @@ fn dereference(case: &Case<'_>) -> Vec<Finding> {
         }
         return vec![d.advise("compare the size of the mapped file with what the program believes").done()];
     }
+    if top.is_some_and(|f| f.function.value().is_some_and(|n| n.as_str() == "runtime.handleEvent")) {
+        return vec![
+            draft("js-without-events", "every goroutine waits, and the host of this js/wasm program has no event left that could wake one")
+                .claims(Cause::Stuck, Confidence::Likely)
+                .because(headline)
+                .because(case.fact("the runtime itself failed in runtime.handleEvent, and no event handler of the program stands above it"))
+                .because(Case::known("when node runs out of events it wakes the program once more to let it report its deadlock (wasm_exec_node.js); without syscall/js there is no handler to wake (lock_js.go), and that reads as a nil pointer"))
+                .advise("read what main and the others wait for: the program run natively prints them with its deadlock")
+                .done(),
+        ];
+    }
     if in_race {
         return vec![
             draft(

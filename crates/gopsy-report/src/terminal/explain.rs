@@ -5,7 +5,8 @@ use super::frames::{self, Detail};
 use crate::case::{Case, besides, evidence, others_matter, provenance, state, title};
 use crate::names::{place, plural, short_file, short_function, thousands};
 use gopsy_model::{
-    Access, AccessKind, Cause, Confidence, Culprit, Evidence, FunctionName, KnownIssue, Role, Signal, Source, Verdict,
+    Access, AccessKind, Cause, Confidence, Culprit, Evidence, FunctionName, Known, KnownIssue, Missing, Role, Signal,
+    Source, Verdict,
 };
 use gopsy_program::{Group, StackId};
 
@@ -65,6 +66,8 @@ fn headline(canvas: &mut Canvas, case: &Case<'_>) {
     }
     if let Some(signal) = &case.program.crash().signal
         && !case.verdict.headline.contains(signal.name.as_ref())
+        // On wasm there are no signals, only the number that the runtime keeps.
+        && !matches!(signal.code, Known::Missing(Missing::NotApplicable))
     {
         canvas.wrap(2, 4, &Line::new().dim(&signal_line(signal)));
     }

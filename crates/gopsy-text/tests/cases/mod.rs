@@ -231,11 +231,46 @@ pub(crate) const CASES: &[Case] = &[
         head: "",
         piece: |_, o| put(o, "WARNING: DATA RACE Read at 0x1 by goroutine 7: a.F() /b/x.go:85 Previous write "),
     },
+    Case {
+        name: "accesses in one line",
+        head: "",
+        piece: |_, o| put(o, "Read at 0x1 by goroutine 1: a.F() /b.go:1 Previous write at 0x1 by goroutine 2: "),
+    },
+    Case {
+        name: "throws in one line",
+        head: "",
+        piece: |_, o| put(o, "x fatal error: y runtime stack: Write at 0x1 by goroutine 1 "),
+    },
+    Case {
+        name: "logged panics",
+        head: "",
+        piece: |n, o| {
+            put(
+                o,
+                &format!(
+                    "{{\"msg\":\"m{n}\",\"error\":\"e\",\"stack\":\"goroutine {n} [r]:\\npanic(0x1)\\n\\t/a.go:1\"}}\n"
+                ),
+            )
+        },
+    },
+    Case {
+        name: "keys in one line",
+        head: "goroutine 1 [r]:\\npanic()\\n\\t/a.go:1 ",
+        piece: |_, o| put(o, "\"error\":\"\",\"msg\":\"panic: \\n\\t "),
+    },
+    Case { name: "debugger stops", head: "", piece: |_, o| put(o, "Thread 1 received signal SIGSEGV, x.\n") },
     Case { name: "exceptions in one line", head: "", piece: |_, o| put(o, "Exception 0x1 PC=0x1 a.F( ") },
     Case {
         name: "logged traces",
         head: "",
-        piece: |n, o| put(o, &format!("{{\"panic\":\"x\",\"s\":\"a.F{n}\\n\\t/a.go:1\\nb.G\\n\\t/b.go:2\"}}\n")),
+        piece: |n, o| {
+            put(
+                o,
+                &format!(
+                    "{{\"panic\":\"x\",\"s\":\"a.F{n}\\n\\t/a.go:1\\nruntime.gopanic\\n\\t/p.go:1\\nb.G\\n\\t/b.go:2\"}}\n"
+                ),
+            )
+        },
     },
     Case {
         name: "carriers in carriers",
