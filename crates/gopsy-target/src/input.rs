@@ -119,6 +119,11 @@ fn fetch(url: &str) -> Result<impl Read + use<>, InputError> {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().timeout_global(Some(HTTP_TIMEOUT)).http_status_as_error(true).build().into();
     let response = agent.get(url).call().map_err(|e| refuse(e.to_string()))?;
+    if response.body().mime_type() == Some("application/octet-stream") {
+        let why = "it is in pprof's binary form; ask for its text: ?debug=1 counts by stack, ?debug=2 writes every goroutine \
+                   and lets the program stand still meanwhile";
+        return Err(refuse(why.to_owned()));
+    }
     Ok(response.into_body().into_reader())
 }
 

@@ -149,3 +149,41 @@ fn a_value_of_many_pages_is_told_in_a_few_lines() {
     let page = out(&gopsy(&["explain", "-"], text.as_bytes(), folder.path()));
     assert!(page.lines().count() < 50 && page.contains("a long story"), "{} lines", page.lines().count());
 }
+
+/// Answers one request with this kind of content and body; gives the port.
+fn serve(kind: &'static str, body: Vec<u8>) -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0u8; 4096]).unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&body).unwrap();
+    });
+    port
+}
+
+#[test]
+fn the_profile_of_a_running_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |verb: &str, port: u16, query: &str| {
+        let url = format!("http://127.0.0.1:{port}/debug/pprof/goroutine{query}");
+        gopsy(&[verb, &url], b"", folder.path())
+    };
+    let text = |file: &str| {
+        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../zoo/texts").join(file).join("go1.27.txt")).unwrap()
+    };
+    let plain = "text/plain; charset=utf-8";
+    let counted = ask("stacks", serve(plain, text("profile-counted")), "?debug=1");
+    assert!(out(&counted).starts_with("41 goroutines in 2 groups"), "{}{}", out(&counted), err(&counted));
+    let listed = ask("stacks", serve(plain, text("profile-stacks")), "?debug=2");
+    assert!(out(&listed).starts_with("41 goroutines in 2 groups"), "{}{}", out(&listed), err(&listed));
+    let leaked = ask("explain", serve(plain, text("leak-profile-counted")), "?debug=1");
+    assert!(out(&leaked).contains("3 goroutines can never wake up"), "{}{}", out(&leaked), err(&leaked));
+    let binary = ask("stacks", serve("application/octet-stream", vec![0x1f, 0x8b, 8, 0]), "");
+    assert!(binary.status.code() == Some(1) && err(&binary).contains("?debug=1"), "{}", err(&binary));
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let refused = ask("stacks", nobody, "?debug=1");
+    assert!(refused.status.code() == Some(1) && err(&refused).contains("cannot fetch"), "{}", err(&refused));
+}

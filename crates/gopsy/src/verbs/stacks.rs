@@ -41,10 +41,13 @@ impl FromStr for Count {
 ///
 /// Goroutines with the same functions, files, lines and creator are one group, whatever their numbers, waits, labels
 /// and arguments are.
+///
+/// A running program answers for itself (net/http/pprof). With debug=2 it stands still while it writes every goroutine
+/// (runtime.Stack, for all of them); with debug=1 hardly, and counts them by stack, without states and waits.
 #[derive(Args)]
 #[command(after_help = "Examples:
   gopsy stacks dump.txt
-  gopsy stacks http://localhost:6060/debug/pprof/goroutine?debug=2
+  gopsy stacks http://localhost:6060/debug/pprof/goroutine?debug=1
   gopsy stacks --by wait dump.txt
   gopsy stacks --grep ListenAndServe dump.txt
   gopsy stacks before.txt --diff after.txt       what grew")]
