@@ -263,6 +263,19 @@ fn of_stop(signal: &Signal, frames: &Frames) -> Option<Kind> {
     }
 }
 
+/// Who raises index and slice panics: `panicBounds…` since Go 1.26, before one function for each kind of bound (panic.go).
+const BOUNDS: &[&str] = &[
+    "panicBounds",
+    "goPanicIndex",
+    "goPanicSlice",
+    "goPanicExtend",
+    "panicIndex",
+    "panicSlice",
+    "panicExtend",
+    "panicindex",
+    "panicslice",
+];
+
 /// The panic that was under way, by the function that raised it. Only for stacks that hide nothing of the runtime (a
 /// debugger's, `runtime.Callers`): what the runtime prints shows `panic` alone.
 fn of_panicking(names: &[&str]) -> Option<Kind> {
@@ -274,9 +287,7 @@ fn of_panicking(names: &[&str]) -> Option<Kind> {
         "panicmem" | "panicmemAddr" | "panicwrap" | "sigpanic" => Kind::NilDereference,
         "panicdivide" => Kind::DivideByZero,
         "closechan" => Kind::ClosedChannel,
-        _ if starts(&["goPanicIndex", "goPanicSlice", "panicIndex", "panicSlice", "panicindex", "panicslice"]) => {
-            Kind::OutOfRange
-        }
+        _ if starts(BOUNDS) => Kind::OutOfRange,
         _ if starts(&["panicdottype", "panicnildottype", "assertE2I", "typeAssert"]) => Kind::TypeAssertion,
         _ if starts(&["mapassign"]) => Kind::NilMapWrite,
         _ if starts(&["chansend"]) => Kind::ClosedChannel,
@@ -378,6 +389,25 @@ mod tests {
         ] {
             assert_eq!(of_panic(value), kind, "{value:?}");
         }
+    }
+
+    #[test]
+    fn who_raised_it() {
+        for (by, kind) in [
+            ("runtime.panicmem", Some(Kind::NilDereference)),
+            ("runtime.panicBounds64", Some(Kind::OutOfRange)),
+            ("runtime.goPanicSliceAcap", Some(Kind::OutOfRange)),
+            ("runtime.mapassign_faststr", Some(Kind::NilMapWrite)),
+            ("runtime.chansend", Some(Kind::ClosedChannel)),
+            ("runtime.panicdottypeE", Some(Kind::TypeAssertion)),
+            ("runtime.panicshift", Some(Kind::MakeSize)),
+            ("runtime.panicrangestate", Some(Kind::CustomPanic)),
+            ("main.check", Some(Kind::CustomPanic)),
+        ] {
+            assert_eq!(of_panicking(&["main.f.func1", "runtime.gopanic", by, "main.f"]), kind, "{by}");
+        }
+        // What the runtime prints hides who raised it.
+        assert_eq!(of_panicking(&["panic", "main.f"]), None);
     }
 
     #[test]

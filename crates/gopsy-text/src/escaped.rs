@@ -79,11 +79,20 @@ fn logged_panic(line: &[u8], text: &[u8]) -> Option<Vec<u8>> {
 
 /// Whether a panic was under way when this stack was taken: `panic(…)` in a printed stack, `runtime.gopanic` in a trace
 /// of `runtime.Callers` (traceback.go, `printpanics`; before Go 1.4 `runtime.panic`).
-fn is_of_panic(text: &[u8]) -> bool {
+pub(crate) fn is_of_panic(text: &[u8]) -> bool {
     text.split(|&c| c == b'\n').any(|line| {
         let name = scan::upto(line, memchr::memchr2(b'(', b'\r', line).unwrap_or(line.len()));
         name == b"panic" && line.len() > name.len() || matches!(name, b"runtime.gopanic" | b"runtime.panic")
     })
+}
+
+/// What the line above the trace of a panic says of it: in one of its keys, or in plain words.
+pub(crate) fn told_panic(line: &[u8]) -> Option<Vec<u8>> {
+    let behind = |mark: &[u8], cut: usize| Some(scan::from(line, scan::find(line, mark)?.saturating_add(cut)).to_vec());
+    panic_value(line, true)
+        .or_else(|| behind(b"runtime error: ", 0))
+        .or_else(|| behind(b"panic: ", b"panic: ".len()))
+        .map(|value| scan::upto(&value, 400).to_vec())
 }
 
 /// The value of a panic as a structured log line gives it, under one of the keys that loggers use for it. `of_panic`: the

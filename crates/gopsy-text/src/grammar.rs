@@ -9,6 +9,7 @@ mod frames;
 mod mend;
 mod said;
 mod stacks;
+mod traces;
 
 use crate::assemble::Assembler;
 use crate::frame::{self, FunctionShape};
@@ -103,6 +104,8 @@ pub(crate) struct Grammar {
     pub(crate) left_out: u64,
     /// How deep the text that is being read stands in others.
     nested: u8,
+    /// A logger's trace, until it ends.
+    trace: traces::Waiting,
 }
 
 impl Grammar {
@@ -134,6 +137,7 @@ impl Grammar {
             strangers: 0,
             left_out: 0,
             nested: 0,
+            trace: traces::Waiting::default(),
         }
     }
 
@@ -260,6 +264,9 @@ impl Grammar {
     }
 
     fn plain(&mut self, line: &[u8]) {
+        if self.in_trace() && self.trace_line(line) {
+            return;
+        }
         if line.is_empty() {
             self.blank = true;
             return;
@@ -394,6 +401,7 @@ impl Grammar {
 
     /// No more lines.
     pub(crate) fn finish(&mut self) {
+        self.end_trace();
         if !self.fragment.is_empty() {
             self.give_up_fragment();
         }

@@ -7,7 +7,6 @@ use crate::header;
 use crate::headline;
 use crate::scan;
 use crate::store::{FrameRec, Guesses, NONE, Regs};
-use gopsy_model::Role;
 
 impl Grammar {
     pub(super) fn pend(&mut self, name: &[u8], args: &[u8], whole: bool) {
@@ -60,9 +59,14 @@ impl Grammar {
         if self.open.is_some() {
             self.strangers = self.strangers.saturating_add(1);
         }
-        if self.escaped(line) || self.within(|g| g.flattened(line)) == Some(true) {
+        if self.open.is_none() && self.trace_line(line) {
             return;
         }
+        if self.escaped(line) || self.within(|g| g.flattened(line)) == Some(true) {
+            self.before_trace(b"");
+            return;
+        }
+        self.before_trace(line);
         let inside = self.open.is_some() && !self.blank;
         if !inside && let Some(said) = headline::glued(line) {
             self.crashes.suspect(&said, line);
@@ -75,20 +79,15 @@ impl Grammar {
     pub(super) fn escaped(&mut self, line: &[u8]) -> bool {
         let Some(found) = escaped::in_string(line) else { return false };
         let read = self.within(|g| {
-            if let Some(value) = &found.panic {
-                g.close();
-                let said = headline::Said::Serving { who: b"log", value };
-                g.crashes.say(&said, line, false);
-            }
-            if !found.is_trace {
-                found.text.split(|&c| c == b'\n').for_each(|piece| g.line(piece));
+            if found.is_trace {
+                g.logged_trace(found.panic.as_deref(), &found.text, line);
                 return;
             }
-            g.start_bare(Role::Bare);
-            for (name, place) in escaped::trace_frames(&found.text) {
-                g.foreign_frame(name, place.path, place.line, 0);
+            if let Some(value) = &found.panic {
+                g.close();
+                g.crashes.say(&headline::Said::Serving { who: b"log", value }, line, false);
             }
-            g.close();
+            found.text.split(|&c| c == b'\n').for_each(|piece| g.line(piece));
         });
         read.is_some()
     }
