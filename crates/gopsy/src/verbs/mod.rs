@@ -4,6 +4,7 @@ mod about;
 mod completions;
 mod doctor;
 mod explain;
+mod man;
 mod stacks;
 
 use crate::output::Look;
@@ -19,6 +20,7 @@ pub(crate) enum Verb {
     About(about::About),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
+    Man(man::Man),
 }
 
 impl Verb {
@@ -30,6 +32,7 @@ impl Verb {
             Verb::About(verb) => verb.run(look),
             Verb::Doctor(verb) => verb.run(look),
             Verb::Completions(verb) => verb.run(),
+            Verb::Man(verb) => verb.run(),
         }
     }
 }
