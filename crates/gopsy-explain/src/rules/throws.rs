@@ -5,9 +5,9 @@ use crate::case::Case;
 use crate::throws;
 use gopsy_model::{Cause, Confidence, Finding, Kind};
 
-/// What the beginning of a text means: the words, a claim if it proves one, what to do.
+/// What texts that begin so mean: the words, a claim if they prove one, what to do.
 struct Meaning {
-    text: &'static str,
+    texts: &'static [&'static str],
     claim: Option<(Cause, Confidence)>,
     sentence: &'static str,
     advice: &'static str,
@@ -17,101 +17,79 @@ struct Meaning {
 const MEANINGS: &[Meaning] = &[
     // newproc1, proc.go.
     Meaning {
-        text: "go of nil func value",
+        texts: &["go of nil func value"],
         claim: Some((Cause::NilFunc, Confidence::Likely)),
         sentence: "a go statement was given a func value that was nil",
         advice: "look for a func field, a callback or a handler that is started without being set",
     },
     // sigNotOnStack, signal_unix.go.
     Meaning {
-        text: "non-Go code set up signal handler without SA_ONSTACK flag",
+        texts: &["non-Go code set up signal handler without SA_ONSTACK flag"],
         claim: Some((Cause::HandlerWithoutOnstack, Confidence::Likely)),
         sentence: "a signal handler that is not Go's ran on a goroutine's stack: it was installed without SA_ONSTACK",
         advice: "find who installs it: strace -f -e trace=rt_sigaction PROGRAM, a call without SA_ONSTACK; the goroutine that was hit is only where the signal came",
     },
     // noSignalStack, signal_unix.go. Every handler may have the flag: there was no stack to switch to.
     Meaning {
-        text: "non-Go code disabled sigaltstack",
+        texts: &["non-Go code disabled sigaltstack"],
         claim: None,
         sentence: "code that is not Go's switched the thread's alternate signal stack off, and a signal came",
         advice: "find who does: strace -f -e trace=sigaltstack PROGRAM, a call with SS_DISABLE (Rust's standard library makes one when its threads end)",
     },
     // SetFinalizer, mfinal.go; detectFinalizer, GODEBUG=checkfinalizers=1.
     Meaning {
-        text: "runtime.SetFinalizer: ",
+        texts: &["runtime.SetFinalizer: "],
         claim: Some((Cause::ProgramCheck, Confidence::Likely)),
         sentence: "runtime.SetFinalizer refused its arguments",
         advice: "the text says which argument is wrong; a finalizer wants a pointer to the beginning of an allocated object, and a func that takes it",
     },
     Meaning {
-        text: "detected possible issues with cleanups and/or finalizers",
+        texts: &["detected possible issues with cleanups and/or finalizers"],
         claim: Some((Cause::ProgramCheck, Confidence::Likely)),
         sentence: "GODEBUG=checkfinalizers=1 found a finalizer or a cleanup that will not run",
         advice: "the lines above name the object and where its finalizer was set",
     },
-    // chan.go, select.go, time.go, sema.go: what was made in a bubble stays in it.
+    // chan.go, select.go, sema.go: what was made in a bubble stays in it.
     Meaning {
-        text: "send on synctest channel from outside bubble",
+        texts: &[
+            "send on synctest channel from outside bubble",
+            "receive on synctest channel from outside bubble",
+            "select on synctest channel from outside bubble",
+            "close of synctest channel from outside bubble",
+            "semaphore wake of synctest goroutine from outside bubble",
+        ],
         claim: Some((Cause::ProgramCheck, Confidence::Likely)),
-        sentence: OUTSIDE,
-        advice: BUBBLE,
-    },
-    Meaning {
-        text: "receive on synctest channel from outside bubble",
-        claim: Some((Cause::ProgramCheck, Confidence::Likely)),
-        sentence: OUTSIDE,
-        advice: BUBBLE,
-    },
-    Meaning {
-        text: "select on synctest channel from outside bubble",
-        claim: Some((Cause::ProgramCheck, Confidence::Likely)),
-        sentence: OUTSIDE,
-        advice: BUBBLE,
-    },
-    Meaning {
-        text: "close of synctest channel from outside bubble",
-        claim: Some((Cause::ProgramCheck, Confidence::Likely)),
-        sentence: OUTSIDE,
-        advice: BUBBLE,
-    },
-    Meaning {
-        text: "semaphore wake of synctest goroutine from outside bubble",
-        claim: Some((Cause::ProgramCheck, Confidence::Likely)),
-        sentence: OUTSIDE,
-        advice: BUBBLE,
+        sentence: "something that was made in a bubble of testing/synctest was used from outside of it",
+        advice: "make channels, timers and locks inside of the bubble that uses them, none in package variables or TestMain",
     },
     // gcinit → readGOMEMLIMIT, mgcpacer.go.
     Meaning {
-        text: "malformed GOMEMLIMIT",
+        texts: &["malformed GOMEMLIMIT"],
         claim: None,
         sentence: "the environment variable GOMEMLIMIT is no size",
         advice: "it wants a number with an optional unit: B, KiB, MiB, GiB, TiB (not M or GB), or off",
     },
     // pcvalue, funcdata, symtab.go: the address is as often bad as the table.
     Meaning {
-        text: "invalid runtime symbol table",
+        texts: &["invalid runtime symbol table"],
         claim: None,
         sentence: "the runtime looked up an address that is not covered by the program's tables",
         advice: "a bad return address or a thread that is not Go's brings that about, and so does a packer that changed the binary",
     },
     // crypto/internal/sysrand, through fatal.
     Meaning {
-        text: "crypto/rand: failed to read random data",
+        texts: &["crypto/rand: failed to read random data"],
         claim: None,
         sentence: "the system gave no random bytes",
         advice: "getrandom and /dev/urandom are refused: a seccomp filter, or a chroot without /dev",
     },
     Meaning {
-        text: "FIPS 140-3 self-test failed",
+        texts: &["FIPS 140-3 self-test failed"],
         claim: None,
         sentence: "a self-test of the FIPS 140-3 module failed: the code or the processor computes something else than it should",
         advice: "run it on another machine with the same binary; then rebuild",
     },
 ];
-
-const OUTSIDE: &str = "something that was made in a bubble of testing/synctest was used from outside of it";
-const BUBBLE: &str =
-    "make channels, timers and locks inside of the bubble that uses them, none in package variables or TestMain";
 
 pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     if case.kind != Kind::RuntimeThrow || case.message().is_empty() {
@@ -126,7 +104,7 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn meaning(case: &Case<'_>) -> Option<Finding> {
-    let known = MEANINGS.iter().find(|m| case.message().starts_with(m.text))?;
+    let known = MEANINGS.iter().find(|m| m.texts.iter().any(|text| case.message().starts_with(text)))?;
     let at = case.user_frame().filter(|_| known.claim.is_some_and(|(cause, _)| is_of_the_caller(cause)));
     let at = at.map_or_else(String::new, |f| format!(" in {}", place(f)));
     let mut d = draft("throw", format!("{}{at}", known.sentence)).because(case.said());
