@@ -36,7 +36,7 @@ const MEANINGS: &[Meaning] = &[
         sentence: "code that is not Go's switched the thread's alternate signal stack off, and a signal came",
         advice: "find who does: strace -f -e trace=sigaltstack PROGRAM, a call with SS_DISABLE (Rust's standard library makes one when its threads end)",
     },
-    // SetFinalizer, mfinal.go; detectFinalizer, GODEBUG=checkfinalizers=1.
+    // SetFinalizer, mfinal.go; checkFinalizersAndCleanups, mcheckmark.go (GODEBUG=checkfinalizers=1).
     Meaning {
         texts: &["runtime.SetFinalizer: "],
         claim: Some((Cause::ProgramCheck, Confidence::Likely)),
