@@ -71,7 +71,7 @@ fn lonely(case: &Case<'_>) -> bool {
 /// Evidence that no second goroutine existed. Up to Go 1.25 a throw prints every goroutine; since 1.26 only the one
 /// that noticed (gotraceback, runtime1.go), and then nothing follows from a lonely one.
 fn only_goroutine(case: &Case<'_>) -> Option<gopsy_model::Evidence> {
-    let (id, goroutine, stack) = case.frames.crashed.as_ref()?;
+    let (_, goroutine, stack) = case.frames.crashed.as_ref()?;
     let numbered = case.program.stacks().filter(|i| case.program.goroutine(*i).role == Role::Goroutine).count();
     if numbered != 1 || goroutine.id.value() != Some(&1) {
         return None;
@@ -97,7 +97,6 @@ fn only_goroutine(case: &Case<'_>) -> Option<gopsy_model::Evidence> {
     if !prints_all || !whole || cut {
         return None;
     }
-    let _ = id;
     Some(case.fact("a fatal error of this release prints every goroutine; the text has one, goroutine 1, down to main"))
 }
 
