@@ -88,16 +88,17 @@ impl<'p> Case<'p> {
 
     /// What the headline says, as evidence.
     pub(crate) fn said(&self) -> Evidence {
-        if let Some(Headline::ServedPanic { value, .. }) = self.headline {
-            return self.fact(format!("a log says that a panic was recovered: {}", one_line(value)));
+        let text = self.headline_text();
+        if text.is_empty() {
+            return self.inferred(format!("no headline; the frames show: {}", self.kind.meaning()));
         }
-        match self.headline_text() {
-            none if none.is_empty() && self.bare_signal().is_some() => {
-                self.fact(format!("it was said: {}", crate::verdict::headline(self)))
-            }
-            none if none.is_empty() => self.inferred(format!("no headline; the frames show: {}", self.kind.meaning())),
-            text => self.fact(format!("the runtime says: {text}")),
-        }
+        let speaker = match self.headline {
+            Some(Headline::ServedPanic { .. }) => return self.fact(text),
+            // It may be a debugger's word.
+            None if self.bare_signal().is_some() => "the text",
+            _ => "the runtime",
+        };
+        self.fact(format!("{speaker} says: {text}"))
     }
 
     /// A fact that follows from others.
@@ -196,9 +197,8 @@ impl<'p> Case<'p> {
     pub(crate) fn who(&self) -> String {
         match self.goroutine_id() {
             Some(id) => format!("goroutine {id}"),
-            None if self.frames.crashed.as_ref().is_some_and(|(_, g, _)| g.role == Role::Bare) => {
-                "the goroutine that failed".to_owned()
-            }
+            // A debugger shows threads.
+            None if self.frames.is_bare() && !self.frames.has_pc() => "the goroutine that failed".to_owned(),
             None => "the thread that failed".to_owned(),
         }
     }
@@ -230,16 +230,21 @@ pub(crate) fn path_below_panic(frames: &[Frame], by_panic: bool) -> &[Frame] {
 /// Characters of a headline that are told; a panic's value can be a whole document.
 const LONGEST_HEADLINE: usize = 400;
 
-/// The first line of a text, as far as a person reads it.
-fn one_line(text: &str) -> String {
-    let mut lines = text.lines();
-    let first = lines.next().unwrap_or("");
-    let shown: String = first.chars().take(LONGEST_HEADLINE).collect();
-    if shown.len() < first.len() || lines.next().is_some() { format!("{shown} …") } else { shown }
+fn signal_text(signal: &Signal) -> String {
+    match signal.description.value() {
+        Some(described) => format!("{}: {described}", signal.name),
+        None => signal.name.to_string(),
+    }
 }
 
 /// A headline as the runtime prints it, on one line.
 pub(crate) fn headline_text(headline: Option<&Headline>, crash: &Crash) -> String {
+    let one_line = |s: &str| {
+        let mut lines = s.lines();
+        let first = lines.next().unwrap_or("");
+        let shown: String = first.chars().take(LONGEST_HEADLINE).collect();
+        if shown.len() < first.len() || lines.next().is_some() { format!("{shown} …") } else { shown }
+    };
     match headline {
         Some(Headline::Panic(p)) => {
             let suffix = if p.repanicked {
@@ -257,16 +262,14 @@ pub(crate) fn headline_text(headline: Option<&Headline>, crash: &Crash) -> Strin
         Some(Headline::ServedPanic { who, value }) => format!("http: panic serving {who}: {}", one_line(value)),
         Some(Headline::Fatal(message)) => format!("fatal error: {}", one_line(message)),
         Some(Headline::FaultAddress(address)) => format!("unexpected fault address {address:#x}"),
-        Some(Headline::Signal(s)) => match s.description.value() {
-            Some(d) => format!("{}: {d}", s.name),
-            None => s.name.to_string(),
-        },
+        Some(Headline::Signal(s)) => signal_text(s),
         Some(Headline::Exception(e)) => format!("Exception {:#x}", e.code),
         Some(Headline::Race(_)) => "WARNING: DATA RACE".to_owned(),
         Some(Headline::Native(message) | Headline::Outside(message)) => one_line(message),
-        None => match crash.diagnostics.first() {
-            Some(line) => line.to_string(),
-            None => String::new(),
+        None => match (crash.diagnostics.first(), &crash.signal) {
+            (Some(line), _) => line.to_string(),
+            (None, Some(signal)) => signal_text(signal),
+            (None, None) => String::new(),
         },
     }
 }

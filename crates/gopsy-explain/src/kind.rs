@@ -20,7 +20,12 @@ pub(crate) fn read(program: &Program, frames: &Frames) -> Reading {
     }
     let mut weak: Option<(Kind, usize)> = None;
     for (i, headline) in crash.headlines.iter().enumerate() {
-        let Some(kind) = of_headline(headline, frames) else { continue };
+        let Some(mut kind) = of_headline(headline, frames) else { continue };
+        // What a logger wrote beside the panic may be another error's text; who raised the panic is on the stack.
+        if kind == Kind::CustomPanic && matches!(headline, Headline::ServedPanic { .. }) {
+            let names: Vec<&str> = frames.names().collect();
+            kind = of_panicking(&names).unwrap_or(kind);
+        }
         let survived = matches!(headline, Headline::ServedPanic { .. } | Headline::Race(_) | Headline::Outside(_));
         if !survived {
             return Reading { kind, headline: Some(i) };
@@ -249,17 +254,16 @@ fn of_stop(signal: &Signal, frames: &Frames) -> Option<Kind> {
     }
     let top = frames.first_name()?;
     let foreign = !top.contains('.');
-    match &*signal.name {
-        "SIGSEGV" | "SIGBUS" if foreign => Some(Kind::NativeFault),
-        "SIGSEGV" | "SIGBUS" if top.starts_with("runtime.") => Some(Kind::RuntimeFault),
-        "SIGSEGV" => {
+    let kind = of_signal(signal, frames);
+    match kind {
+        Kind::NativeFault if !foreign => {
             signal.address.value().map(|a| if *a < 0x1000 { Kind::NilDereference } else { Kind::UnexpectedFault })
         }
-        "SIGBUS" => Some(Kind::BusError),
-        "SIGABRT" if foreign => Some(Kind::NativeAbort),
-        "SIGILL" => Some(Kind::IllegalInstruction),
-        "SIGFPE" => Some(Kind::ArithmeticFault),
-        _ => None,
+        // Go aborts itself at the end of many deaths.
+        Kind::NativeAbort if !foreign => None,
+        // Old releases print a number in place of the name.
+        Kind::Signalled if !signal.name.starts_with("SIG") => None,
+        kind => Some(kind),
     }
 }
 
@@ -284,7 +288,9 @@ fn of_panicking(names: &[&str]) -> Option<Kind> {
     let Some(local) = by.strip_prefix("runtime.") else { return Some(Kind::CustomPanic) };
     let starts = |prefixes: &[&str]| prefixes.iter().any(|p| local.starts_with(p));
     Some(match local {
-        "panicmem" | "panicmemAddr" | "panicwrap" | "sigpanic" => Kind::NilDereference,
+        "panicmem" | "panicmemAddr" | "panicwrap" => Kind::NilDereference,
+        // Which of its panics it was is inlined away.
+        "sigpanic" => Kind::Unknown,
         "panicdivide" => Kind::DivideByZero,
         "closechan" => Kind::ClosedChannel,
         _ if starts(BOUNDS) => Kind::OutOfRange,
@@ -321,10 +327,13 @@ fn of_frames(frames: &Frames) -> Option<Kind> {
         Some(at) if at == 0 || frames.is_bare() => all.get(at..).unwrap_or(&all),
         _ => &all,
     };
-    if let Some(kind) = of_panicking(&all) {
+    let first = *names.first()?;
+    // A throw in a deferred function stands above the panic that runs it, and is what ended the process.
+    if (!throws(first) || first == "runtime.fatalpanic")
+        && let Some(kind) = of_panicking(names)
+    {
         return Some(kind);
     }
-    let first = *names.first()?;
     if frames.is_bare() && !throws(first) {
         // A debugger's backtrace: the innermost frame is where the process stood.
         let foreign = !first.contains('.') || first.starts_with("__");
@@ -402,6 +411,7 @@ mod tests {
             ("runtime.panicdottypeE", Some(Kind::TypeAssertion)),
             ("runtime.panicshift", Some(Kind::MakeSize)),
             ("runtime.panicrangestate", Some(Kind::CustomPanic)),
+            ("runtime.sigpanic", Some(Kind::Unknown)),
             ("main.check", Some(Kind::CustomPanic)),
         ] {
             assert_eq!(of_panicking(&["main.f.func1", "runtime.gopanic", by, "main.f"]), kind, "{by}");

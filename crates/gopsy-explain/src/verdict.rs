@@ -67,16 +67,10 @@ fn choose_culprit(case: &Case<'_>, best: Option<&Finding>) -> Option<Culprit> {
 }
 
 /// The line that explains the death, as printed; for a dump, what it is.
-pub(crate) fn headline(case: &Case<'_>) -> String {
+fn headline(case: &Case<'_>) -> String {
     let text = case.headline_text();
     if !text.is_empty() {
         return text;
-    }
-    if let Some(signal) = case.bare_signal() {
-        return match signal.description.value() {
-            Some(described) => format!("{}: {described}", signal.name),
-            None => signal.name.to_string(),
-        };
     }
     let goroutines: u64 = case
         .program

@@ -228,3 +228,51 @@ fn a_deadlock_of_a_js_program_reads_as_a_nil_pointer() {
     let handler = "main.onClick({0x1, 0x2}, {0x3, 0x0, 0x0})\n\t/src/app/main.go:7 +0x2\nsyscall/js.handleEvent()\n\t/usr/local/go/src/syscall/js/func.go:98 +0x24\nruntime.handleEvent()";
     assert_eq!(verdict(&deadlock.replace("runtime.handleEvent()", handler)).cause, Cause::NilPointer);
 }
+
+/// A signal that somebody sent is no fault, with a headline or without.
+#[test]
+fn a_sent_signal_without_a_headline() {
+    let text = "[signal SIGSEGV: segmentation violation code=0x0 addr=0x1a0 pc=0x47db03]\n\ngoroutine 1 [running]:\nmain.f(0x1)\n\t/src/x.go:5 +0x1\n";
+    assert_eq!(verdict(text).kind, Kind::Signalled);
+    assert_eq!(verdict(&text.replace("code=0x0", "code=0x1")).kind, Kind::NilDereference);
+}
+
+/// A logger's `error` may be another one; the frame that raised the panic is not.
+#[test]
+fn who_raised_a_logged_panic_is_on_its_trace() {
+    let log = |by: &str| {
+        format!(
+            r#"{{"msg":"failed","error":"context canceled","stacktrace":"main.run.func1\n\t/src/x.go:9\nruntime.gopanic\n\t/go/src/runtime/panic.go:860\n{by}main.run\n\t/src/x.go:3"}}"#
+        )
+    };
+    let by_runtime =
+        r"runtime.panicmem\n\t/go/src/runtime/panic.go:336\nruntime.sigpanic\n\t/go/src/runtime/signal_unix.go:931\n";
+    assert_eq!(verdict(&log(by_runtime)).kind, Kind::NilDereference);
+    assert_eq!(verdict(&log("")).kind, Kind::CustomPanic);
+}
+
+/// A throw of a deferred function stands above the panic that ran it.
+#[test]
+fn a_throw_during_a_panic_in_a_debugger() {
+    let frames = |names: &[&str]| {
+        let line = |(i, name): (usize, &&str)| format!("#{i}  0x000000000047a75a in {name} () at /src/x.go:6\n");
+        names.iter().enumerate().map(line).collect::<String>()
+    };
+    let panic = ["runtime.gopanic", "runtime.panicmem", "runtime.sigpanic", "main.run"];
+    let fatal = frames(&[&["runtime.fatalpanic"], &panic[..]].concat());
+    assert_eq!(verdict(&fatal).kind, Kind::NilDereference);
+    let throw = frames(&[&["runtime.fatal", "runtime.mapassign_faststr", "main.run.func1"], &panic[..]].concat());
+    assert_eq!(verdict(&throw).kind, Kind::ConcurrentMap);
+}
+
+/// A text that was cut is not one that no release has.
+#[test]
+fn a_throw_that_is_not_in_the_list() {
+    let said = |message: &str| {
+        verdict(&format!("fatal error: {message}\n\ngoroutine 1 [running]:\nmain.f()\n\t/src/x.go:5 +0x1\n"))
+    };
+    let cut = said("exitsyscall: syscall frame is no lon");
+    assert_eq!((cut.kind, cut.cause), (Kind::RuntimeThrow, Cause::Unknown));
+    assert!(cut.summary.contains("gopsy's list does not have"), "{}", cut.summary);
+    assert!(said("bad g status").summary.contains("scheduler"));
+}

@@ -9,6 +9,7 @@ use gopsy_model::{
     Brief, Crash, Creation, Elision, Frame, FunctionName, Goroutine, Identity, Kind, Known, Missing, Role, Stack,
     Status,
 };
+use std::cell::OnceCell;
 
 struct Part {
     store: Store,
@@ -25,11 +26,14 @@ pub struct Dump {
     notes: Vec<String>,
     lines: u64,
     stacks: usize,
+    /// Guessed from every path of the text, once for all deaths in it.
+    identity: OnceCell<Identity>,
 }
 
 impl Dump {
     pub(crate) fn new(grammars: Vec<Grammar>, notes: Vec<String>, lines: u64) -> Self {
-        let mut dump = Dump { parts: Vec::new(), crashes: Vec::new(), notes, lines, stacks: 0 };
+        let mut dump =
+            Dump { parts: Vec::new(), crashes: Vec::new(), notes, lines, stacks: 0, identity: OnceCell::new() };
         let mut noise = 0u64;
         let mut strangers = 0u64;
         let mut left_out = 0u64;
@@ -109,8 +113,8 @@ impl Dump {
     /// Go release and platform as far as paths betray them.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        let files = self.parts.iter().flat_map(|p| p.store.strings.all());
-        identity::guess(files)
+        let files = || self.parts.iter().flat_map(|p| p.store.strings.all());
+        self.identity.get_or_init(|| identity::guess(files())).clone()
     }
 
     fn find(&self, id: usize) -> Option<(&Store, &StackRec, usize)> {

@@ -105,6 +105,10 @@ fn is_access(body: &[u8]) -> bool {
 /// Whether a line has a whole crash without goroutines' headers somewhere in it, behind prose.
 pub(crate) fn holds_whole_crash(line: &[u8]) -> bool {
     let window = scan::upto(line, WINDOW);
+    // Each of them has an address or an offset in it: that decides for most lines of a log.
+    if !scan::has(window, b"0x") {
+        return false;
+    }
     let throw = scan::find_end(window, b"fatal error: ")
         .is_some_and(|at| scan::has(scan::from(window, at), b" runtime stack: "));
     throw

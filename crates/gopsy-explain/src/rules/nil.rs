@@ -41,11 +41,11 @@ fn dereference(case: &Case<'_>) -> Vec<Finding> {
     }
     if top.is_some_and(|f| f.function.value().is_some_and(|n| n.as_str() == "runtime.handleEvent")) {
         return vec![
-            draft("js-without-events", "every goroutine waits, and the host of this js/wasm program has no event left that could wake one")
+            draft("js-without-events", "every goroutine waits, and this js/wasm program has nothing that could wake one")
                 .claims(Cause::Stuck, Confidence::Likely)
                 .because(headline)
                 .because(case.fact("the runtime itself failed in runtime.handleEvent, and no event handler of the program stands above it"))
-                .because(Case::known("when node runs out of events it wakes the program once more to let it report its deadlock (wasm_exec_node.js); without syscall/js there is no handler to wake (lock_js.go), and that reads as a nil pointer"))
+                .because(Case::known("the host wakes a js/wasm program through a handler that syscall/js sets (lock_js.go); a program without one cannot be woken once all its goroutines wait, and node's last wake-up, which is to report the deadlock (wasm_exec_node.js), reads as a nil pointer"))
                 .advise("read what main and the others wait for: the program run natively prints them with its deadlock")
                 .done(),
         ];

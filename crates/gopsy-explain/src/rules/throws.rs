@@ -8,6 +8,8 @@ use gopsy_model::{Cause, Confidence, Finding, Kind};
 /// What texts that begin so mean: the words, a claim if they prove one, what to do.
 struct Meaning {
     texts: &'static [&'static str],
+    /// The frame that called the runtime did wrong.
+    by_caller: bool,
     claim: Option<(Cause, Confidence)>,
     sentence: &'static str,
     advice: &'static str,
@@ -18,6 +20,7 @@ const MEANINGS: &[Meaning] = &[
     // newproc1, proc.go.
     Meaning {
         texts: &["go of nil func value"],
+        by_caller: true,
         claim: Some((Cause::NilFunc, Confidence::Likely)),
         sentence: "a go statement was given a func value that was nil",
         advice: "look for a func field, a callback or a handler that is started without being set",
@@ -25,6 +28,7 @@ const MEANINGS: &[Meaning] = &[
     // sigNotOnStack, signal_unix.go.
     Meaning {
         texts: &["non-Go code set up signal handler without SA_ONSTACK flag"],
+        by_caller: false,
         claim: Some((Cause::HandlerWithoutOnstack, Confidence::Likely)),
         sentence: "a signal handler that is not Go's ran on a goroutine's stack: it was installed without SA_ONSTACK",
         advice: "find who installs it: strace -f -e trace=rt_sigaction PROGRAM, a call without SA_ONSTACK; the goroutine that was hit is only where the signal came",
@@ -32,19 +36,22 @@ const MEANINGS: &[Meaning] = &[
     // noSignalStack, signal_unix.go. Every handler may have the flag: there was no stack to switch to.
     Meaning {
         texts: &["non-Go code disabled sigaltstack"],
+        by_caller: false,
         claim: None,
         sentence: "code that is not Go's switched the thread's alternate signal stack off, and a signal came",
-        advice: "find who does: strace -f -e trace=sigaltstack PROGRAM, a call with SS_DISABLE (Rust's standard library makes one when its threads end)",
+        advice: "find who does: strace -f -e trace=sigaltstack PROGRAM, a call with SS_DISABLE",
     },
     // SetFinalizer, mfinal.go; checkFinalizersAndCleanups, mcheckmark.go (GODEBUG=checkfinalizers=1).
     Meaning {
         texts: &["runtime.SetFinalizer: "],
+        by_caller: true,
         claim: Some((Cause::ProgramCheck, Confidence::Likely)),
         sentence: "runtime.SetFinalizer refused its arguments",
         advice: "the text says which argument is wrong; a finalizer wants a pointer to the beginning of an allocated object, and a func that takes it",
     },
     Meaning {
         texts: &["detected possible issues with cleanups and/or finalizers"],
+        by_caller: false,
         claim: Some((Cause::ProgramCheck, Confidence::Likely)),
         sentence: "GODEBUG=checkfinalizers=1 found a finalizer or a cleanup that will not run",
         advice: "the lines above name the object and where its finalizer was set",
@@ -58,6 +65,7 @@ const MEANINGS: &[Meaning] = &[
             "close of synctest channel from outside bubble",
             "semaphore wake of synctest goroutine from outside bubble",
         ],
+        by_caller: true,
         claim: Some((Cause::ProgramCheck, Confidence::Likely)),
         sentence: "something that was made in a bubble of testing/synctest was used from outside of it",
         advice: "make channels, timers and locks inside of the bubble that uses them, none in package variables or TestMain",
@@ -65,6 +73,7 @@ const MEANINGS: &[Meaning] = &[
     // gcinit → readGOMEMLIMIT, mgcpacer.go.
     Meaning {
         texts: &["malformed GOMEMLIMIT"],
+        by_caller: false,
         claim: None,
         sentence: "the environment variable GOMEMLIMIT is no size",
         advice: "it wants a number with an optional unit: B, KiB, MiB, GiB, TiB (not M or GB), or off",
@@ -72,22 +81,10 @@ const MEANINGS: &[Meaning] = &[
     // pcvalue, funcdata, symtab.go: the address is as often bad as the table.
     Meaning {
         texts: &["invalid runtime symbol table"],
+        by_caller: false,
         claim: None,
         sentence: "the runtime looked up an address that is not covered by the program's tables",
         advice: "a bad return address or a thread that is not Go's brings that about, and so does a packer that changed the binary",
-    },
-    // crypto/internal/sysrand, through fatal.
-    Meaning {
-        texts: &["crypto/rand: failed to read random data"],
-        claim: None,
-        sentence: "the system gave no random bytes",
-        advice: "getrandom and /dev/urandom are refused: a seccomp filter, or a chroot without /dev",
-    },
-    Meaning {
-        texts: &["FIPS 140-3 self-test failed"],
-        claim: None,
-        sentence: "a self-test of the FIPS 140-3 module failed: the code or the processor computes something else than it should",
-        advice: "run it on another machine with the same binary; then rebuild",
     },
 ];
 
@@ -105,7 +102,7 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
 
 fn meaning(case: &Case<'_>) -> Option<Finding> {
     let known = MEANINGS.iter().find(|m| m.texts.iter().any(|text| case.message().starts_with(text)))?;
-    let at = case.user_frame().filter(|_| known.claim.is_some_and(|(cause, _)| is_of_the_caller(cause)));
+    let at = case.user_frame().filter(|_| known.by_caller);
     let at = at.map_or_else(String::new, |f| format!(" in {}", place(f)));
     let mut d = draft("throw", format!("{}{at}", known.sentence)).because(case.said());
     for line in case.crash().diagnostics.iter().filter(|l| l.starts_with("signal ")).take(1) {
@@ -115,11 +112,6 @@ fn meaning(case: &Case<'_>) -> Option<Finding> {
         d = d.claims(cause, confidence);
     }
     Some(d.advise(known.advice).done())
-}
-
-/// Whether the frame that called the runtime is the one that did wrong.
-fn is_of_the_caller(cause: Cause) -> bool {
-    matches!(cause, Cause::NilFunc | Cause::ProgramCheck)
 }
 
 /// `lfstack.push` packs an address with a counter (lfstack_64bit.go); on amd64 it has 47 bits for it.
@@ -163,9 +155,10 @@ fn family(case: &Case<'_>) -> Option<Finding> {
     let message = case.message().lines().next().unwrap_or("");
     let Some(throw) = throws::find(message) else {
         return Some(
-            draft("throw-unknown", "the runtime stopped itself with a text that no release up to Go 1.27 has")
+            draft("throw-unknown", "the runtime stopped itself, with a text that gopsy's list does not have")
                 .because(case.said())
-                .advise("a later release's text, one of a changed runtime, or words of another program: find it in the source of that very version")
+                .because(Case::known("the list has the texts of Go 1.0 to 1.27, whole; those of which every word is computed it cannot have"))
+                .advise("it was cut or wrapped, is a later release's or another program's: look for its words in the source of that very version")
                 .done(),
         );
     };
@@ -187,7 +180,7 @@ pub(crate) fn of_family(family: &str) -> Option<&'static str> {
         "cgo-checkptr" => "a check at the border between Go and C failed",
         "channel" => "a check of the channels' code failed",
         "concurrent-map" | "map" => "a check of the maps' code failed",
-        "crypto" => "a check of the cryptographic code failed",
+        "crypto" => "the cryptographic code could not go on",
         "deadlock" => "the runtime waits for itself",
         "gc" => "a check of the garbage collector failed",
         "heap-corruption" => "the runtime found its own data damaged",

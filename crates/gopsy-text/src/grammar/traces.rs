@@ -13,11 +13,15 @@ use crate::scan;
 /// Bytes of a trace that wait for its end.
 const MAX_TRACE: usize = 1 << 16;
 
+/// Bytes of the line before it that are kept, of every line of a log.
+const MAX_HEAD: usize = 1 << 12;
+
 /// A trace that is being read.
 #[derive(Default)]
 pub(super) struct Waiting {
-    /// The log's line before it.
+    /// The log's line before it, and its number.
     head: Vec<u8>,
+    line: u64,
     /// Names and places, each with its line feed.
     text: Vec<u8>,
     /// The last line is a name that waits for its place.
@@ -56,7 +60,8 @@ impl Grammar {
     /// A log's line was read: a trace may follow.
     pub(super) fn before_trace(&mut self, line: &[u8]) {
         self.trace.head.clear();
-        self.trace.head.extend_from_slice(scan::upto(line, MAX_TRACE));
+        self.trace.head.extend_from_slice(scan::upto(line, MAX_HEAD));
+        self.trace.line = self.crashes.line;
     }
 
     /// The trace is over: it is a death, or its lines are noise.
@@ -64,19 +69,24 @@ impl Grammar {
         if self.trace.text.is_empty() {
             return;
         }
-        let Waiting { head, text, .. } = std::mem::take(&mut self.trace);
+        let Waiting { head, text, line, .. } = std::mem::take(&mut self.trace);
         if !escaped::is_of_panic(&text) || head.is_empty() {
             text.split(|&c| c == b'\n').filter(|l| !l.is_empty()).for_each(|l| self.crashes.noise(l));
             return;
         }
+        // It began where the log told of it.
+        let now = std::mem::replace(&mut self.crashes.line, line);
         self.logged_trace(escaped::told_panic(&head).as_deref(), &text, &head);
+        self.crashes.line = now;
     }
 
     /// A stack that a logger printed in its own form, and what it says of the panic.
     pub(super) fn logged_trace(&mut self, panic: Option<&[u8]>, text: &[u8], line: &[u8]) {
         self.close();
-        if let Some(value) = panic {
-            self.crashes.say(&Said::Serving { who: b"log", value }, line, false);
+        match panic {
+            Some(value) => self.crashes.say(&Said::Serving { who: b"log", value }, line, false),
+            // A death of its own all the same.
+            None => self.crashes.before_headline(false),
         }
         self.start_bare(gopsy_model::Role::Bare);
         for (name, place) in escaped::trace_frames(text) {

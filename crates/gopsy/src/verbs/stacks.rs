@@ -44,7 +44,7 @@ impl FromStr for Count {
 ///
 /// A running program answers for itself (net/http/pprof). With debug=2 it stands still while it writes every goroutine
 /// (runtime.Stack, for all of them); with debug=1 it counts them by stack, without states and waits, and since Go 1.19
-/// stands still only at the start and the end of that (goroutineProfileWithLabelsConcurrent).
+/// stands still only at the start and the end of that.
 #[derive(Args)]
 #[command(after_help = "Examples:
   gopsy stacks dump.txt
