@@ -2,7 +2,9 @@
 
 use crate::bytes;
 use crate::note::Notes;
-use crate::{BuildInfo, DebugInfo, ImageError, ModuleData, Pclntab, buildinfo, moduledata, pclntab};
+use crate::reloc::Relocations;
+use crate::stated::{Part, Stated};
+use crate::{BuildInfo, DebugInfo, GoModule, ImageError, ModuleData, Pclntab, buildinfo, pclntab};
 use gopsy_mem::LinkAddr;
 use object::LittleEndian as LE;
 use object::elf;
@@ -100,8 +102,10 @@ pub struct Image {
     sections: Vec<Section>,
     build_id: Option<BuildId>,
     go_build_id: Option<BuildId>,
-    module: OnceLock<Result<ModuleData, ImageError>>,
-    pclntab: OnceLock<Result<pclntab::Place, ImageError>>,
+    /// Where the dynamic section stands in the file, and its size.
+    dynamic: Option<(u64, u64)>,
+    relocations: OnceLock<Relocations>,
+    module: OnceLock<Result<GoModule, ImageError>>,
     debug: OnceLock<Result<DebugInfo, ImageError>>,
 }
 
@@ -134,8 +138,12 @@ impl Image {
             sections,
             build_id,
             go_build_id,
+            dynamic: programs
+                .iter()
+                .find(|p| p.p_type(LE) == elf::PT_DYNAMIC)
+                .map(|p| (p.p_offset(LE), p.p_filesz(LE))),
+            relocations: OnceLock::new(),
             module: OnceLock::new(),
-            pclntab: OnceLock::new(),
             debug: OnceLock::new(),
             data,
         })
@@ -195,14 +203,20 @@ impl Image {
         if section.no_bits { None } else { bytes::slice(self.file(), section.file_offset, section.size) }
     }
 
+    /// Where in the file the bytes of the segment stand from that address on, as far as the file holds them.
+    fn range_from(&self, address: LinkAddr) -> Option<std::ops::Range<usize>> {
+        self.segments.iter().find_map(|s| {
+            let within = address.offset_from(s.address).filter(|o| *o < s.file_size)?;
+            let start = usize::try_from(s.file_offset.checked_add(within)?).ok()?;
+            let end = usize::try_from(s.file_offset.checked_add(s.file_size)?).ok()?;
+            (end <= self.file().len()).then_some(start..end)
+        })
+    }
+
     /// The bytes of the segment from that address on, as far as the file holds them.
     #[must_use]
     pub fn bytes_from(&self, address: LinkAddr) -> Option<&[u8]> {
-        self.segments.iter().find_map(|s| {
-            let offset = address.offset_from(s.address).filter(|o| *o < s.file_size)?;
-            let file = bytes::slice(self.file(), s.file_offset, s.file_size)?;
-            bytes::tail(file, offset)
-        })
+        self.file().get(self.range_from(address)?)
     }
 
     /// `len` bytes at that address.
@@ -236,26 +250,33 @@ impl Image {
         buildinfo::read(self)
     }
 
+    /// The first Go module: its moduledata and its pclntab.
+    ///
+    /// # Errors
+    /// When there is none, it is damaged, or it has a format older than that of Go 1.16.
+    pub fn module(&self) -> Result<&GoModule, ImageError> {
+        self.module.get_or_init(|| pclntab::first_module(self)).as_ref().map_err(Clone::clone)
+    }
+
     /// Go's table of functions.
     ///
     /// # Errors
-    /// When there is none, or it has a format other than that of Go 1.20 to 1.27.
+    /// As [`Image::module`].
     pub fn pclntab(&self) -> Result<Pclntab<'_>, ImageError> {
-        let place = self.pclntab.get_or_init(|| pclntab::find(self)).clone()?;
-        Pclntab::at(self, &place)
+        Ok(self.module()?.pclntab(self))
     }
 
     /// The first moduledata.
     ///
     /// # Errors
-    /// When it cannot be found or its layout is not known.
+    /// As [`Image::module`].
     pub fn module_data(&self) -> Result<&ModuleData, ImageError> {
-        self.module.get_or_init(|| moduledata::find(self)).as_ref().map_err(Clone::clone)
+        Ok(self.module()?.data())
     }
 
-    /// The place of pclntab's header, if it was found.
-    pub(crate) fn pclntab_place(&self) -> Result<pclntab::Place, ImageError> {
-        self.pclntab.get_or_init(|| pclntab::find(self)).clone()
+    /// What the loader fills in. Read once, when first asked for.
+    pub(crate) fn relocations(&self) -> &Relocations {
+        self.relocations.get_or_init(|| Relocations::read(self.file(), &self.segments, self.dynamic))
     }
 
     /// DWARF. Inflated once, when first asked for.
@@ -264,6 +285,27 @@ impl Image {
     /// When the file has none (`-ldflags=-w`), or it cannot be inflated.
     pub fn debug_info(&self) -> Result<&DebugInfo, ImageError> {
         self.debug.get_or_init(|| DebugInfo::load(self)).as_ref().map_err(Clone::clone)
+    }
+}
+
+impl Stated for Image {
+    fn fill(&self, at: LinkAddr, buf: &mut [u8]) -> bool {
+        let Some(bytes) = u64::try_from(buf.len()).ok().and_then(|len| self.read(at, len)) else { return false };
+        buf.copy_from_slice(bytes);
+        self.relocations().apply(at, buf);
+        true
+    }
+
+    fn part(&self, at: LinkAddr, len: u64) -> Option<Part> {
+        let from = self.range_from(at)?;
+        let end = from.start.checked_add(usize::try_from(len).ok()?).filter(|end| *end <= from.end)?;
+        let range = from.start..end;
+        if self.relocations().within(at, len).is_empty() {
+            return Some(Part::File { data: Arc::clone(&self.data), range });
+        }
+        let mut own = self.file().get(range)?.to_vec();
+        self.relocations().apply(at, &mut own);
+        Some(Part::Own(own))
     }
 }
 

@@ -1,18 +1,63 @@
 //! One function of pclntab: `runtime._func` and the tables that hang on it (`runtime/runtime2.go`, `runtime/symtab.go`,
-//! `runtime/symtabinl.go`, Go 1.27; the same since 1.20).
+//! `runtime/symtabinl.go`, of Go 1.16 to 1.27).
 
 use crate::bytes;
+use crate::pclntab::Format;
 use crate::{ImageError, Pclntab};
 use gopsy_mem::LinkAddr;
 
-/// Size of `_func` without the arrays behind it.
-const FUNC_SIZE: u64 = 44;
+/// Where the members of `_func` stand; the first two are the entry and the name.
+struct Layout {
+    args: u64,
+    pcsp: u64,
+    pcdata_count: u64,
+    unit_offset: u64,
+    /// Since Go 1.20.
+    start_line: Option<u64>,
+    func_id: u64,
+    size: u64,
+}
+
+impl Layout {
+    fn of(format: Format) -> &'static Layout {
+        match format {
+            Format::Go116 => &Layout {
+                args: 12,
+                pcsp: 20,
+                pcdata_count: 32,
+                unit_offset: 36,
+                start_line: None,
+                func_id: 40,
+                size: 44,
+            },
+            Format::Go118 => &Layout {
+                args: 8,
+                pcsp: 16,
+                pcdata_count: 28,
+                unit_offset: 32,
+                start_line: None,
+                func_id: 36,
+                size: 40,
+            },
+            Format::Go120 => &Layout {
+                args: 8,
+                pcsp: 16,
+                pcdata_count: 28,
+                unit_offset: 32,
+                start_line: Some(36),
+                func_id: 40,
+                size: 44,
+            },
+        }
+    }
+}
+
+/// `args` of a function written in assembly that does not say how many bytes of arguments it takes.
+const ARGS_UNKNOWN: i32 = i32::MIN;
 /// `abi.PCDATA_InlTreeIndex`.
 const PCDATA_INL_TREE_INDEX: u32 = 2;
 /// `abi.FUNCDATA_InlTree`.
 const FUNCDATA_INL_TREE: u8 = 3;
-/// Size of `runtime.inlinedCall`.
-const INLINED_CALL_SIZE: u64 = 16;
 /// Deeper inlining than this is taken for a damaged table: the compiler's budget keeps real trees far below.
 const MAX_INLINE_DEPTH: usize = 512;
 
@@ -64,6 +109,7 @@ pub struct Func<'a> {
     entry: LinkAddr,
     end: LinkAddr,
     name_offset: i32,
+    args: i32,
     pcsp: u32,
     pcfile: u32,
     pcln: u32,
@@ -73,32 +119,39 @@ pub struct Func<'a> {
     func_id: u8,
     flags: FuncFlags,
     funcdata_count: u8,
-    /// Where the arrays behind `_func` begin, from the start of functab.
+    /// Where the arrays behind `_func` begin, from the start of the table.
     arrays: u64,
 }
 
 impl<'a> Func<'a> {
     pub(crate) fn read(table: Pclntab<'a>, entry: LinkAddr, end: LinkAddr, record: u64) -> Option<Self> {
-        let data = bytes::slice(table.functab, record, FUNC_SIZE)?;
-        // The first field repeats the entry. A record that names another is not this function's.
-        if table.text.checked_add(u64::from(bytes::u32(data, 0)?))? != entry || end < entry {
+        let layout = Layout::of(table.format());
+        let data = bytes::slice(table.functions, record, layout.size)?;
+        // The first member repeats the entry. A record that names another is not this function's.
+        let (own, name) = match table.format() {
+            Format::Go116 => (bytes::u64(data, 0)?, 8),
+            Format::Go118 | Format::Go120 => (u64::from(bytes::u32(data, 0)?), 4),
+        };
+        if table.code(own)? != entry || end < entry {
             return None;
         }
         Some(Func {
             table,
             entry,
             end,
-            name_offset: bytes::i32(data, 4)?,
-            pcsp: bytes::u32(data, 16)?,
-            pcfile: bytes::u32(data, 20)?,
-            pcln: bytes::u32(data, 24)?,
-            pcdata_count: bytes::u32(data, 28)?,
-            unit_offset: bytes::u32(data, 32)?,
-            start_line: bytes::i32(data, 36)?,
-            func_id: bytes::u8(data, 40)?,
-            flags: FuncFlags(bytes::u8(data, 41)?),
-            funcdata_count: bytes::u8(data, 43)?,
-            arrays: record.checked_add(FUNC_SIZE)?,
+            name_offset: bytes::i32(data, name)?,
+            args: bytes::i32(data, layout.args)?,
+            pcsp: bytes::u32(data, layout.pcsp)?,
+            pcfile: bytes::u32(data, layout.pcsp.checked_add(4)?)?,
+            pcln: bytes::u32(data, layout.pcsp.checked_add(8)?)?,
+            pcdata_count: bytes::u32(data, layout.pcdata_count)?,
+            unit_offset: bytes::u32(data, layout.unit_offset)?,
+            start_line: layout.start_line.map_or(Some(0), |at| bytes::i32(data, at))?,
+            func_id: bytes::u8(data, layout.func_id)?,
+            // Go 1.16 has none: the byte is padding there, and 0.
+            flags: FuncFlags(bytes::u8(data, layout.func_id.checked_add(1)?)?),
+            funcdata_count: bytes::u8(data, layout.func_id.checked_add(3)?)?,
+            arrays: record.checked_add(layout.size)?,
         })
     }
 
@@ -124,6 +177,12 @@ impl<'a> Func<'a> {
     #[must_use]
     pub fn name(&self) -> Option<String> {
         self.raw_name().map(text)
+    }
+
+    /// How many bytes of arguments and results it takes on the stack; `None` where the table does not say.
+    #[must_use]
+    pub fn args(&self) -> Option<i32> {
+        Some(self.args).filter(|a| *a != ARGS_UNKNOWN)
     }
 
     /// What is special about it.
@@ -172,7 +231,7 @@ impl<'a> Func<'a> {
             return None;
         }
         let at = self.arrays.checked_add(u64::from(table).checked_mul(4)?)?;
-        self.pc_value(bytes::u32(self.table.functab, at)?, pc)
+        self.pc_value(bytes::u32(self.table.functions, at)?, pc)
     }
 
     /// The address of one of its funcdata; `None` when it has none of that kind.
@@ -181,9 +240,19 @@ impl<'a> Func<'a> {
         if table >= self.funcdata_count {
             return None;
         }
-        let skip = u64::from(self.pcdata_count).checked_add(u64::from(table))?.checked_mul(4)?;
-        let offset = bytes::u32(self.table.functab, self.arrays.checked_add(skip)?)?;
-        if offset == u32::MAX { None } else { self.table.gofunc.checked_add(u64::from(offset)) }
+        let arrays = self.arrays.checked_add(u64::from(self.pcdata_count).checked_mul(4)?)?;
+        match self.table.module.data().gofunc {
+            // Up to Go 1.17: addresses, aligned to 8 bytes from the start of the table.
+            None => {
+                let at = arrays.checked_next_multiple_of(8)?.checked_add(u64::from(table).checked_mul(8)?)?;
+                bytes::u64(self.table.functions, at).filter(|a| *a != 0).map(LinkAddr)
+            }
+            Some(base) => {
+                let at = arrays.checked_add(u64::from(table).checked_mul(4)?)?;
+                let offset = bytes::u32(self.table.functions, at)?;
+                if offset == u32::MAX { None } else { base.checked_add(u64::from(offset)) }
+            }
+        }
     }
 
     /// The functions of the source that are active at `pc`, innermost first; the last is this function.
@@ -210,15 +279,28 @@ impl<'a> Func<'a> {
         Err(ImageError::damaged(format!("the inline tree of the function at {} has no end", self.entry)))
     }
 
+    /// One entry of the inline tree: the function that was inlined, and where in this function it was called.
     fn inlined_call(&self, tree: LinkAddr, index: u64, pc: LinkAddr) -> Option<(SourceFrame, LinkAddr)> {
-        let record =
-            self.table.image.read(tree.checked_add(index.checked_mul(INLINED_CALL_SIZE)?)?, INLINED_CALL_SIZE)?;
-        let parent = self.entry.checked_add(u64::try_from(bytes::i32(record, 8)?).ok()?)?;
-        if parent >= self.end {
-            return None;
-        }
-        let frame = self.source_frame(bytes::i32(record, 4)?, bytes::i32(record, 12)?, bytes::u8(record, 0)?, pc, true);
-        Some((frame, parent))
+        let mut record = [0; 20];
+        let frame = match self.table.format() {
+            // parent, funcID, file, line, func, parentPc.
+            Format::Go116 | Format::Go118 => {
+                self.table.stated.fill(tree.checked_add(index.checked_mul(20)?)?, &mut record).then_some(())?;
+                self.source_frame(bytes::i32(&record, 12)?, 0, bytes::u8(&record, 2)?, pc, true)
+            }
+            // funcID, nameOff, parentPc, startLine.
+            Format::Go120 => {
+                let record = record.get_mut(..16)?;
+                self.table.stated.fill(tree.checked_add(index.checked_mul(16)?)?, record).then_some(())?;
+                self.source_frame(bytes::i32(record, 4)?, bytes::i32(record, 12)?, bytes::u8(record, 0)?, pc, true)
+            }
+        };
+        let parent = match self.table.format() {
+            Format::Go116 | Format::Go118 => bytes::i32(&record, 16)?,
+            Format::Go120 => bytes::i32(&record, 8)?,
+        };
+        let parent = self.entry.checked_add(u64::try_from(parent).ok()?)?;
+        (parent < self.end).then_some((frame, parent))
     }
 
     fn source_frame(&self, name: i32, start_line: i32, func_id: u8, pc: LinkAddr, inlined: bool) -> SourceFrame {
@@ -250,7 +332,7 @@ impl<'a> Func<'a> {
             if change == 0 && !first {
                 return None;
             }
-            let step = u64::from(varint()?).checked_mul(u64::from(self.table.min_lc))?;
+            let step = u64::from(varint()?).checked_mul(u64::from(self.table.min_lc()))?;
             // A table that does not advance is damaged; it could keep us here for as long as the section is.
             if step == 0 {
                 return None;

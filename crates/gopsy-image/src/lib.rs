@@ -6,7 +6,7 @@
 //! Invariants: no bytes of a file cause a panic, an endless loop, or an allocation larger than a small multiple of the
 //! file; what this crate cannot read yet is [`ImageError::NotSupported`], never a guess.
 //!
-//! Formats: pclntab of Go 1.20 to 1.27 (`internal/abi/symtab.go`, `runtime/symtab.go`), build info of all releases that
+//! Formats: pclntab of Go 1.16 to 1.27 (`internal/abi/symtab.go`, `runtime/symtab.go`), build info of all releases that
 //! have it (`debug/buildinfo`), DWARF 4 and 5 as the Go linker writes them.
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
@@ -21,6 +21,8 @@ mod func;
 mod moduledata;
 mod note;
 mod pclntab;
+mod reloc;
+mod stated;
 
 #[cfg(test)]
 mod testkit;
@@ -32,6 +34,7 @@ pub use dwarf::{DebugInfo, Field, Found, StructLayout, Variable};
 pub use elf::{BuildId, Bytes, Image, Machine, Section, Segment};
 pub use error::ImageError;
 pub use func::{Func, FuncFlags, SourceFrame};
-pub use moduledata::ModuleData;
+pub use moduledata::{ModuleData, TextSection};
 pub use note::{Note, Notes};
-pub use pclntab::Pclntab;
+pub use pclntab::{Format, GoModule, Pclntab};
+pub use stated::{Loaded, Part, Stated};

@@ -1,134 +1,326 @@
 //! `runtime.moduledata`: where the linker tells the runtime where everything is (`runtime/symtab.go`).
 //!
-//! Only what the reading of pclntab and of types needs. The layout comes from DWARF where there is DWARF, else from a
-//! table by release; either way the result must point back to the pclntab that was found, or it is no moduledata.
+//! Only what the reading of pclntab and of types needs. Where its members stand differs between releases; which of the
+//! known layouts a module has is proved on its own words (a text section map that begins at `text`, a `next` that is null or
+//! another module, …), never taken from a version number.
 
-use crate::bytes;
-use crate::{Image, ImageError};
+use crate::stated::Stated;
+use crate::{ImageError, bytes, pclntab};
 use gopsy_mem::LinkAddr;
 
-/// Offset of `moduledata.text` in all releases from 1.16 to 1.27.
-const TEXT: u64 = 176;
+/// The part of the struct that is read at once; the largest has 592 bytes.
+const SIZE: u64 = 600;
+/// Sections of text that a module has at most. Only very large programs for some architectures have more than one.
+const MAX_TEXT_SECTIONS: u64 = 4096;
 
-/// The first module of a program.
+/// Offsets that are the same in all releases from 1.16 to 1.27.
+const PC_HEADER: u64 = 0;
+const NAMES: u64 = 8;
+const UNITS: u64 = 32;
+const FILES: u64 = 56;
+const PC_VALUES: u64 = 80;
+const FUNCTIONS: u64 = 104;
+const FTAB: u64 = 128;
+const TEXT: u64 = 176;
+const ETEXT: u64 = 184;
+const NOPTRDATA: u64 = 192;
+const EBSS: u64 = 232;
+const ENOPTRBSS: u64 = 248;
+
+/// Offsets that moved.
+struct Layout {
+    /// The releases that have it.
+    releases: &'static str,
+    types: u64,
+    etypes: u64,
+    /// What funcdata offsets count from; before Go 1.18 they are addresses.
+    gofunc: Option<u64>,
+    text_sections: u64,
+    module_name: u64,
+    has_main: u64,
+    next: u64,
+}
+
+const LAYOUTS: [Layout; 7] = [
+    Layout {
+        releases: "1.16–1.17",
+        types: 280,
+        etypes: 288,
+        gofunc: None,
+        text_sections: 296,
+        module_name: 432,
+        has_main: 472,
+        next: 528,
+    },
+    Layout {
+        releases: "1.18–1.19",
+        types: 280,
+        etypes: 288,
+        gofunc: Some(304),
+        text_sections: 312,
+        module_name: 448,
+        has_main: 488,
+        next: 544,
+    },
+    Layout {
+        releases: "1.20",
+        types: 296,
+        etypes: 304,
+        gofunc: Some(320),
+        text_sections: 328,
+        module_name: 464,
+        has_main: 504,
+        next: 560,
+    },
+    Layout {
+        releases: "1.21–1.22",
+        types: 296,
+        etypes: 304,
+        gofunc: Some(320),
+        text_sections: 328,
+        module_name: 488,
+        has_main: 528,
+        next: 584,
+    },
+    Layout {
+        releases: "1.23–1.25",
+        types: 296,
+        etypes: 304,
+        gofunc: Some(320),
+        text_sections: 328,
+        module_name: 488,
+        has_main: 528,
+        next: 576,
+    },
+    Layout {
+        releases: "1.26",
+        types: 296,
+        etypes: 304,
+        gofunc: Some(320),
+        text_sections: 336,
+        module_name: 496,
+        has_main: 536,
+        next: 584,
+    },
+    // The types are walked, no longer listed: typedesclen, itaboffset and itabsize came in between.
+    Layout {
+        releases: "1.27",
+        types: 296,
+        etypes: 312,
+        gofunc: Some(344),
+        text_sections: 360,
+        module_name: 472,
+        has_main: 512,
+        next: 560,
+    },
+];
+
+/// A slice of bytes that moduledata names: where, and how many.
+pub(crate) type Slice = (LinkAddr, u64);
+
+/// A section of the program's text (`runtime.textsect`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextSection {
+    /// What offsets of functions in it count from.
+    pub offset: u64,
+    /// The first such offset behind it.
+    pub end: u64,
+    /// Where it stands.
+    pub base: LinkAddr,
+}
+
+/// What one module says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleData {
     /// Where it stands.
     pub address: LinkAddr,
+    /// The releases whose layout it has; several where what differs between them does not show.
+    pub releases: Vec<&'static str>,
+    /// The header of its pclntab.
+    pub pc_header: LinkAddr,
     /// The first address of Go code: what entry offsets in pclntab count from. Not the address of `.text`: with cgo,
     /// C start-up code comes first.
     pub text: LinkAddr,
     /// The end of the Go code.
     pub etext: LinkAddr,
-    /// What funcdata offsets count from (`go:func.*`).
-    pub gofunc: LinkAddr,
+    /// Data and bss, from the first address to the first behind.
+    pub data: (LinkAddr, LinkAddr),
+    /// What funcdata offsets count from (`go:func.*`); none before Go 1.18, where funcdata are addresses.
+    pub gofunc: Option<LinkAddr>,
     /// What type and name offsets count from.
     pub types: LinkAddr,
     /// The end of the types.
     pub etypes: LinkAddr,
+    /// Its text sections; one, but in very large programs.
+    pub text_sections: Vec<TextSection>,
+    /// The next module (plugins, shared libraries); null for none.
+    pub next: LinkAddr,
+    /// The parts of pclntab: names, units, files, pc-values, functions.
+    pub(crate) parts: [Slice; 5],
+    /// How many entries the function table has, its end mark included.
+    pub(crate) entries: u64,
 }
 
-/// Offsets of the fields that moved between releases.
-struct Layout {
-    gofunc: u64,
-    types: u64,
-    etypes: u64,
-}
-
-pub(crate) fn find(image: &Image) -> Result<ModuleData, ImageError> {
-    let place = image.pclntab_place()?;
-    let address = locate(image, &place).ok_or_else(|| {
-        ImageError::not_supported(if image.relocatable() {
-            "finding moduledata in a position-independent file (its pointers are written when it is loaded)"
-        } else {
-            "this file's moduledata: no pointer to its pclntab was found"
-        })
-    })?;
-    let layout = layout(image)?;
-    let word = |offset: u64| {
-        let at = address
-            .checked_add(offset)
-            .ok_or_else(|| ImageError::damaged("its moduledata stands at an impossible address"))?;
-        let word = image.read(at, 8).and_then(|b| bytes::u64(b, 0));
-        word.map(LinkAddr).ok_or_else(|| ImageError::damaged("its moduledata ends early"))
-    };
-    let module = ModuleData {
-        address,
-        text: word(TEXT)?,
-        etext: word(TEXT.saturating_add(8))?,
-        gofunc: word(layout.gofunc)?,
-        types: word(layout.types)?,
-        etypes: word(layout.etypes)?,
-    };
-    if !image.is_executable(module.text) || module.etext <= module.text || image.bytes_from(module.types).is_none() {
-        return Err(ImageError::damaged("its moduledata does not describe this file"));
+impl ModuleData {
+    /// Reads the moduledata at that address.
+    ///
+    /// # Errors
+    /// When what stands there contradicts itself, or has a layout that is not known.
+    pub fn read(stated: &dyn Stated, address: LinkAddr) -> Result<ModuleData, ImageError> {
+        let words = Words::read(stated, address)?;
+        let mut fits: Vec<&Layout> = LAYOUTS.iter().filter(|l| words.fit(stated, l)).collect();
+        // The linker writes 1 into an executable's first module, 0 into all others.
+        let main = |l: &&Layout| bytes::u8(&words.bytes, l.has_main) == Some(1);
+        if fits.iter().any(main) {
+            fits.retain(main);
+        }
+        let layout = *fits.first().ok_or_else(|| {
+            ImageError::not_supported("its moduledata: none of the layouts of Go 1.16 to 1.27 fits what stands there")
+        })?;
+        let word = |offset| words.address(offset).ok_or_else(|| ImageError::damaged("its moduledata ends early"));
+        let module = ModuleData {
+            address,
+            releases: fits.iter().map(|l| l.releases).collect(),
+            pc_header: word(PC_HEADER)?,
+            text: word(TEXT)?,
+            etext: word(ETEXT)?,
+            data: (word(NOPTRDATA)?, word(EBSS)?.max(word(ENOPTRBSS)?)),
+            gofunc: layout.gofunc.map(word).transpose()?,
+            types: word(layout.types)?,
+            etypes: word(layout.etypes)?,
+            text_sections: words.text_sections(stated, layout).unwrap_or_default(),
+            next: word(layout.next)?,
+            parts: words.parts().ok_or_else(|| ImageError::damaged("the parts of its pclntab overlap"))?,
+            entries: words.slice(FTAB).map(|(_, len)| len).unwrap_or(0),
+        };
+        // Where several layouts fit, they may differ only in what was not needed to tell them apart.
+        let same = |l: &&&Layout| words.address(l.next) == Some(module.next);
+        if fits.iter().filter(same).count() < fits.len() {
+            return Err(ImageError::damaged("its moduledata has several readings"));
+        }
+        Ok(module)
     }
-    Ok(module)
-}
 
-/// By section (Go 1.26+), by symbol, else by looking for its first two words: pointers to pclntab's header and to the
-/// function names behind it.
-fn locate(image: &Image, place: &crate::pclntab::Place) -> Option<LinkAddr> {
-    let holds = |at: LinkAddr| {
-        let words = image.read(at, 16)?;
-        let names = place.address.checked_add(place.names_offset)?;
-        (bytes::u64(words, 0)? == place.address.0 && bytes::u64(words, 8)? == names.0).then_some(at)
-    };
-    let stated = image.section(".go.module").map(|s| s.address).and_then(holds);
-    stated.or_else(|| image.symbol("runtime.firstmoduledata").and_then(holds)).or_else(|| scan(image, place, &holds))
-}
-
-fn scan(
-    image: &Image,
-    place: &crate::pclntab::Place,
-    holds: &dyn Fn(LinkAddr) -> Option<LinkAddr>,
-) -> Option<LinkAddr> {
-    let needle = place.address.0.to_le_bytes();
-    image.segments().iter().filter(|s| s.writable).find_map(|segment| {
-        let data = bytes::slice(image.file(), segment.file_offset, segment.file_size)?;
-        memchr::memmem::find_iter(data, &needle).find_map(|at| {
-            let at = segment.address.checked_add(u64::try_from(at).ok()?)?;
-            if at.0.is_multiple_of(8) { holds(at) } else { None }
-        })
-    })
-}
-
-fn layout(image: &Image) -> Result<Layout, ImageError> {
-    if let Ok(debug) = image.debug_info()
-        && let Ok(found) = debug.of_runtime(&["runtime.moduledata"], &[])
-        && let Some(layout) = found.structs.get("runtime.moduledata")
-        && let (Some(gofunc), Some(types), Some(etypes)) =
-            (layout.field("gofunc"), layout.field("types"), layout.field("etypes"))
-    {
-        return Ok(Layout { gofunc: gofunc.offset, types: types.offset, etypes: etypes.offset });
+    /// The address of the code at an offset of the function table. The end mark of the table stands at the end of the last
+    /// section.
+    pub(crate) fn code_at(&self, offset: u64) -> Option<LinkAddr> {
+        match self.text_sections.as_slice() {
+            [] | [_] => self.text.checked_add(offset),
+            sections => {
+                let section = sections.iter().rev().find(|s| s.offset <= offset && offset <= s.end)?;
+                section.base.checked_add(offset.checked_sub(section.offset)?)
+            }
+        }
     }
-    let version = image.build_info().map(|b| b.version).unwrap_or_default();
-    match minor(&version) {
-        Some(20..=26) => Ok(Layout { gofunc: 320, types: 296, etypes: 304 }),
-        // Since Go 1.27 the types are walked, not listed: typedesclen, itaboffset and itabsize came in between.
-        Some(27) => Ok(Layout { gofunc: 344, types: 296, etypes: 312 }),
-        _ => Err(ImageError::not_supported(format!(
-            "the moduledata of Go release {version:?} without debug information"
-        ))),
+
+    /// The offset of the function table for an address of code.
+    pub(crate) fn offset_of(&self, code: LinkAddr) -> Option<u64> {
+        match self.text_sections.as_slice() {
+            [] | [_] => code.offset_from(self.text),
+            sections => sections.iter().rev().find_map(|s| {
+                let offset = s.offset.checked_add(code.offset_from(s.base)?)?;
+                (offset < s.end).then_some(offset)
+            }),
+        }
     }
 }
 
-/// The minor number of a release: 27 of `go1.27.3`.
-fn minor(version: &str) -> Option<u32> {
-    let rest = version.strip_prefix("go1.")?;
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    rest.get(..end)?.parse().ok()
+struct Words {
+    bytes: Vec<u8>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn minors() {
-        assert_eq!(minor("go1.27.3"), Some(27));
-        assert_eq!(minor("go1.21rc2"), Some(21));
-        assert_eq!(minor("go1.20 X:boringcrypto"), Some(20));
-        assert_eq!(minor("devel +abc"), None);
+impl Words {
+    fn read(stated: &dyn Stated, address: LinkAddr) -> Result<Words, ImageError> {
+        let mut buf = vec![0; usize::try_from(SIZE).unwrap_or(0)];
+        // The struct may be the last of its segment; the shortest has 528 bytes and a word.
+        while !stated.fill(address, &mut buf) {
+            buf.truncate(buf.len().saturating_sub(8));
+            if buf.len() < 536 {
+                return Err(ImageError::damaged("its moduledata ends early"));
+            }
+        }
+        Ok(Words { bytes: buf })
     }
+
+    fn word(&self, offset: u64) -> Option<u64> {
+        bytes::u64(&self.bytes, offset)
+    }
+
+    fn address(&self, offset: u64) -> Option<LinkAddr> {
+        self.word(offset).map(LinkAddr)
+    }
+
+    /// A slice header whose capacity is its length: nobody appends to what the linker made.
+    fn slice(&self, offset: u64) -> Option<Slice> {
+        let (at, len, cap) =
+            (self.word(offset)?, self.word(offset.checked_add(8)?)?, self.word(offset.checked_add(16)?)?);
+        (len == cap).then_some((LinkAddr(at), len))
+    }
+
+    /// The parts of pclntab, if they stand behind its header in their order.
+    ///
+    /// Each reaches to the next: up to Go 1.25 the length of the second, a list of words, counts bytes, later words.
+    fn parts(&self) -> Option<[Slice; 5]> {
+        let mut slices =
+            [NAMES, UNITS, FILES, PC_VALUES, FUNCTIONS].map(|offset| self.slice(offset).unwrap_or_default());
+        let mut before = self.address(PC_HEADER).filter(|h| h.0 != 0)?;
+        for (at, _) in slices {
+            if at <= before {
+                return None;
+            }
+            before = at;
+        }
+        // The function table is the beginning of the last part, and has an end mark.
+        let (functions, _) = *slices.last()?;
+        let (table, entries) = self.slice(FTAB)?;
+        let starts: Vec<LinkAddr> = slices.iter().skip(1).map(|(at, _)| *at).collect();
+        for ((at, len), next) in slices.iter_mut().zip(starts) {
+            let room = next.offset_from(*at)?;
+            if *len > room {
+                return None;
+            }
+            *len = room;
+        }
+        (table == functions && entries > 0).then_some(slices)
+    }
+
+    fn text_sections(&self, stated: &dyn Stated, layout: &Layout) -> Option<Vec<TextSection>> {
+        let (at, len) = self.slice(layout.text_sections)?;
+        if len == 0 || len > MAX_TEXT_SECTIONS {
+            return None;
+        }
+        let mut sections = Vec::new();
+        for index in 0..len {
+            let at = at.checked_add(index.checked_mul(24)?)?;
+            let word = |n: u64| stated.word(at.checked_add(n)?);
+            sections.push(TextSection { offset: word(0)?, end: word(8)?, base: LinkAddr(word(16)?) });
+        }
+        Some(sections)
+    }
+
+    /// Whether the words have this layout.
+    fn fit(&self, stated: &dyn Stated, layout: &Layout) -> bool {
+        let fits = || -> Option<bool> {
+            let (text, etext) = (self.address(TEXT)?, self.address(ETEXT)?);
+            let sections = self.text_sections(stated, layout)?;
+            let first = sections.first()?;
+            let (types, etypes) = (self.address(layout.types)?, self.address(layout.etypes)?);
+            let (next, has_main) = (self.address(layout.next)?, bytes::u8(&self.bytes, layout.has_main)?);
+            let (name, name_len) = (self.address(layout.module_name)?, self.word(layout.module_name.checked_add(8)?)?);
+            let named = name_len == 0 || (name_len < 4096 && stated.word(name).is_some());
+            let header = || stated.word(stated.word(next).map(LinkAddr)?);
+            let follows = next.0 == 0 || header().is_some_and(pclntab::is_magic);
+            // Since Go 1.21 a section ends one byte behind its last.
+            let size = etext.offset_from(text)?.checked_add(1)?;
+            let covers = first.base == text && first.offset < first.end && first.end <= size;
+            let gofunc = layout.gofunc.is_none_or(|g| self.word(g).is_some_and(|g| g != 0));
+            Some(self.parts().is_some() && covers && types < etypes && gofunc && has_main <= 1 && named && follows)
+        };
+        fits().unwrap_or(false)
+    }
+}
+
+/// Whether the two words at that address are those with which the moduledata of this pclntab begins.
+pub(crate) fn begins_at(stated: &dyn Stated, at: LinkAddr, pc_header: LinkAddr, names: LinkAddr) -> bool {
+    stated.word(at) == Some(pc_header.0) && at.checked_add(NAMES).and_then(|n| stated.word(n)) == Some(names.0)
 }

@@ -1,107 +1,205 @@
 //! pclntab: Go's own table of functions, present in every Go binary, stripped or not (`internal/abi/symtab.go`,
-//! `runtime/symtab.go`, `cmd/link/internal/ld/pcln.go`). Format of Go 1.20 to 1.27, 64-bit.
+//! `runtime/symtab.go`, `cmd/link/internal/ld/pcln.go`). The formats of Go 1.16 to 1.27, 64-bit.
 
 use crate::bytes;
 use crate::func::Func;
+use crate::moduledata::{self, ModuleData};
+use crate::stated::{Part, Stated};
 use crate::{Image, ImageError};
 use gopsy_mem::LinkAddr;
+use std::collections::HashMap;
 
-/// `abi.Go120PCLnTabMagic`.
-const MAGIC_120: u32 = 0xffff_fff1;
-/// Magics of other releases, to name them when they are met.
-const OTHER_MAGICS: [(u32, &str); 3] =
-    [(0xffff_fff0, "Go 1.18 or 1.19"), (0xffff_fffa, "Go 1.16 or 1.17"), (0xffff_fffb, "Go 1.15 or before")];
-/// Magic, two zero bytes, minLC, pointer size, eight words.
+/// Magic, two zero bytes, minLC, pointer size, eight words (seven up to Go 1.17).
 const HEADER_SIZE: u64 = 0x48;
 
-/// Where a pclntab stands. `len` reaches to the end of its section or segment.
-#[derive(Debug, Clone)]
-pub(crate) struct Place {
-    pub(crate) address: LinkAddr,
-    pub(crate) file_offset: u64,
-    pub(crate) len: u64,
-    pub(crate) names_offset: u64,
+/// A format of the table. It changes seldom; each has its own magic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Go 1.16 and 1.17 (`go116magic`): functions by address.
+    Go116,
+    /// Go 1.18 and 1.19 (`go118magic`): functions by their offset from the text.
+    Go118,
+    /// Go 1.20 to 1.27 (`go120magic`): `_func.startLine`, shorter inline trees.
+    Go120,
 }
 
-struct Header {
+impl Format {
+    fn of(magic: u32) -> Option<Format> {
+        match magic {
+            0xffff_fffa => Some(Format::Go116),
+            0xffff_fff0 => Some(Format::Go118),
+            0xffff_fff1 => Some(Format::Go120),
+            _ => None,
+        }
+    }
+
+    /// The releases that write it.
+    #[must_use]
+    pub fn releases(self) -> &'static str {
+        match self {
+            Format::Go116 => "Go 1.16 or 1.17",
+            Format::Go118 => "Go 1.18 or 1.19",
+            Format::Go120 => "Go 1.20 or later",
+        }
+    }
+
+    /// The size of one half of an entry of the function table.
+    fn word(self) -> u64 {
+        if self == Format::Go116 { 8 } else { 4 }
+    }
+}
+
+/// `go12magic`, of Go 1.2 to 1.15.
+const MAGIC_12: u32 = 0xffff_fffb;
+
+/// Whether these are the first 8 bytes of a pclntab that this crate reads.
+pub(crate) fn is_magic(word: u64) -> bool {
+    parse_start(&word.to_le_bytes()).is_ok()
+}
+
+/// One module's own description: moduledata, and the parts of pclntab.
+#[derive(Debug)]
+pub struct GoModule {
+    data: ModuleData,
+    format: Format,
     min_lc: u8,
-    functions: u64,
-    names: u64,
-    units: u64,
-    files: u64,
-    pc_values: u64,
-    functab: u64,
+    names: Part,
+    units: Part,
+    files: Part,
+    pc_values: Part,
+    functions: Part,
+}
+
+impl GoModule {
+    /// Reads the module whose moduledata stands at that address.
+    ///
+    /// # Errors
+    /// When it is none, or one of its parts cannot be read.
+    pub fn read(stated: &dyn Stated, address: LinkAddr) -> Result<GoModule, ImageError> {
+        let data = ModuleData::read(stated, address)?;
+        let mut start = [0; 8];
+        if !stated.fill(data.pc_header, &mut start) {
+            return Err(ImageError::Absent("pclntab where its moduledata says"));
+        }
+        let (format, min_lc) = parse_start(&start)?;
+        let mut parts = data.parts.iter().map(|(at, len)| {
+            stated.part(*at, *len).ok_or_else(|| ImageError::damaged("a part of its pclntab is not there"))
+        });
+        let mut part = || parts.next().unwrap_or_else(|| Ok(Part::default()));
+        let module = GoModule {
+            names: part()?,
+            units: part()?,
+            files: part()?,
+            pc_values: part()?,
+            functions: part()?,
+            format,
+            min_lc,
+            data,
+        };
+        let entry = format.word().saturating_mul(2);
+        let room = u64::try_from(module.functions.bytes().len()).unwrap_or(u64::MAX);
+        if module.data.entries.checked_mul(entry).is_none_or(|size| size > room) {
+            return Err(ImageError::damaged("its table of functions is longer than its pclntab"));
+        }
+        Ok(module)
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn data(&self) -> &ModuleData {
+        &self.data
+    }
+
+    /// The format of its pclntab.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Its table of functions. `stated` is what the module was read from.
+    #[must_use]
+    pub fn pclntab<'a>(&'a self, stated: &'a dyn Stated) -> Pclntab<'a> {
+        Pclntab {
+            module: self,
+            stated,
+            names: self.names.bytes(),
+            units: self.units.bytes(),
+            files: self.files.bytes(),
+            pc_values: self.pc_values.bytes(),
+            functions: self.functions.bytes(),
+        }
+    }
 }
 
 /// A view of the table. Copying it is cheap; nothing is decoded until asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Pclntab<'a> {
-    pub(crate) image: &'a Image,
-    pub(crate) text: LinkAddr,
-    pub(crate) gofunc: LinkAddr,
-    pub(crate) min_lc: u8,
-    count: u64,
+    pub(crate) module: &'a GoModule,
+    pub(crate) stated: &'a dyn Stated,
     pub(crate) names: &'a [u8],
     pub(crate) units: &'a [u8],
     pub(crate) files: &'a [u8],
     pub(crate) pc_values: &'a [u8],
-    pub(crate) functab: &'a [u8],
+    pub(crate) functions: &'a [u8],
+}
+
+impl std::fmt::Debug for Pclntab<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pclntab").field("module", &self.module.data.address).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Pclntab<'a> {
-    pub(crate) fn at(image: &'a Image, place: &Place) -> Result<Self, ImageError> {
-        let data = bytes::slice(image.file(), place.file_offset, place.len)
-            .ok_or_else(|| ImageError::damaged("its pclntab reaches beyond the end of the file"))?;
-        let header = parse_header(data)?;
-        let part = |from| bytes::tail(data, from).unwrap_or(&[]);
-        let module = image.module_data()?;
-        Ok(Pclntab {
-            image,
-            text: module.text,
-            gofunc: module.gofunc,
-            min_lc: header.min_lc,
-            count: header.functions,
-            names: part(header.names),
-            units: part(header.units),
-            files: part(header.files),
-            pc_values: part(header.pc_values),
-            functab: part(header.functab),
-        })
-    }
-
     /// How many functions there are.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.count
+        self.module.data.entries.saturating_sub(1)
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.len() == 0
     }
 
     /// The first address of Go code.
     #[must_use]
     pub fn text(&self) -> LinkAddr {
-        self.text
+        self.module.data.text
+    }
+
+    /// The first address behind the Go code.
+    #[must_use]
+    pub fn etext(&self) -> LinkAddr {
+        self.module.data.etext
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.module.format
+    }
+
+    pub(crate) fn min_lc(&self) -> u8 {
+        self.module.min_lc
     }
 
     /// The function whose code holds that address. `pc` is where something stands or stood; for a return address ask
     /// with the address before it, since a call may be a function's last instruction.
     #[must_use]
     pub fn find(&self, pc: LinkAddr) -> Option<Func<'a>> {
-        let offset = u32::try_from(pc.offset_from(self.text)?).ok()?;
-        let end = self.entry_offset(self.count)?;
-        if self.count == 0 || offset >= end || offset < self.entry_offset(0)? {
+        let count = self.len();
+        let key = match self.format() {
+            Format::Go116 => pc.0,
+            Format::Go118 | Format::Go120 => self.module.data.offset_of(pc)?,
+        };
+        if count == 0 || key >= self.key(count)? || key < self.key(0)? {
             return None;
         }
-        // Invariant: entry(low) <= offset < entry(high). A table that is not sorted gives some function whose own
-        // bounds are checked below, never an endless search.
-        let (mut low, mut high) = (0, self.count);
+        // Invariant: key(low) <= key < key(high). A table that is not sorted gives some function whose own bounds are
+        // checked below, never an endless search.
+        let (mut low, mut high) = (0, count);
         while high.saturating_sub(low) > 1 {
             let middle = low.midpoint(high);
-            if self.entry_offset(middle)? <= offset { low = middle } else { high = middle }
+            if self.key(middle)? <= key { low = middle } else { high = middle }
         }
         self.func(low).filter(|f| f.entry() <= pc && pc < f.end())
     }
@@ -109,102 +207,174 @@ impl<'a> Pclntab<'a> {
     /// The `index`-th function in the order of addresses.
     #[must_use]
     pub fn func(&self, index: u64) -> Option<Func<'a>> {
-        if index >= self.count {
+        if index >= self.len() {
             return None;
         }
-        let next = index.checked_add(1)?;
-        let record = bytes::u32(self.functab, index.checked_mul(8)?.checked_add(4)?)?;
-        let entry = self.text.checked_add(u64::from(self.entry_offset(index)?))?;
-        let end = self.text.checked_add(u64::from(self.entry_offset(next)?))?;
-        Func::read(*self, entry, end, u64::from(record))
+        let entry = self.code(self.key(index)?)?;
+        let end = self.code(self.key(index.checked_add(1)?)?)?;
+        Func::read(*self, entry, end, self.record(index)?)
     }
 
-    /// A function by its name in the table (`runtime.sigpanic`). Linear in the table's size.
+    /// A function by its name in the table (`runtime.sigpanic`). Linear in the table's size: for several names use
+    /// [`Pclntab::by_names`].
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<Func<'a>> {
-        (0..self.count).filter_map(|i| self.func(i)).find(|f| f.raw_name() == Some(name.as_bytes()))
+        self.by_names(&[name]).remove(name)
     }
 
-    fn entry_offset(&self, index: u64) -> Option<u32> {
-        bytes::u32(self.functab, index.checked_mul(8)?)
+    /// Functions by their names in the table, all in one pass. Of several with one name the first counts.
+    #[must_use]
+    pub fn by_names<'n>(&self, names: &[&'n str]) -> HashMap<&'n str, Func<'a>> {
+        // Names are looked for in the list of names first: the records then need but one comparison of numbers each.
+        let offsets: HashMap<u32, &'n str> =
+            names.iter().filter_map(|name| Some((self.offset_of_name(name.as_bytes())?, *name))).collect();
+        let mut found = HashMap::new();
+        for index in 0..self.len() {
+            if found.len() >= offsets.len() {
+                break;
+            }
+            let Some(offset) = self.record(index).and_then(|r| self.name_offset(r)) else { continue };
+            if let Some(name) = offsets.get(&offset)
+                && let Some(func) = self.func(index)
+            {
+                found.entry(*name).or_insert(func);
+            }
+        }
+        found
+    }
+
+    fn offset_of_name(&self, name: &[u8]) -> Option<u32> {
+        let mut needle = Vec::with_capacity(name.len().saturating_add(2));
+        needle.push(0);
+        needle.extend_from_slice(name);
+        needle.push(0);
+        // The first name has no NUL before it.
+        let first = needle.get(1..).is_some_and(|n| self.names.starts_with(n)).then_some(0);
+        let at = first.or_else(|| memchr::memmem::find(self.names, &needle)?.checked_add(1));
+        u32::try_from(at?).ok()
+    }
+
+    fn name_offset(&self, record: u64) -> Option<u32> {
+        bytes::u32(self.functions, record.checked_add(self.format().word())?)
+    }
+
+    /// The first half of an entry: an address (Go 1.16, 1.17) or an offset.
+    fn key(&self, index: u64) -> Option<u64> {
+        self.half(index.checked_mul(2)?)
+    }
+
+    /// The second half of an entry: where the function's record stands, from the start of the table.
+    fn record(&self, index: u64) -> Option<u64> {
+        self.half(index.checked_mul(2)?.checked_add(1)?)
+    }
+
+    fn half(&self, number: u64) -> Option<u64> {
+        match self.format() {
+            Format::Go116 => bytes::u64(self.functions, number.checked_mul(8)?),
+            Format::Go118 | Format::Go120 => bytes::u32(self.functions, number.checked_mul(4)?).map(u64::from),
+        }
+    }
+
+    /// The address that the first half of an entry means.
+    pub(crate) fn code(&self, key: u64) -> Option<LinkAddr> {
+        match self.format() {
+            Format::Go116 => Some(LinkAddr(key)),
+            Format::Go118 | Format::Go120 => self.module.data.code_at(key),
+        }
     }
 }
 
-/// By section, else by looking for its magic. External linking of a PIE up to Go 1.25 leaves it without a section.
-pub(crate) fn find(image: &Image) -> Result<Place, ImageError> {
-    for name in [".gopclntab", ".data.rel.ro.gopclntab"] {
-        if let Some(section) = image.section(name) {
-            let data = image
-                .section_bytes(section)
-                .ok_or_else(|| ImageError::damaged("its pclntab lies outside of the file"))?;
-            let header = parse_header(data)?;
-            return Ok(Place {
-                address: section.address,
-                file_offset: section.file_offset,
-                len: section.size,
-                names_offset: header.names,
-            });
+/// The first module of a file. Its moduledata is found by section (Go 1.26+), by symbol, else by what it points to.
+pub(crate) fn first_module(image: &Image) -> Result<GoModule, ImageError> {
+    let section = image.section(".go.module").map(|s| s.address);
+    let stated = section.into_iter().chain(image.symbol("runtime.firstmoduledata"));
+    let mut failed = None;
+    for address in stated {
+        match GoModule::read(image, address) {
+            Ok(module) => return Ok(module),
+            Err(error) => failed = Some(error),
         }
     }
-    let mut other = None;
+    for (header, names) in headers(image, &mut failed) {
+        for address in pointers_to(image, header) {
+            if address.0.is_multiple_of(8) && moduledata::begins_at(image, address, header, names) {
+                match GoModule::read(image, address) {
+                    Ok(module) => return Ok(module),
+                    Err(error) => failed = Some(error),
+                }
+            }
+        }
+    }
+    Err(failed.unwrap_or(ImageError::Absent("pclntab: it is no Go program, or somebody removed Go's tables from it")))
+}
+
+/// The headers of pclntabs, with the address of their function names: by section, else by looking for the magic. External
+/// linking of a PIE up to Go 1.25 leaves the table without a section.
+fn headers(image: &Image, failed: &mut Option<ImageError>) -> Vec<(LinkAddr, LinkAddr)> {
+    let mut found = Vec::new();
+    let mut consider = |at: LinkAddr| match names_of(image, at) {
+        Ok(names) => found.push((at, names)),
+        Err(error @ ImageError::NotSupported(_)) => *failed = Some(error),
+        Err(_) => {}
+    };
+    let sections = [".gopclntab", ".data.rel.ro.gopclntab"];
+    let named: Vec<LinkAddr> = sections.iter().filter_map(|s| image.section(s)).map(|s| s.address).collect();
+    if !named.is_empty() {
+        named.into_iter().for_each(&mut consider);
+        return found;
+    }
     for segment in image.segments() {
         let Some(data) = bytes::slice(image.file(), segment.file_offset, segment.file_size) else { continue };
         // Two zero bytes follow every magic.
         for at in memchr::memmem::find_iter(data, b"\xff\xff\xff\0\0").filter_map(|at| at.checked_sub(1)) {
-            let Some((candidate, offset)) = data.get(at..).zip(u64::try_from(at).ok()) else { continue };
-            match parse_header(candidate) {
-                Ok(header) => {
-                    let (Some(address), Some(file_offset)) =
-                        (segment.address.checked_add(offset), segment.file_offset.checked_add(offset))
-                    else {
-                        continue;
-                    };
-                    let len = segment.file_size.saturating_sub(offset);
-                    return Ok(Place { address, file_offset, len, names_offset: header.names });
-                }
-                Err(error @ ImageError::NotSupported(_)) => other = Some(error),
-                Err(_) => {}
+            if let Some(at) = u64::try_from(at).ok().and_then(|at| segment.address.checked_add(at)) {
+                consider(at);
             }
         }
     }
-    Err(other.unwrap_or(ImageError::Absent("pclntab: it is no Go program, or somebody removed Go's tables from it")))
+    found
 }
 
-fn parse_header(data: &[u8]) -> Result<Header, ImageError> {
-    let early = || ImageError::damaged("its pclntab ends early");
-    let magic = bytes::u32(data, 0).ok_or_else(early)?;
-    let (min_lc, pointer) = bytes::u8(data, 6).zip(bytes::u8(data, 7)).ok_or_else(early)?;
-    if !matches!(min_lc, 1 | 2 | 4) || !matches!(pointer, 4 | 8) || bytes::slice(data, 4, 2) != Some(&[0, 0]) {
+/// Words that hold that address: those in the file, and those that the loader fills in.
+fn pointers_to(image: &Image, target: LinkAddr) -> Vec<LinkAddr> {
+    let mut found: Vec<LinkAddr> = image.relocations().places_of(target.0).collect();
+    let needle = target.0.to_le_bytes();
+    for segment in image.segments() {
+        let Some(data) = bytes::slice(image.file(), segment.file_offset, segment.file_size) else { continue };
+        let at = memchr::memmem::find_iter(data, &needle).filter_map(|at| u64::try_from(at).ok());
+        found.extend(at.filter_map(|at| segment.address.checked_add(at)));
+    }
+    found
+}
+
+/// The address of the function names of the pclntab whose header stands there.
+fn names_of(stated: &dyn Stated, at: LinkAddr) -> Result<LinkAddr, ImageError> {
+    let mut header = [0; 0x48];
+    let whole = stated.fill(at, &mut header);
+    let start = if whole { header.first_chunk() } else { None };
+    let (format, _) = parse_start(start.ok_or_else(|| ImageError::damaged("its pclntab ends early"))?)?;
+    // nfunc, nfiles, textStart (since Go 1.18; 0 since Go 1.26), then the offsets of the five parts.
+    let first = if format == Format::Go116 { 24 } else { 32 };
+    let offsets: Vec<u64> =
+        (0..5u64).filter_map(|i| bytes::u64(&header, i.checked_mul(8)?.checked_add(first)?)).collect();
+    let least = if format == Format::Go116 { HEADER_SIZE.saturating_sub(8) } else { HEADER_SIZE };
+    let names = offsets.first().filter(|o| **o >= least && offsets.len() == 5 && offsets.is_sorted());
+    names
+        .and_then(|o| at.checked_add(*o))
+        .ok_or_else(|| ImageError::damaged("the parts of its pclntab overlap or lie outside of it"))
+}
+
+/// Magic, zeros, minLC, pointer size.
+fn parse_start(data: &[u8; 8]) -> Result<(Format, u8), ImageError> {
+    let [a, b, c, d, 0, 0, min_lc @ (1 | 2 | 4), pointer @ (4 | 8)] = *data else {
         return Err(ImageError::damaged("its pclntab has no valid header"));
-    }
-    if let Some((_, release)) = OTHER_MAGICS.iter().find(|(m, _)| *m == magic) {
-        return Err(ImageError::not_supported(format!("the pclntab of {release}")));
-    }
-    if magic != MAGIC_120 {
-        return Err(ImageError::damaged("its pclntab has no valid header"));
-    }
-    if pointer != 8 {
-        return Err(ImageError::not_supported("the pclntab of a 32-bit program"));
-    }
-    let word = |index: u64| {
-        let at = index.checked_mul(8).and_then(|o| o.checked_add(8));
-        at.and_then(|at| bytes::u64(data, at)).ok_or_else(early)
     };
-    // nfunc, nfiles, textStart, then the offsets of the five parts. textStart is not used: since Go 1.26 it is 0.
-    let header = Header {
-        min_lc,
-        functions: word(0)?,
-        names: word(3)?,
-        units: word(4)?,
-        files: word(5)?,
-        pc_values: word(6)?,
-        functab: word(7)?,
-    };
-    let len = u64::try_from(data.len()).unwrap_or(u64::MAX);
-    let order = [HEADER_SIZE, header.names, header.units, header.files, header.pc_values, header.functab, len];
-    let room = len.saturating_sub(header.functab) / 8;
-    if !order.is_sorted() || header.functions >= room {
-        return Err(ImageError::damaged("the parts of its pclntab overlap or lie outside of it"));
+    match (u32::from_le_bytes([a, b, c, d]), pointer) {
+        (MAGIC_12, _) => Err(ImageError::not_supported("the pclntab of Go 1.15 or before")),
+        (magic, pointer) => match Format::of(magic) {
+            None => Err(ImageError::damaged("its pclntab has no valid header")),
+            Some(_) if pointer != 8 => Err(ImageError::not_supported("the pclntab of a 32-bit program")),
+            Some(format) => Ok((format, min_lc)),
+        },
     }
-    Ok(header)
 }

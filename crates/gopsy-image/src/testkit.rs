@@ -35,6 +35,11 @@ impl Elf {
         self
     }
 
+    pub(crate) fn dynamic(mut self, address: u64, data: &[u8]) -> Self {
+        self.segments.push((2, address, 6, data.to_vec()));
+        self
+    }
+
     pub(crate) fn section(mut self, name: &str, address: u64, data: &[u8]) -> Self {
         self.sections.push((name.into(), address, 1, 0, data.to_vec()));
         self
@@ -124,26 +129,52 @@ pub(crate) const TEXT: u64 = 0x40_1000;
 pub(crate) const RODATA: u64 = 0x50_0000;
 pub(crate) const DATA: u64 = 0x60_0000;
 
+/// What differs between releases, written down from the releases' own sources.
+#[derive(Clone, Copy)]
+pub(crate) struct Era {
+    pub(crate) version: &'static str,
+    pub(crate) magic: u32,
+    /// Offsets in moduledata: etypes, gofunc (0: none), textsectmap, hasmain, next; and its size.
+    pub(crate) moduledata: [usize; 6],
+}
+
+/// One era for each layout of moduledata.
+pub(crate) const ERAS: [Era; 7] = [
+    Era { version: "go1.16.15", magic: 0xffff_fffa, moduledata: [288, 0, 296, 472, 528, 536] },
+    Era { version: "go1.19.8", magic: 0xffff_fff0, moduledata: [288, 304, 312, 488, 544, 552] },
+    Era { version: "go1.20.6", magic: 0xffff_fff1, moduledata: [304, 320, 328, 504, 560, 568] },
+    Era { version: "go1.22.12", magic: 0xffff_fff1, moduledata: [304, 320, 328, 528, 584, 592] },
+    Era { version: "go1.25.5", magic: 0xffff_fff1, moduledata: [304, 320, 328, 528, 576, 584] },
+    Era { version: "go1.26.6", magic: 0xffff_fff1, moduledata: [304, 320, 336, 536, 584, 592] },
+    Era { version: "go1.27.3", magic: 0xffff_fff1, moduledata: [312, 344, 360, 512, 560, 568] },
+];
+
 /// A Go program of two functions.
 ///
 /// `main.f` (40 bytes from 0) has `main.g` inlined at 0x10..0x20, called from 0x0c; its frame is 24 bytes from 4 on.
 /// `main.h` (0x10 bytes from 0x40) is a top frame.
+#[derive(Clone, Copy)]
 pub(crate) struct Tiny {
     pub(crate) parent_pc: i32,
-    pub(crate) version: &'static str,
-    pub(crate) magic: u32,
-    pub(crate) gofunc_at: usize,
+    pub(crate) era: Era,
+    /// The text has two sections: `main.h` stands 0x100 bytes further on than its offset says.
+    pub(crate) two_texts: bool,
 }
 
 impl Default for Tiny {
     fn default() -> Self {
-        Tiny { parent_pc: 0x0c, version: "go1.27.3", magic: 0xffff_fff1, gofunc_at: 344 }
+        Tiny { parent_pc: 0x0c, era: ERAS[6], two_texts: false }
     }
 }
 
 impl Tiny {
-    /// pclntab, and behind it the inline tree, whose address is also returned.
-    fn tables(&self) -> (Vec<u8>, u64) {
+    fn old(&self) -> bool {
+        self.era.magic == 0xffff_fffa
+    }
+
+    /// pclntab with the inline tree and the map of text sections behind it; where its parts begin and how long they are,
+    /// the tree, the map.
+    fn tables(&self) -> (Vec<u8>, [(u64, u64); 5], u64, u64) {
         let names = b"main.f\0main.g\0main.h\0";
         let units = [0u32, 8].map(u32::to_le_bytes).concat();
         let files = b"/s/a.go\0/s/b.go\0";
@@ -160,66 +191,185 @@ impl Tiny {
         let line = table(&[22, 0x10, 9, 0x10, 14, 0x20]);
         let tree = table(&[0, 0x10, 2, 0x10, 1, 0x20]);
         let h_sp = table(&[2, 0x10]);
-        let f_record = 24u32;
-        let h_record = f_record + 44 + 12 + 16;
+        let (old, middle) = (self.old(), self.era.magic == 0xffff_fff0);
+        let header_size = if old { 0x40u64 } else { 0x48 };
+        let record_size = if middle { 40u32 } else { 44 };
+        let f_record = if old { 48u32 } else { 24 };
+        // Before Go 1.18: three pcdata, padding to 8, four addresses. Since: three pcdata and four offsets.
+        let f_size = if old { (44u32 + 12).next_multiple_of(8) + 32 } else { record_size + 12 + 16 };
+        let h_record = f_record + f_size;
+        let functions_at = {
+            let before: [&[u8]; 4] = [names, &units, files, &values];
+            before.iter().fold(header_size, |at, part| at + (part.len() as u64).next_multiple_of(8))
+        };
+        let functions_len = h_record + record_size;
+        let tree_address = RODATA + functions_at + u64::from(functions_len).next_multiple_of(8);
         let mut functab = Vec::new();
-        for word in [0, f_record, 0x40, h_record, 0x50, 0] {
-            functab.extend(word.to_le_bytes());
+        for (entry, record) in [(0u32, f_record), (0x40, h_record), (0x50, 0)] {
+            if old {
+                functab.extend((TEXT + u64::from(entry)).to_le_bytes());
+                functab.extend(u64::from(record).to_le_bytes());
+            } else {
+                functab.extend(entry.to_le_bytes());
+                functab.extend(record.to_le_bytes());
+            }
         }
         let mut function =
             |entry: u32, name: u32, sp: u32, file: u32, line: u32, flags: u8, pcdata: &[u32], data: &[u32]| {
-                for word in [entry, name, 0, 0, sp, file, line, pcdata.len() as u32, 0, 3] {
+                match old {
+                    true => functab.extend((TEXT + u64::from(entry)).to_le_bytes()),
+                    false => functab.extend(entry.to_le_bytes()),
+                }
+                for word in [name, 0, 0, sp, file, line, pcdata.len() as u32, 0] {
                     functab.extend(word.to_le_bytes());
                 }
+                if !old && !middle {
+                    functab.extend(3u32.to_le_bytes());
+                }
                 functab.extend([0, flags, 0, data.len() as u8]);
-                for word in pcdata.iter().chain(data) {
-                    functab.extend(word.to_le_bytes());
+                pcdata.iter().for_each(|word| functab.extend(word.to_le_bytes()));
+                if old && !data.is_empty() {
+                    functab.resize(functab.len().next_multiple_of(8), 0);
+                }
+                for word in data {
+                    match (old, *word) {
+                        (true, u32::MAX) => functab.extend([0; 8]),
+                        (true, offset) => functab.extend((tree_address + u64::from(offset)).to_le_bytes()),
+                        (false, _) => functab.extend(word.to_le_bytes()),
+                    }
                 }
             };
         function(0, 0, sp, file, line, 0, &[0, 0, tree], &[u32::MAX, u32::MAX, u32::MAX, 0]);
         function(0x40, 14, h_sp, file, line, 1, &[], &[]);
-        let mut out = self.magic.to_le_bytes().to_vec();
+        assert_eq!(functab.len(), functions_len as usize);
+        let mut out = self.era.magic.to_le_bytes().to_vec();
         out.extend([0, 0, 1, 8]);
         let parts: [&[u8]; 5] = [names, &units, files, &values, &functab];
-        let mut offsets = Vec::new();
-        let mut at = 0x48u64;
-        for part in parts {
-            offsets.push(at);
+        let mut places = [(0, 0); 5];
+        let mut at = header_size;
+        for (place, part) in places.iter_mut().zip(parts) {
+            *place = (at, part.len() as u64);
             at += (part.len() as u64).next_multiple_of(8);
         }
-        for word in [2, 2, 0].iter().chain(&offsets) {
-            out.extend(word.to_le_bytes());
+        out.extend([2u64, 2].iter().flat_map(|w| w.to_le_bytes()));
+        if !old {
+            out.extend([0; 8]);
+        }
+        for (offset, _) in places {
+            out.extend(offset.to_le_bytes());
         }
         for part in parts {
             out.extend(part);
             out.resize(out.len().next_multiple_of(8), 0);
         }
-        let tree_address = RODATA + out.len() as u64;
-        out.extend([0; 4]);
-        out.extend(7i32.to_le_bytes());
-        out.extend(self.parent_pc.to_le_bytes());
-        out.extend(4i32.to_le_bytes());
-        (out, tree_address)
+        assert_eq!(RODATA + out.len() as u64, tree_address);
+        if old || middle {
+            // parent, funcID, padding, file, line, name, parentPc.
+            out.extend([0; 12]);
+            out.extend(7i32.to_le_bytes());
+            out.extend(self.parent_pc.to_le_bytes());
+        } else {
+            // funcID, padding, name, parentPc, startLine.
+            out.extend([0; 4]);
+            out.extend(7i32.to_le_bytes());
+            out.extend(self.parent_pc.to_le_bytes());
+            out.extend(4i32.to_le_bytes());
+        }
+        out.resize(out.len().next_multiple_of(8), 0);
+        let map_address = RODATA + out.len() as u64;
+        // Since Go 1.21 a section ends one byte behind its last.
+        let more = u64::from(self.era.moduledata[3] > 504);
+        let map: &[[u64; 3]] = if self.two_texts {
+            &[[0, 0x40 + more, TEXT], [0x40, 0x50 + more, TEXT + 0x140]]
+        } else {
+            &[[0, 0x50 + more, TEXT]]
+        };
+        out.extend(map.iter().flatten().flat_map(|w| w.to_le_bytes()));
+        (out, places, tree_address, map_address)
+    }
+
+    /// Moduledata, and where in it the words stand that a loader would have to fill in.
+    fn moduledata(&self) -> (Vec<u8>, Vec<usize>) {
+        let (_, parts, tree, map) = self.tables();
+        let [etypes, gofunc, text_sections, has_main, next, size] = self.era.moduledata;
+        let mut module = vec![0u8; size];
+        let mut pointers = Vec::new();
+        let mut pointer = |at: usize, value: u64| {
+            module[at..at + 8].copy_from_slice(&value.to_le_bytes());
+            pointers.push(at);
+        };
+        pointer(0, RODATA);
+        for (index, (offset, _)) in parts.iter().enumerate() {
+            pointer(8 + 24 * index, RODATA + offset);
+        }
+        pointer(128, RODATA + parts[4].0);
+        let end = if self.two_texts { 0x150 } else { 0x50 };
+        for (at, value) in [(160, TEXT), (168, TEXT + end), (176, TEXT), (184, TEXT + end)] {
+            pointer(at, value);
+        }
+        pointer(296 - if self.era.magic == 0xffff_fff1 { 0 } else { 16 }, RODATA);
+        pointer(etypes, RODATA + 0x100);
+        if gofunc != 0 {
+            pointer(gofunc, tree);
+        }
+        pointer(text_sections, map);
+        let mut word = |at: usize, value: u64| module[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        let mut slice = |at: usize, len: u64| {
+            word(at + 8, len);
+            word(at + 16, len);
+        };
+        for (index, (_, len)) in parts.iter().enumerate() {
+            // The second counts words since Go 1.26, bytes before.
+            let words = index == 1 && matches!(self.era.version, "go1.26.6" | "go1.27.3");
+            slice(8 + 24 * index, if words { len / 4 } else { *len });
+        }
+        slice(128, 3);
+        slice(text_sections, if self.two_texts { 2 } else { 1 });
+        module[has_main] = 1;
+        module[next..next + 8].fill(0);
+        (module, pointers)
+    }
+
+    fn start_of_data(&self) -> Vec<u8> {
+        let mut data = b"\xff Go buildinf:\x08\x02".to_vec();
+        data.resize(32, 0);
+        data.push(self.era.version.len() as u8);
+        data.extend(self.era.version.bytes());
+        data.push(0);
+        data.resize(64, 0);
+        data
     }
 
     pub(crate) fn elf(&self) -> Elf {
-        let (tables, tree) = self.tables();
-        let mut data = b"\xff Go buildinf:\x08\x02".to_vec();
-        data.resize(32, 0);
-        data.push(self.version.len() as u8);
-        data.extend(self.version.bytes());
-        data.push(0);
-        data.resize(64, 0);
-        let mut module = vec![0u8; 568];
-        let mut word = |at: usize, value: u64| module[at..at + 8].copy_from_slice(&value.to_le_bytes());
-        word(0, RODATA);
-        word(8, RODATA + 0x48);
-        word(176, TEXT);
-        word(184, TEXT + 0x50);
-        word(296, RODATA);
-        word(self.gofunc_at, tree);
+        let (tables, ..) = self.tables();
+        let mut data = self.start_of_data();
+        data.extend(self.moduledata().0);
+        Elf::new().segment(TEXT, "rx", &[0xcc; 0x150]).segment(RODATA, "r", &tables).segment(DATA, "rw", &data)
+    }
+
+    /// The same as a position-independent file whose pointers in moduledata stand only in the relocations.
+    pub(crate) fn pie(&self) -> Elf {
+        let (tables, ..) = self.tables();
+        let (mut module, pointers) = self.moduledata();
+        let mut relocations = Vec::new();
+        for at in pointers {
+            let value = module[at..at + 8].to_vec();
+            module[at..at + 8].fill(0);
+            relocations.extend((DATA + 64 + at as u64).to_le_bytes());
+            relocations.extend(8u64.to_le_bytes());
+            relocations.extend(value);
+        }
+        let mut data = self.start_of_data();
         data.extend(module);
-        Elf::new().segment(TEXT, "rx", &[0xcc; 0x50]).segment(RODATA, "r", &tables).segment(DATA, "rw", &data)
+        let table = 0x70_0000u64;
+        let dynamic: Vec<u8> =
+            [7, table, 8, relocations.len() as u64, 0, 0].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+        Elf::new()
+            .segment(TEXT, "rx", &[0xcc; 0x150])
+            .segment(RODATA, "r", &tables)
+            .segment(DATA, "rw", &data)
+            .segment(table, "r", &relocations)
+            .dynamic(0x70_8000, &dynamic)
     }
 }
 

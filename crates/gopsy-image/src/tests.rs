@@ -1,8 +1,8 @@
 //! The readers against built files, whole and damaged.
 
-use crate::testkit::{DATA, Elf, RODATA, TEXT, Tiny, dwarf, image};
-use crate::{Image, ImageError};
-use gopsy_mem::LinkAddr;
+use crate::testkit::{DATA, ERAS, Elf, Era, RODATA, TEXT, Tiny, dwarf, image};
+use crate::{GoModule, Image, ImageError, Loaded};
+use gopsy_mem::{Addr, LinkAddr, SliceMemory};
 use std::sync::Arc;
 
 fn at(offset: u64) -> LinkAddr {
@@ -62,24 +62,67 @@ fn an_inline_tree_that_turns_in_a_circle_or_leads_outside_is_an_error() {
 
 #[test]
 fn other_formats_are_named() {
-    for (magic, release) in [(0xffff_fff0, "1.18"), (0xffff_fffa, "1.16")] {
-        let error = image(&Tiny { magic, ..Tiny::default() }.elf()).pclntab().unwrap_err();
-        assert!(matches!(&error, ImageError::NotSupported(what) if what.contains(release)), "{error}");
-    }
-    let error = image(&Tiny { magic: 0x1234_5678, ..Tiny::default() }.elf()).pclntab().unwrap_err();
+    let with = |magic| Tiny { era: Era { magic, ..ERAS[6] }, ..Tiny::default() };
+    let error = image(&with(0xffff_fffb).elf()).pclntab().unwrap_err();
+    assert!(matches!(&error, ImageError::NotSupported(what) if what.contains("1.15")), "{error}");
+    let error = image(&with(0x1234_5678).elf()).pclntab().unwrap_err();
     assert!(matches!(error, ImageError::Absent(_)), "{error}");
 }
 
 #[test]
-fn moduledata_by_release() {
-    for (version, gofunc_at) in [("go1.20.6", 320), ("go1.26.6", 320), ("go1.27.3", 344)] {
-        let image = image(&Tiny { version, gofunc_at, ..Tiny::default() }.elf());
-        assert_eq!(image.module_data().unwrap().address, LinkAddr(DATA + 64), "{version}");
-        let f = image.pclntab().unwrap().find(at(0)).unwrap();
-        assert_eq!(f.source_frames(at(0x14)).unwrap().len(), 2, "{version}");
+fn every_era_is_read_by_what_its_moduledata_says() {
+    for (era, releases) in ERAS.iter().zip(["1.16", "1.18", "1.20", "1.21", "1.23", "1.26", "1.27"]) {
+        let tiny = Tiny { era: *era, ..Tiny::default() };
+        for (kind, elf) in [("plain", tiny.elf()), ("PIE", tiny.pie())] {
+            let (version, image) = (era.version, image(&elf));
+            let module = image.module_data().unwrap();
+            assert_eq!(module.address, LinkAddr(DATA + 64), "{version} {kind}");
+            assert!(module.releases.iter().any(|r| r.starts_with(releases)), "{version} {kind}: {:?}", module.releases);
+            assert_eq!((module.text, module.etext, module.next), (at(0), at(0x50), LinkAddr(0)), "{version} {kind}");
+            let table = image.pclntab().unwrap();
+            assert_eq!(table.len(), 2);
+            let f = table.find(at(0x14)).unwrap();
+            assert_eq!((f.entry(), f.end(), f.sp_delta(at(4))), (at(0), at(0x40), Some(24)), "{version} {kind}");
+            let inlined: Vec<_> =
+                f.source_frames(at(0x14)).unwrap().into_iter().map(|s| (s.function, s.line)).collect();
+            let expected = [("main.g", 5), ("main.f", 10)].map(|(n, l)| (Some(n.to_owned()), Some(l)));
+            assert_eq!(inlined, expected, "{version} {kind}");
+            assert!(table.by_name("main.h").is_some_and(|h| h.flags().top_frame()), "{version} {kind}");
+            assert!(table.by_name("main").is_none() && table.by_name("ain.h").is_none());
+        }
     }
-    let unknown = image(&Tiny { version: "go1.99", ..Tiny::default() }.elf());
-    assert!(matches!(unknown.module_data(), Err(ImageError::NotSupported(_))));
+}
+
+#[test]
+fn a_module_in_memory_is_read_like_one_in_a_file() {
+    for era in ERAS {
+        let tiny = Tiny { era, ..Tiny::default() };
+        let bytes = tiny.elf().bytes();
+        let file = Image::parse(Arc::new(bytes)).unwrap();
+        let memory = file
+            .segments()
+            .iter()
+            .fold(SliceMemory::new(), |m, s| m.with(Addr(s.address.0), file.bytes_from(s.address).unwrap()));
+        let loaded = Loaded(&memory);
+        let module = GoModule::read(&loaded, LinkAddr(DATA + 64)).unwrap();
+        assert_eq!(module.data(), file.module_data().unwrap());
+        let f = module.pclntab(&loaded).find(at(0x14)).unwrap();
+        assert_eq!(f.source_frames(at(0x14)).unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn a_text_of_two_sections() {
+    for era in &ERAS[1..] {
+        let image = image(&Tiny { era: *era, two_texts: true, ..Tiny::default() }.elf());
+        let table = image.pclntab().unwrap();
+        let h = table.by_name("main.h").unwrap();
+        assert_eq!((h.entry(), h.end()), (at(0x140), at(0x150)), "{}", era.version);
+        assert_eq!(table.find(at(0x14f)).and_then(|f| f.name()).as_deref(), Some("main.h"));
+        assert!(table.find(at(0x48)).is_none() && table.find(at(0x150)).is_none());
+        // main.f ends where its section ends, which is not where the next begins.
+        assert_eq!(table.find(at(0x3f)).and_then(|f| f.name()).as_deref(), Some("main.f"), "{}", era.version);
+    }
 }
 
 #[test]
@@ -178,11 +221,20 @@ fn everything() -> Vec<u8> {
     elf.bytes()
 }
 
+/// Files of the old formats and position-independent ones.
+fn variants() -> Vec<Vec<u8>> {
+    let tiny = |era: Era| Tiny { era, ..Tiny::default() };
+    ERAS[..3].iter().flat_map(|era| [tiny(*era).elf().bytes(), tiny(*era).pie().bytes()]).collect()
+}
+
 #[test]
 fn every_truncation_is_survived() {
     let whole = everything();
     for len in 0..whole.len() {
         exercise(whole[..len].to_vec());
+    }
+    for whole in variants() {
+        (0..whole.len()).step_by(3).for_each(|len| exercise(whole[..len].to_vec()));
     }
 }
 
@@ -191,6 +243,13 @@ fn single_bytes_changed_are_survived() {
     let whole = everything();
     for place in 0..whole.len() {
         for value in [0, 0x7f, 0x80, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[place] = value;
+            exercise(bytes);
+        }
+    }
+    for whole in variants() {
+        for (place, value) in (0..whole.len()).zip([0xff, 0, 0x80, 1].into_iter().cycle()) {
             let mut bytes = whole.clone();
             bytes[place] = value;
             exercise(bytes);
