@@ -4,11 +4,12 @@ use crate::bytes;
 use crate::note::Notes;
 use crate::reloc::Relocations;
 use crate::stated::{Part, Stated};
-use crate::{BuildInfo, DebugInfo, GoModule, ImageError, ModuleData, Pclntab, buildinfo, pclntab};
+use crate::{BuildInfo, DebugInfo, GoModule, ImageError, ModuleData, Pclntab, Variable, buildinfo, pclntab};
 use gopsy_mem::LinkAddr;
 use object::LittleEndian as LE;
 use object::elf;
-use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
+use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 type Header = elf::FileHeader64<LE>;
@@ -231,15 +232,32 @@ impl Image {
         self.segments.iter().any(|s| s.executable && address.offset_from(s.address).is_some_and(|o| o < s.memory_size))
     }
 
-    /// The address of a symbol of the symbol table (absent in stripped files). Linear in the table's size.
+    /// The address of a symbol of the symbol table (absent in stripped files). Linear in the table's size: for several
+    /// names use [`Image::symbols`].
     #[must_use]
     pub fn symbol(&self, name: &str) -> Option<LinkAddr> {
+        self.symbols(&[name]).remove(name).map(|v| v.address)
+    }
+
+    /// Symbols by their names, in one pass over the symbol table. A symbol that states no size has none.
+    #[must_use]
+    pub fn symbols<'n>(&self, names: &[&'n str]) -> HashMap<&'n str, Variable> {
+        let mut found = HashMap::new();
         let file = self.file();
-        let header = parse_header(file).ok()?;
-        let sections = header.sections(LE, file).ok()?;
-        let table = sections.symbols(LE, file, elf::SHT_SYMTAB).ok()?;
-        let found = table.iter().find(|s| table.symbol_name(LE, *s).is_ok_and(|n| n == name.as_bytes()))?;
-        Some(LinkAddr(object::read::elf::Sym::st_value(found, LE)))
+        let table = || parse_header(file).ok()?.sections(LE, file).ok()?.symbols(LE, file, elf::SHT_SYMTAB).ok();
+        let Some(table) = table() else { return found };
+        let wanted: HashMap<&[u8], &'n str> = names.iter().map(|n| (n.as_bytes(), *n)).collect();
+        for symbol in table.iter() {
+            let name = table.symbol_name(LE, symbol).ok().and_then(|n| wanted.get(n).copied());
+            if let Some(name) = name {
+                let size = Some(symbol.st_size(LE)).filter(|s| *s != 0);
+                found.entry(name).or_insert(Variable { address: LinkAddr(symbol.st_value(LE)), size });
+                if found.len() == wanted.len() {
+                    break;
+                }
+            }
+        }
+        found
     }
 
     /// What `go version -m` prints.

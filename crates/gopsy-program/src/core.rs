@@ -5,7 +5,7 @@ use gopsy_mem::{Addr, Bias};
 use gopsy_model::{
     Crash, Goroutine, Headline, Identity, Known, Missing, PanicLine, Role, Signal, Source, Stack, Status, Str, Trust,
 };
-use gopsy_runtime::{Culprit, G, GoSignal, How, Layouts, M, Runtime, RuntimeError};
+use gopsy_runtime::{Basis, Culprit, G, GoSignal, How, Layouts, M, Release, Runtime, RuntimeError, Threads, Witness};
 use gopsy_target::{Attachment, Core, MappedFile, TargetError};
 use gopsy_unwind::{On, Pc, RawFrame, SignalFrame, Stacks, Walk, Walker};
 use std::path::{Path, PathBuf};
@@ -106,7 +106,8 @@ impl CoreEvidence {
     /// When they do not belong together, or the binary has no debug information.
     pub fn join(mut core: Core, image: Arc<Image>, path: &Path) -> Result<Self, CoreError> {
         let mut notes = Vec::new();
-        match core.attach(&image) {
+        let attachment = core.attach(&image);
+        match attachment {
             Attachment::Same => {}
             Attachment::Other => return Err(CoreError::OtherBuild { path: path.to_owned() }),
             Attachment::CannotTell => notes.push(format!(
@@ -118,9 +119,11 @@ impl CoreEvidence {
             return Err(CoreError::NoBase { path: path.to_owned() });
         };
         image.pclntab().map_err(|error| CoreError::Binary { path: path.to_owned(), error })?;
-        let layouts = Layouts::of(&image)?;
+        let build = image.build_info().ok();
+        let layouts = layouts(&core, &image, bias, build.as_ref(), attachment, &mut notes)?;
         let runtime = Runtime::new(&core, &layouts, bias, Source::Core);
-        let threads = runtime.threads()?;
+        let Threads { list: threads, broken } = runtime.threads()?;
+        notes.extend(broken.map(|why| format!("the list of threads breaks off behind {}: {why}", threads.len())));
         let listed = runtime.goroutines()?;
         if u64::try_from(listed.addresses.len()).unwrap_or(u64::MAX) < listed.claimed {
             notes.push(format!("{} of {} goroutines are listed in the core", listed.addresses.len(), listed.claimed));
@@ -131,7 +134,6 @@ impl CoreEvidence {
         let goroutines: Vec<Addr> = listed.addresses.into_iter().filter(|g| !g.is_null() && !dead(g)).collect();
         extent_notes(&core, &mut notes);
         let stacks = goroutines.iter().map(|_| OnceLock::new()).collect();
-        let build = image.build_info().ok();
         let crash = Crash { stacks: 0..goroutines.len(), ..Crash::default() };
         let mut evidence =
             CoreEvidence { bias, layouts, build, goroutines, threads, crash, notes, stacks, core, image };
@@ -354,6 +356,48 @@ impl Evidence for CoreEvidence {
 
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
+    }
+}
+
+/// The layouts that fit this memory.
+fn layouts(
+    core: &Core,
+    image: &Image,
+    bias: Bias,
+    build: Option<&BuildInfo>,
+    attachment: Attachment,
+    notes: &mut Vec<String>,
+) -> Result<Layouts, CoreError> {
+    let release = build.and_then(|b| Release::parse(&b.version));
+    let candidates = Layouts::candidates(image, release.as_ref())?;
+    let table = image.pclntab().map_err(RuntimeError::from)?;
+    let function = |pc: Addr| {
+        let at = bias.unload(pc);
+        let func = table.find(at)?;
+        Some((func.raw_name()?, func.entry() == at))
+    };
+    let tids: Vec<u32> = core.threads().iter().map(|t| t.tid).collect();
+    let first = candidates.first().cloned();
+    let chosen = Layouts::choose(candidates, core, bias, Source::Core, &Witness { function: &function, tids: &tids });
+    match (chosen, first) {
+        (Ok((layouts, _)), _) => {
+            if let Basis::Nearest(near) = layouts.basis() {
+                let named = build.map_or("of unknown release", |b| b.version.as_str());
+                notes.push(format!(
+                    "the runtime's structures are read by the layouts of {near} ({named} is not in gopsy's tables), \
+                     and only as far as this core proves them"
+                ));
+            }
+            Ok(layouts)
+        }
+        // This build's own layouts are right even where its memory is wrong.
+        (Err(refuted), Some(first))
+            if attachment == Attachment::Same && !matches!(first.basis(), Basis::Nearest(_)) =>
+        {
+            notes.extend(refuted.first().map(|why| format!("the runtime's structures are damaged ({why})")));
+            Ok(first)
+        }
+        (Err(refuted), _) => Err(RuntimeError::DoNotFit(refuted).into()),
     }
 }
 

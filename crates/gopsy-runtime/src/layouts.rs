@@ -1,9 +1,12 @@
 //! Where the members of the runtime's structs stand in one build.
 
-use crate::RuntimeError;
-use gopsy_image::{DebugInfo, Field, Image, StructLayout, Variable};
+use crate::tables::{Table, Tables};
+use crate::{Release, RuntimeError};
+use gopsy_image::{DebugInfo, Field, Image, ImageError, StructLayout, Variable};
 use gopsy_mem::LinkAddr;
+use gopsy_model::Trust;
 use std::collections::HashMap;
+use std::fmt;
 
 /// The structs of package runtime that are read. New ones are added here: all are looked up in one pass.
 const STRUCTS: &[&str] = &[
@@ -25,25 +28,77 @@ const VARIABLES: &[&str] = &[
     "runtime.sigtable",
     "runtime.printBacklog",
     "runtime.printBacklogIndex",
+    "runtime.m0",
 ];
 
+/// From where the layouts of a build are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Basis {
+    /// The build's own debug information.
+    DebugInfo,
+    /// The tables, for exactly the release that the binary names.
+    Table(Release),
+    /// The tables of another release. Only members that the memory itself proves are read.
+    Nearest(Release),
+}
+
+impl fmt::Display for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Basis::DebugInfo => f.write_str("the binary's debug information"),
+            Basis::Table(release) => write!(f, "the layouts of {release}"),
+            Basis::Nearest(release) => write!(f, "the layouts of {release}, another release"),
+        }
+    }
+}
+
 /// The layouts of one build.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Layouts {
     structs: HashMap<String, StructLayout>,
     variables: HashMap<String, Variable>,
     types: Option<LinkAddr>,
+    basis: Basis,
 }
 
 impl Layouts {
-    /// Reads the layouts from a binary's debug information.
+    /// The layouts that a binary may have, the best known first: from its debug information; from the tables for the
+    /// release that it names; from the tables of the other releases, the nearest first. Those behind the first are to be
+    /// believed only where the memory proves them ([`Layouts::restrict`]).
     ///
     /// # Errors
-    /// When there is none, it is damaged, or it does not describe `runtime.g` and `runtime.m`.
-    pub fn of(image: &Image) -> Result<Layouts, RuntimeError> {
-        let mut layouts = Layouts::from_debug_info(image.debug_info()?)?;
-        layouts.types = image.module_data().ok().map(|m| m.types);
-        Ok(layouts)
+    /// When the binary is no Go program, or where its variables stand cannot be found.
+    pub fn candidates(image: &Image, release: Option<&Release>) -> Result<Vec<Layouts>, RuntimeError> {
+        let types = image.module_data()?.types;
+        let mut found = Vec::new();
+        match image.debug_info().map_err(RuntimeError::from).and_then(Layouts::from_debug_info) {
+            Ok(layouts) => found.push(Layouts { types: Some(types), ..layouts }),
+            // Without debug information, or with somebody else's, the tables serve.
+            Err(RuntimeError::Image(ImageError::Absent(_) | ImageError::NotSupported(_))) => {}
+            Err(RuntimeError::NotDescribed(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let (Some(goarch), true) = (image.machine().goarch(), found.is_empty()) else { return Ok(found) };
+        let variables = variables(image);
+        for name in ["runtime.allgs", "runtime.allm"] {
+            if !variables.contains_key(name) {
+                return Err(RuntimeError::NotFound(name));
+            }
+        }
+        let tables = Tables::of(goarch, STRUCTS);
+        let with = |table: Table| Layouts {
+            basis: if table.exact { Basis::Table(table.release) } else { Basis::Nearest(table.release) },
+            structs: table.structs,
+            variables: variables.clone(),
+            types: Some(types),
+        };
+        found.extend(release.map(|r| with(tables.table(r))));
+        let mut others: Vec<Table> = tables.all();
+        if let Some(release) = release {
+            others.sort_by_key(|t| distance(t.release.number(), release.number()));
+        }
+        found.extend(others.into_iter().map(with));
+        Ok(found)
     }
 
     fn from_debug_info(debug: &DebugInfo) -> Result<Layouts, RuntimeError> {
@@ -58,7 +113,30 @@ impl Layouts {
                 return Err(RuntimeError::NotDescribed(name));
             }
         }
-        Ok(Layouts { structs: found.structs, variables: found.variables, types: None })
+        Ok(Layouts { structs: found.structs, variables: found.variables, types: None, basis: Basis::DebugInfo })
+    }
+
+    /// From where they are known.
+    #[must_use]
+    pub fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// How well a member is known that is read by them.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        match self.basis {
+            Basis::DebugInfo => Trust::DebugInfo,
+            Basis::Table(_) => Trust::Table,
+            Basis::Nearest(_) => Trust::Inferred,
+        }
+    }
+
+    /// Keeps only those members of structs for which `proved` holds (struct, member).
+    pub(crate) fn restrict(&mut self, proved: &dyn Fn(&str, &str) -> bool) {
+        for (of, layout) in &mut self.structs {
+            layout.fields.retain(|name, _| proved(of, name));
+        }
     }
 
     pub(crate) fn field(&self, of: &str, name: &str) -> Option<Field> {
@@ -83,6 +161,17 @@ impl Layouts {
         variables: HashMap<String, Variable>,
         types: Option<LinkAddr>,
     ) -> Self {
-        Layouts { structs, variables, types }
+        Layouts { structs, variables, types, basis: Basis::DebugInfo }
     }
+}
+
+/// The variables of package runtime in a binary without debug information: from its symbol table.
+fn variables(image: &Image) -> HashMap<String, Variable> {
+    let symbols = image.symbols(VARIABLES);
+    symbols.into_iter().map(|(name, symbol)| (name.to_owned(), symbol)).collect()
+}
+
+/// How far apart two releases are: by minor, then by patch.
+fn distance(a: (u32, u32), b: (u32, u32)) -> (u32, u32) {
+    (a.0.abs_diff(b.0), if a.0 == b.0 { a.1.abs_diff(b.1) } else { 0 })
 }

@@ -16,7 +16,10 @@ mod g;
 mod layouts;
 mod m;
 mod panics;
+mod proof;
 mod reader;
+mod release;
+mod tables;
 mod types;
 
 #[cfg(test)]
@@ -26,10 +29,12 @@ mod tests;
 
 pub use death::{Culprit, How};
 pub use g::{G, GoSignal, Gobuf, Goroutines};
-pub use layouts::Layouts;
-pub use m::M;
+pub use layouts::{Basis, Layouts};
+pub use m::{M, Threads};
 pub use panics::Panic;
+pub use proof::{Proof, Witness};
 pub use reader::{Runtime, missing};
+pub use release::Release;
 
 use gopsy_model::Known;
 
@@ -39,6 +44,9 @@ pub enum RuntimeError {
     /// The debug information lacks a type or variable that every Go program has.
     #[error("the debug information names no {0}: it is not that of a Go program, or it was cut")]
     NotDescribed(&'static str),
+    /// The binary has no debug information, and a variable that every Go program has was not found otherwise.
+    #[error("where {0} stands could not be found: the binary has neither debug information nor symbols")]
+    NotFound(&'static str),
     /// Debug information could not be read.
     #[error(transparent)]
     Image(#[from] gopsy_image::ImageError),
@@ -51,8 +59,6 @@ pub enum RuntimeError {
         why: String,
     },
     /// The memory contradicts the layouts.
-    #[error(
-        "the memory does not look like the layouts say ({0}): the binary is another one, or the memory was damaged"
-    )]
-    DoNotFit(String),
+    #[error("the memory is not that of a Go program of any known layout:{}", .0.iter().map(|w| format!("\n  {w}")).collect::<String>())]
+    DoNotFit(Vec<String>),
 }

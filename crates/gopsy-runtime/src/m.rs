@@ -28,38 +28,46 @@ pub struct M {
     pub throwing: Known<u64>,
 }
 
+/// The threads that `allm` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Threads {
+    /// Those of which the g0 points back to them, the youngest first.
+    pub list: Vec<M>,
+    /// Why the list breaks off, if it does: what follows in it is not known.
+    pub broken: Option<String>,
+}
+
 impl Runtime<'_> {
     /// All threads, in the order of `allm` (the youngest first). Each is proved: its g0 points back to it.
     ///
     /// # Errors
-    /// When the list cannot be read, runs in a circle, or the memory contradicts the layouts.
-    pub fn threads(&self) -> Result<Vec<M>, RuntimeError> {
-        let unreadable = |why: String| RuntimeError::Unreadable { what: "threads", why };
+    /// When the list cannot be read at all. One that runs in a circle, or into memory that is no thread, is given as far as
+    /// it goes.
+    pub fn threads(&self) -> Result<Threads, RuntimeError> {
         let variable = self.layouts.variable("runtime.allm").ok_or(RuntimeError::NotDescribed("runtime.allm"))?;
+        let unreadable = |why: String| RuntimeError::Unreadable { what: "threads", why };
         let mut next = self.mem.ptr(self.bias.load(variable.address)).map_err(|f| unreadable(f.to_string()))?;
-        let mut threads = Vec::new();
-        let mut seen = HashSet::new();
-        while !next.is_null() {
-            if !seen.insert(next) || threads.len() >= MAX_THREADS {
-                return Err(RuntimeError::DoNotFit("the list of threads runs in a circle".to_owned()));
+        let (mut list, mut seen) = (Vec::new(), HashSet::new());
+        let broken = loop {
+            if next.is_null() {
+                break None;
+            }
+            if !seen.insert(next) || list.len() >= MAX_THREADS {
+                break Some("it runs in a circle".to_owned());
             }
             let m = self.m(next);
-            let back = m.g0.value().and_then(|g0| self.pointer(*g0, &[("runtime.g", "m")]).into_value());
-            match back {
+            match m.g0.value().and_then(|g0| self.pointer(*g0, &[("runtime.g", "m")]).into_value()) {
                 Some(back) if back == next => {}
-                Some(_) => {
-                    return Err(RuntimeError::DoNotFit(format!("the g0 of the m at {next} does not point back to it")));
-                }
-                None => return Err(unreadable(format!("the m at {next} or its g0 is not there"))),
+                Some(_) => break Some(format!("the g0 of the m at {next} does not point back to it")),
+                None => break Some(format!("the m at {next} or its g0 is not there")),
             }
-            threads.push(m);
-            let link = self.word(next, &[("runtime.m", "alllink")]);
-            next = match link {
-                Known::Have { value, .. } => Addr(value),
-                Known::Missing(why) => return Err(unreadable(why.to_string())),
-            };
-        }
-        Ok(threads)
+            list.push(m);
+            match self.pointer(next, &[("runtime.m", "alllink")]) {
+                Known::Have { value, .. } => next = value,
+                Known::Missing(why) => break Some(why.to_string()),
+            }
+        };
+        Ok(Threads { list, broken })
     }
 
     /// The thread at that address.

@@ -2,7 +2,7 @@
 
 use crate::{Known, Layouts};
 use gopsy_mem::{Addr, Bias, Fault, Memory, MemoryExt, Why};
-use gopsy_model::{Missing, Source, Trust};
+use gopsy_model::{Missing, Source};
 
 /// Strings of the target longer than this are cut.
 const MAX_STRING: usize = 64 * 1024;
@@ -64,7 +64,7 @@ impl<'a> Runtime<'a> {
 
     /// A value read where a layout says that it stands.
     pub(crate) fn have<T>(&self, value: T) -> Known<T> {
-        Known::have(value, Trust::DebugInfo, self.source)
+        Known::have(value, self.layouts.trust(), self.source)
     }
 
     /// An unsigned member of up to 8 bytes: `path` leads from the struct at `base` through nested ones.

@@ -1,7 +1,7 @@
 //! The readers of runtime structs against a made-up runtime.
 
 use crate::testkit::{BACKLOG, BIAS, G0, G1, M0, PANIC, TYPES, check, memory, words};
-use crate::{How, RuntimeError};
+use crate::{How, RuntimeError, Threads};
 use gopsy_mem::{Addr, Range, SliceMemory};
 use gopsy_model::{Known, Missing, Source, Status, Trust};
 
@@ -64,23 +64,30 @@ fn lists_of_goroutines_are_read_as_far_as_they_go() {
 
 #[test]
 fn threads_are_proved() {
-    check(&memory(), |runtime| {
-        let threads = runtime.threads().unwrap();
-        assert_eq!(threads.iter().map(|m| m.tid.value().copied()).collect::<Vec<_>>(), [Some(4242)]);
+    let threads = |memory: &SliceMemory| {
+        check(memory, |runtime| {
+            let Threads { list, broken } = runtime.threads().unwrap();
+            (list.iter().map(|m| m.tid.value().copied()).collect::<Vec<_>>(), broken.unwrap_or_default())
+        })
+    };
+    assert_eq!(threads(&memory()), (vec![Some(4242)], String::new()));
+    // What is sound is given, and why the list breaks off.
+    let circle = threads(&memory().with(Addr(M0 + 0x20), words(&[M0])));
+    assert!(circle.0 == [Some(4242)] && circle.1.contains("circle"), "{circle:?}");
+    let stranger = threads(&memory().with(Addr(G0 + 0x40), words(&[M0 + 8])));
+    assert!(stranger.0.is_empty() && stranger.1.contains("does not point back"), "{stranger:?}");
+    let torn = threads(&memory().with(Addr(M0), words(&[0xdead_0000])));
+    assert!(torn.0.is_empty() && torn.1.contains("is not there"), "{torn:?}");
+    check(&SliceMemory::new(), |runtime| {
+        assert!(matches!(runtime.threads(), Err(RuntimeError::Unreadable { what: "threads", .. })));
     });
-    let circle = memory().with(Addr(M0 + 0x20), words(&[M0]));
-    check(&circle, |runtime| assert!(matches!(runtime.threads(), Err(RuntimeError::DoNotFit(_)))));
-    let stranger = memory().with(Addr(G0 + 0x40), words(&[M0 + 8]));
-    check(&stranger, |runtime| assert!(matches!(runtime.threads(), Err(RuntimeError::DoNotFit(_)))));
-    let torn = memory().with(Addr(M0), words(&[0xdead_0000]));
-    check(&torn, |runtime| assert!(matches!(runtime.threads(), Err(RuntimeError::Unreadable { .. }))));
 }
 
 #[test]
 fn the_culprit() {
     let culprit = |memory: &SliceMemory, tid| {
         check(memory, |runtime| {
-            let threads = runtime.threads().unwrap();
+            let threads = runtime.threads().unwrap().list;
             runtime.culprit(&threads, tid).map(|c| (c.how, c.g.value().copied()))
         })
     };

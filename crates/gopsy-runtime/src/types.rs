@@ -59,6 +59,13 @@ impl Runtime<'_> {
         }
     }
 
+    /// Whether a type descriptor of the program can stand there: it has a kind and a name.
+    pub(crate) fn is_type(&self, descriptor: Addr) -> bool {
+        let kind = self.of_type(descriptor, "Kind_", "kind").map(|k| k & KIND_MASK);
+        let named = |name: String| !name.is_empty() && !name.chars().any(char::is_control);
+        kind.value().is_some_and(|k| (1..=26).contains(k)) && self.type_name(descriptor).into_value().is_some_and(named)
+    }
+
     /// A member of a type descriptor: of `abi.Type`, or of `runtime._type` before Go 1.21.
     fn of_type(&self, descriptor: Addr, name: &str, before: &str) -> Known<u64> {
         match self.layouts.field("internal/abi.Type", name) {

@@ -1,0 +1,313 @@
+//! Whether layouts fit the memory that they are to be read by.
+//!
+//! A table of another release, or a binary of another build, gives values of the right size and the wrong meaning. So
+//! nothing is believed because a table says it: what must be so in every Go program is held against the memory. Where the
+//! layouts are those of exactly this build (debug information, or the table of exactly this release), the proof guards
+//! against a wrong binary. Where they are those of a neighbouring release, only the members that the memory itself proves
+//! are read at all; the others are withheld.
+//!
+//! Memory may be damaged: that is why its program is looked at. A member holds if nearly all goroutines or threads agree.
+
+use crate::{Basis, Layouts, Runtime};
+use gopsy_mem::{Addr, Memory, MemoryExt, Range};
+use std::collections::HashSet;
+
+/// So many goroutines at either end of the list are looked at.
+const SAMPLE: usize = 512;
+/// `_Gscan`.
+const GSCAN: u64 = 0x1000;
+/// More threads than this are not followed.
+const MAX_THREADS: usize = 1 << 17;
+/// Goroutine numbers beyond this are not believed: at one a nanosecond it takes 13 days to get there.
+const MAX_GOID: u64 = 1 << 50;
+/// The largest stack that a program may ask for by `debug.SetMaxStack` without being absurd; the default is 1 GB.
+const MAX_STACK: u64 = 1 << 40;
+
+/// What the runtime's own goroutines wait for, by their first function, in all releases from 1.16 to 1.27.
+const WAITS: [(&[u8], &[&str]); 7] = [
+    (b"runtime.bgsweep", &["GC sweep wait"]),
+    (b"runtime.bgscavenge", &["GC scavenge wait", "sleep"]),
+    (b"runtime.forcegchelper", &["force gc (idle)"]),
+    (b"runtime.runfinq", &["finalizer wait"]),
+    (b"runtime.runFinalizers", &["finalizer wait"]),
+    (b"runtime.runCleanups", &["cleanup wait"]),
+    (b"runtime.gcBgMarkWorker", &["GC worker (idle)"]),
+];
+/// Those that goroutine 1 starts.
+const BY_MAIN: [&[u8]; 3] = [b"runtime.bgsweep", b"runtime.bgscavenge", b"runtime.forcegchelper"];
+
+/// What the memory is held against.
+pub struct Witness<'a> {
+    /// The name of the Go function that holds an address, and whether it is its entry.
+    pub function: &'a dyn Fn(Addr) -> Option<(&'a [u8], bool)>,
+    /// The threads that the kernel knew.
+    pub tids: &'a [u32],
+}
+
+/// What a proof found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// Why the layouts are not those of this memory; `None` when they fit.
+    pub refuted: Option<String>,
+    /// The members that the memory proves, as `struct.member`.
+    pub proved: HashSet<String>,
+}
+
+/// How many agree, and how many do not.
+#[derive(Default, Clone, Copy)]
+struct Votes {
+    yes: usize,
+    no: usize,
+}
+
+impl Votes {
+    fn cast(&mut self, yes: bool) {
+        let side = if yes { &mut self.yes } else { &mut self.no };
+        *side = side.saturating_add(1);
+    }
+
+    /// Somebody agrees, and at most one in twenty does not.
+    fn hold(self) -> bool {
+        self.yes > 0 && self.no.saturating_mul(20) <= self.yes
+    }
+}
+
+/// The votes on the members of g.
+#[derive(Default)]
+struct OfG {
+    status: Votes,
+    goid: Votes,
+    start: Votes,
+    stack: Votes,
+    sched: Votes,
+    created: Votes,
+    m: Votes,
+    waits: Votes,
+    parent: Votes,
+    panic: Votes,
+    syscall: Votes,
+    signal: Votes,
+    locked: Votes,
+}
+
+/// The votes on the members of m.
+#[derive(Default)]
+struct OfM {
+    g0: Votes,
+    id: Votes,
+    tid: Votes,
+    curg: Votes,
+    gsignal: Votes,
+    dying: Votes,
+}
+
+impl Layouts {
+    /// The first of the candidates that the memory does not refute, cut down to what it proves where they are not those of
+    /// this very build; with the reasons why earlier ones were passed over.
+    ///
+    /// # Errors
+    /// With all the reasons, when the memory refutes every one.
+    pub fn choose(
+        candidates: Vec<Layouts>,
+        memory: &dyn Memory,
+        bias: gopsy_mem::Bias,
+        source: gopsy_model::Source,
+        witness: &Witness<'_>,
+    ) -> Result<(Layouts, Vec<String>), Vec<String>> {
+        let mut refuted = Vec::new();
+        for mut layouts in candidates {
+            let proof = Runtime::new(memory, &layouts, bias, source).prove(witness);
+            match proof.refuted {
+                Some(why) => refuted.push(format!("{}: {why}", layouts.basis())),
+                None => {
+                    if matches!(layouts.basis(), Basis::Nearest(_)) {
+                        layouts.restrict(&|of, member| proof.proved.contains(&format!("{of}.{member}")));
+                    }
+                    return Ok((layouts, refuted));
+                }
+            }
+        }
+        Err(refuted)
+    }
+}
+
+impl Runtime<'_> {
+    /// Holds the layouts against the memory.
+    #[must_use]
+    pub fn prove(&self, witness: &Witness<'_>) -> Proof {
+        let (ms, of_m, whole) = self.prove_threads(witness);
+        let of_g = match self.goroutines() {
+            Ok(listed) => self.prove_goroutines(&sample(&listed.addresses), &ms, witness),
+            Err(error) => return Proof { refuted: Some(error.to_string()), ..Proof::default() },
+        };
+        let must = [
+            (whole, "the list of threads has no end where it must"),
+            (of_m.g0.hold(), "the g0 of threads does not point back to them"),
+            (of_m.tid.hold(), "threads have numbers that the kernel did not give"),
+            (of_m.id.hold(), "threads share a number"),
+            (of_g.status.hold(), "goroutines are in states that do not exist"),
+            (of_g.goid.hold(), "goroutines share a number or have impossible ones"),
+            (of_g.start.hold(), "goroutines begin elsewhere than at a function"),
+            (of_g.stack.hold(), "goroutines have impossible stacks"),
+            (of_g.sched.yes == 0 || of_g.sched.hold(), "goroutines left off outside of their stack"),
+            (of_g.created.hold(), "goroutines were created outside of Go code"),
+            (of_g.m.yes == 0 || of_g.m.hold(), "goroutines run on threads that do not know it"),
+        ];
+        let refuted = must.iter().find(|(holds, _)| !holds).map(|(_, why)| (*why).to_owned());
+        let proved = if refuted.is_some() { HashSet::new() } else { proved(&of_g, &of_m) };
+        Proof { refuted, proved }
+    }
+
+    /// The threads, the votes on their members, and whether the list ended as it must: at `m0`.
+    fn prove_threads(&self, witness: &Witness<'_>) -> (HashSet<Addr>, OfM, bool) {
+        let (mut ms, mut votes, mut ids) = (HashSet::new(), OfM::default(), HashSet::new());
+        let m0 = self.layouts.variable("runtime.m0").map(|v| self.bias.load(v.address));
+        let variable = self.layouts.variable("runtime.allm");
+        let mut next = variable.and_then(|v| self.mem.ptr(self.bias.load(v.address)).ok()).unwrap_or_default();
+        let (mut last, mut dying) = (next, 0usize);
+        while !next.is_null() && ms.len() < MAX_THREADS && ms.insert(next) {
+            let m = self.m(next);
+            let points_back = |g: &crate::Known<Addr>| {
+                g.value().and_then(|g| self.pointer(*g, &[("runtime.g", "m")]).into_value()) == Some(next)
+            };
+            votes.g0.cast(points_back(&m.g0));
+            if !points_back(&m.g0) {
+                break;
+            }
+            votes.id.cast(m.id.value().is_some_and(|id| *id < MAX_GOID && ids.insert(*id)));
+            let tid = m.tid.value().copied().unwrap_or(u64::MAX);
+            // A thread that has not started yet has no number, and one that was just made may be missing in a core.
+            if tid != 0 {
+                votes.tid.cast(witness.tids.iter().any(|t| u64::from(*t) == tid));
+            }
+            if m.curg.value().is_some_and(|g| !g.is_null()) {
+                votes.curg.cast(points_back(&m.curg));
+            }
+            if m.gsignal.value().is_some_and(|g| !g.is_null()) {
+                votes.gsignal.cast(points_back(&m.gsignal));
+            }
+            match m.dying.value() {
+                Some(0) => {}
+                Some(1..=3) => dying = dying.saturating_add(1),
+                _ => votes.dying.cast(false),
+            }
+            last = next;
+            next = self.pointer(next, &[("runtime.m", "alllink")]).into_value().unwrap_or_default();
+        }
+        if dying == 1 {
+            votes.dying.cast(true);
+        }
+        let whole = next.is_null() && m0.is_none_or(|m0| m0 == last);
+        (ms, votes, whole)
+    }
+
+    fn prove_goroutines(&self, addresses: &[Addr], ms: &HashSet<Addr>, witness: &Witness<'_>) -> OfG {
+        let (mut votes, mut goids) = (OfG::default(), HashSet::new());
+        let function = |pc: Addr| (witness.function)(pc);
+        // A return address may stand behind the last instruction of its function.
+        let returns_to = |pc: Addr| pc.checked_sub(1).and_then(function).is_some();
+        for address in addresses {
+            let Some(raw) = self.word(*address, &[("runtime.g", "atomicstatus")]).into_value() else { continue };
+            let status = raw & !GSCAN;
+            votes.status.cast(matches!(status, 0..=4 | 6 | 8..=11));
+            if !matches!(status, 1..=4 | 8..=10) {
+                continue;
+            }
+            let g = self.g(*address);
+            let start = g.start_pc.value().and_then(|pc| function(*pc)).filter(|(_, entry)| *entry).map(|(n, _)| n);
+            votes.goid.cast(g.id.value().is_some_and(|id| (1..MAX_GOID).contains(id) && goids.insert(*id)));
+            votes.start.cast(start.is_some());
+            votes.created.cast(g.go_pc.value().is_some_and(|pc| pc.is_null() || returns_to(*pc)));
+            let stack = g.stack.value().copied().filter(|s| s.len() <= MAX_STACK && s.start.0 % 8 == 0);
+            votes.stack.cast(stack.is_some());
+            let on_stack = |at: Addr| stack.is_some_and(|s| s.contains(at) || s.end == at);
+            // Where it left off says something only of those that do not run.
+            if matches!(status, 1 | 4 | 9 | 10) {
+                votes.sched.cast(g.sched.value().is_some_and(|s| on_stack(s.sp) && function(s.pc).is_some()));
+            }
+            if status == 3 {
+                votes.syscall.cast(g.syscall.value().is_some_and(|s| on_stack(s.sp) && returns_to(s.pc)));
+            }
+            if let Some(m) = g.m.value().filter(|m| !m.is_null()) {
+                let back = self.pointer(*m, &[("runtime.m", "curg")]).into_value();
+                votes.m.cast(ms.contains(m) && back == Some(*address));
+            }
+            if let Some(m) = g.locked_m.value().filter(|m| !m.is_null()) {
+                let back = self.pointer(*m, &[("runtime.m", "lockedg")]).into_value();
+                votes.locked.cast(ms.contains(m) && back == Some(*address));
+            }
+            if let Some(panic) = g.panic.value().filter(|p| !p.is_null()) {
+                votes.panic.cast(stack.is_some_and(|s| self.is_panic(*panic, s)));
+            }
+            if let Some(signal) = self.signal(*address) {
+                let faulted = signal.pc.value().is_some_and(|pc| function(*pc).is_some());
+                votes.signal.cast(signal.number <= 64 && faulted);
+            }
+            let Some(start) = start else { continue };
+            if status == 4
+                && let Some((_, reasons)) = WAITS.iter().find(|(name, _)| *name == start)
+            {
+                votes.waits.cast(g.wait_reason.value().is_some_and(|r| reasons.contains(&&**r)));
+            }
+            if BY_MAIN.contains(&start) || start == b"runtime.main" {
+                let parent = u64::from(start != b"runtime.main");
+                votes.parent.cast(g.parent.value() == Some(&parent));
+            }
+        }
+        votes
+    }
+
+    /// Whether what stands there can be a `_panic` of a goroutine with that stack: it lies on it, its value has a type of
+    /// this program, and the panic before it, if any, lies on the stack too.
+    fn is_panic(&self, at: Addr, stack: Range) -> bool {
+        let link = self.pointer(at, &[("runtime._panic", "link")]).into_value();
+        let descriptor = self.place(at, "runtime._panic", "arg").and_then(|arg| self.mem.ptr(arg).ok());
+        let typed = descriptor.is_some_and(|d| d.is_null() || self.is_type(d));
+        stack.contains(at) && link.is_some_and(|l| l.is_null() || stack.contains(l)) && typed
+    }
+}
+
+fn proved(g: &OfG, m: &OfM) -> HashSet<String> {
+    // What `prove` refuses layouts for.
+    let basic = ["stack", "sched", "atomicstatus", "goid", "startpc", "gopc"].map(|f| ("runtime.g", f, true));
+    let of_g = [
+        ("m", g.m.hold()),
+        ("waitreason", g.waits.hold() && g.waits.yes >= 2),
+        ("parentGoid", g.parent.hold() && g.parent.yes >= 3),
+        ("_panic", g.panic.hold()),
+        ("syscallsp", g.syscall.hold()),
+        ("syscallpc", g.syscall.hold()),
+        ("sig", g.signal.hold()),
+        ("sigcode0", g.signal.hold()),
+        ("sigcode1", g.signal.hold()),
+        ("sigpc", g.signal.hold()),
+        ("lockedm", g.locked.hold()),
+    ]
+    .map(|(f, holds)| ("runtime.g", f, holds));
+    let of_m = [
+        ("g0", true),
+        ("id", true),
+        ("procid", true),
+        ("alllink", true),
+        ("curg", m.curg.hold()),
+        ("gsignal", m.gsignal.hold()),
+        ("dying", m.dying.hold()),
+        ("throwing", m.dying.hold()),
+        ("lockedg", g.locked.hold()),
+    ]
+    .map(|(f, holds)| ("runtime.m", f, holds));
+    let of_panic = ["arg", "link"].map(|f| ("runtime._panic", f, g.panic.hold()));
+    // These have not moved in any release from 1.16 to 1.27.
+    let always = [("runtime.stack", "lo"), ("runtime.stack", "hi"), ("runtime.gobuf", "sp"), ("runtime.gobuf", "pc")];
+    let types = ["Kind_", "kind", "Str", "str", "TFlag", "tflag"].map(|f| ("internal/abi.Type", f));
+    let old_types = types.map(|(_, f)| ("runtime._type", f));
+    let constant = always.into_iter().chain(types).chain(old_types).chain([("runtime.sigTabT", "name")]);
+    let voted = basic.into_iter().chain(of_g).chain(of_m).chain(of_panic);
+    let voted = voted.filter(|(.., holds)| *holds).map(|(of, f, _)| (of, f));
+    voted.chain(constant).map(|(of, f)| format!("{of}.{f}")).collect()
+}
+
+fn sample(all: &[Addr]) -> Vec<Addr> {
+    let tail = all.len().saturating_sub(SAMPLE).max(SAMPLE.min(all.len()));
+    all.iter().take(SAMPLE).chain(all.iter().skip(tail)).copied().filter(|g| !g.is_null()).collect()
+}
