@@ -126,7 +126,7 @@ pub struct Func<'a> {
 impl<'a> Func<'a> {
     pub(crate) fn read(table: Pclntab<'a>, entry: LinkAddr, end: LinkAddr, record: u64) -> Option<Self> {
         let layout = Layout::of(table.format());
-        let data = bytes::slice(table.functions, record, layout.size)?;
+        let data = bytes::slice(table.functions(), record, layout.size)?;
         // The first member repeats the entry. A record that names another is not this function's.
         let (own, name) = match table.format() {
             Format::Go116 => (bytes::u64(data, 0)?, 8),
@@ -220,8 +220,8 @@ impl<'a> Func<'a> {
     pub fn file(&self, pc: LinkAddr) -> Option<String> {
         let number = u64::try_from(self.pc_value(self.pcfile, pc)?).ok()?;
         let index = u64::from(self.unit_offset).checked_add(number)?.checked_mul(4)?;
-        let offset = bytes::u32(self.table.units, index).filter(|o| *o != u32::MAX)?;
-        bytes::c_string(self.table.files, u64::from(offset)).map(text)
+        let offset = bytes::u32(self.table.units(), index).filter(|o| *o != u32::MAX)?;
+        bytes::c_string(self.table.files(), u64::from(offset)).map(text)
     }
 
     /// A value of one of its pcdata tables at `pc`; `None` when it has no such table or the table is damaged.
@@ -231,7 +231,7 @@ impl<'a> Func<'a> {
             return None;
         }
         let at = self.arrays.checked_add(u64::from(table).checked_mul(4)?)?;
-        self.pc_value(bytes::u32(self.table.functions, at)?, pc)
+        self.pc_value(bytes::u32(self.table.functions(), at)?, pc)
     }
 
     /// The address of one of its funcdata; `None` when it has none of that kind.
@@ -245,11 +245,11 @@ impl<'a> Func<'a> {
             // Up to Go 1.17: addresses, aligned to 8 bytes from the start of the table.
             None => {
                 let at = arrays.checked_next_multiple_of(8)?.checked_add(u64::from(table).checked_mul(8)?)?;
-                bytes::u64(self.table.functions, at).filter(|a| *a != 0).map(LinkAddr)
+                bytes::u64(self.table.functions(), at).filter(|a| *a != 0).map(LinkAddr)
             }
             Some(base) => {
                 let at = arrays.checked_add(u64::from(table).checked_mul(4)?)?;
-                let offset = bytes::u32(self.table.functions, at)?;
+                let offset = bytes::u32(self.table.functions(), at)?;
                 if offset == u32::MAX { None } else { base.checked_add(u64::from(offset)) }
             }
         }
@@ -309,7 +309,7 @@ impl<'a> Func<'a> {
     }
 
     fn name_at(&self, offset: i32) -> Option<&'a [u8]> {
-        bytes::c_string(self.table.names, u64::try_from(offset).ok()?).filter(|n| !n.is_empty())
+        bytes::c_string(self.table.names(), u64::try_from(offset).ok()?).filter(|n| !n.is_empty())
     }
 
     /// The value of a pc-value table at `pc`: pairs of varints (difference of value, zig-zag; difference of pc, in units
@@ -319,7 +319,7 @@ impl<'a> Func<'a> {
             return None;
         }
         let target = pc.offset_from(self.entry)?;
-        let mut data = bytes::tail(self.table.pc_values, u64::from(table))?;
+        let mut data = bytes::tail(self.table.pc_values(), u64::from(table))?;
         let mut varint = || {
             let (value, taken) = bytes::uvarint(data)?;
             data = data.get(taken..)?;

@@ -119,15 +119,7 @@ impl GoModule {
     /// Its table of functions. `stated` is what the module was read from.
     #[must_use]
     pub fn pclntab<'a>(&'a self, stated: &'a dyn Stated) -> Pclntab<'a> {
-        Pclntab {
-            module: self,
-            stated,
-            names: self.names.bytes(),
-            units: self.units.bytes(),
-            files: self.files.bytes(),
-            pc_values: self.pc_values.bytes(),
-            functions: self.functions.bytes(),
-        }
+        Pclntab { module: self, stated }
     }
 }
 
@@ -136,11 +128,6 @@ impl GoModule {
 pub struct Pclntab<'a> {
     pub(crate) module: &'a GoModule,
     pub(crate) stated: &'a dyn Stated,
-    pub(crate) names: &'a [u8],
-    pub(crate) units: &'a [u8],
-    pub(crate) files: &'a [u8],
-    pub(crate) pc_values: &'a [u8],
-    pub(crate) functions: &'a [u8],
 }
 
 impl std::fmt::Debug for Pclntab<'_> {
@@ -174,6 +161,26 @@ impl<'a> Pclntab<'a> {
         self.module.data.etext
     }
 
+    pub(crate) fn names(&self) -> &'a [u8] {
+        self.module.names.bytes()
+    }
+
+    pub(crate) fn units(&self) -> &'a [u8] {
+        self.module.units.bytes()
+    }
+
+    pub(crate) fn files(&self) -> &'a [u8] {
+        self.module.files.bytes()
+    }
+
+    pub(crate) fn pc_values(&self) -> &'a [u8] {
+        self.module.pc_values.bytes()
+    }
+
+    pub(crate) fn functions(&self) -> &'a [u8] {
+        self.module.functions.bytes()
+    }
+
     pub(crate) fn format(&self) -> Format {
         self.module.format
     }
@@ -186,6 +193,12 @@ impl<'a> Pclntab<'a> {
     /// with the address before it, since a call may be a function's last instruction.
     #[must_use]
     pub fn find(&self, pc: LinkAddr) -> Option<Func<'a>> {
+        self.func(self.index_of(pc)?)
+    }
+
+    /// The index of that function in the order of addresses: what [`Pclntab::func`] takes.
+    #[must_use]
+    pub fn index_of(&self, pc: LinkAddr) -> Option<u64> {
         let count = self.len();
         let key = match self.format() {
             Format::Go116 => pc.0,
@@ -201,7 +214,7 @@ impl<'a> Pclntab<'a> {
             let middle = low.midpoint(high);
             if self.key(middle)? <= key { low = middle } else { high = middle }
         }
-        self.func(low).filter(|f| f.entry() <= pc && pc < f.end())
+        self.func(low).filter(|f| f.entry() <= pc && pc < f.end()).map(|_| low)
     }
 
     /// The `index`-th function in the order of addresses.
@@ -249,13 +262,13 @@ impl<'a> Pclntab<'a> {
         needle.extend_from_slice(name);
         needle.push(0);
         // The first name has no NUL before it.
-        let first = needle.get(1..).is_some_and(|n| self.names.starts_with(n)).then_some(0);
-        let at = first.or_else(|| memchr::memmem::find(self.names, &needle)?.checked_add(1));
+        let first = needle.get(1..).is_some_and(|n| self.names().starts_with(n)).then_some(0);
+        let at = first.or_else(|| memchr::memmem::find(self.names(), &needle)?.checked_add(1));
         u32::try_from(at?).ok()
     }
 
     fn name_offset(&self, record: u64) -> Option<u32> {
-        bytes::u32(self.functions, record.checked_add(self.format().word())?)
+        bytes::u32(self.functions(), record.checked_add(self.format().word())?)
     }
 
     /// The first half of an entry: an address (Go 1.16, 1.17) or an offset.
@@ -270,8 +283,8 @@ impl<'a> Pclntab<'a> {
 
     fn half(&self, number: u64) -> Option<u64> {
         match self.format() {
-            Format::Go116 => bytes::u64(self.functions, number.checked_mul(8)?),
-            Format::Go118 | Format::Go120 => bytes::u32(self.functions, number.checked_mul(4)?).map(u64::from),
+            Format::Go116 => bytes::u64(self.functions(), number.checked_mul(8)?),
+            Format::Go118 | Format::Go120 => bytes::u32(self.functions(), number.checked_mul(4)?).map(u64::from),
         }
     }
 

@@ -46,6 +46,8 @@ pub struct G {
     pub scan: bool,
     /// Why it waits; says something only when the status is waiting.
     pub wait_reason: Known<Str>,
+    /// Since when it waits, in the nanoseconds of the runtime's clock; 0 until a collection has met it waiting.
+    pub wait_since: Known<i64>,
     /// Its stack.
     pub stack: Known<Range>,
     /// The thread that runs it; null when none does.
@@ -64,6 +66,27 @@ pub struct G {
     pub panic: Known<Addr>,
     /// The thread it is locked to; null for none.
     pub locked_m: Known<Addr>,
+    /// Its profiler labels; null for none.
+    pub labels: Known<Addr>,
+}
+
+/// Where a goroutine stands, without reasons for what is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What it is doing.
+    pub status: Option<Status>,
+    /// The number of the reason why it waits ([`Runtime::wait_reason`]); says something only when it is waiting.
+    pub wait_reason: Option<u64>,
+    /// Its stack.
+    pub stack: Option<Range>,
+    /// The thread that runs it; null when none does.
+    pub m: Option<Addr>,
+    /// Where it will go on.
+    pub sched: Option<Gobuf>,
+    /// Where it will return from a system call; null pc when it is in none.
+    pub syscall: Option<Gobuf>,
+    /// The address behind the call of `newproc` that created it.
+    pub go_pc: Option<Addr>,
 }
 
 /// The goroutines that `allgs` names, dead ones (kept for reuse) included.
@@ -106,35 +129,53 @@ impl Runtime<'_> {
     /// The goroutine at that address.
     #[must_use]
     pub fn g(&self, address: Addr) -> G {
-        let record = self.record(address, "runtime.g");
-        let word = |name| record.word(&[("runtime.g", name)]);
-        let raw_status = word("atomicstatus");
-        let waits = word("waitreason");
+        let (record, at) = (self.record(address), self.layouts.slots());
+        let raw_status = record.word(at.status);
         G {
             address,
-            id: word("goid"),
+            id: record.word(at.goid),
             scan: raw_status.value().is_some_and(|s| s & GSCAN != 0),
             status: raw_status.map(|s| status(s & !GSCAN)),
-            wait_reason: match waits {
+            wait_reason: match record.word(at.wait_reason) {
                 Known::Have { value, .. } => self.string_in("runtime.waitReasonStrings", 16, 0, value),
                 Known::Missing(why) => Known::Missing(why),
             },
-            stack: self.bounds(
-                record.word(&[("runtime.g", "stack"), ("runtime.stack", "lo")]),
-                record.word(&[("runtime.g", "stack"), ("runtime.stack", "hi")]),
-            ),
-            m: word("m").map(Addr),
-            sched: self.pair(
-                record.word(&[("runtime.g", "sched"), ("runtime.gobuf", "sp")]),
-                record.word(&[("runtime.g", "sched"), ("runtime.gobuf", "pc")]),
-            ),
-            syscall: self.pair(word("syscallsp"), word("syscallpc")),
-            go_pc: word("gopc").map(Addr),
-            start_pc: word("startpc").map(Addr),
-            parent: word("parentGoid"),
-            panic: word("_panic").map(Addr),
-            locked_m: word("lockedm").map(Addr),
+            wait_since: record.word(at.wait_since).map(u64::cast_signed),
+            stack: self.bounds(record.word(at.stack_lo), record.word(at.stack_hi)),
+            m: record.word(at.m).map(Addr),
+            sched: self.pair(record.word(at.sched_sp), record.word(at.sched_pc)),
+            syscall: self.pair(record.word(at.syscall_sp), record.word(at.syscall_pc)),
+            go_pc: record.word(at.go_pc).map(Addr),
+            start_pc: record.word(at.start_pc).map(Addr),
+            parent: record.word(at.parent),
+            panic: record.word(at.panic).map(Addr),
+            locked_m: record.word(at.locked_m).map(Addr),
+            labels: record.word(at.labels).map(Addr),
         }
+    }
+
+    /// What decides where a goroutine's stack begins, and in which state it is: all that is asked of every goroutine of a
+    /// large program.
+    #[must_use]
+    pub fn standing(&self, address: Addr) -> Standing {
+        let (record, at) = (self.record(address), self.layouts.slots());
+        let value = |slot| record.word(slot).into_value();
+        let gobuf = |sp, pc| Some(Gobuf { sp: Addr(value(sp)?), pc: Addr(value(pc)?) });
+        Standing {
+            status: value(at.status).map(|s| status(s & !GSCAN)),
+            wait_reason: value(at.wait_reason),
+            stack: self.bounds(record.word(at.stack_lo), record.word(at.stack_hi)).into_value(),
+            m: value(at.m).map(Addr),
+            sched: gobuf(at.sched_sp, at.sched_pc),
+            syscall: gobuf(at.syscall_sp, at.syscall_pc),
+            go_pc: value(at.go_pc).map(Addr),
+        }
+    }
+
+    /// Why a goroutine waits, by the number in its g.
+    #[must_use]
+    pub fn wait_reason(&self, number: u64) -> Known<Str> {
+        self.string_in("runtime.waitReasonStrings", 16, 0, number)
     }
 
     /// The stack bounds of the g at that address (also of a g0 or gsignal).

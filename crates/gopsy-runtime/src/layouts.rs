@@ -1,5 +1,6 @@
 //! Where the members of the runtime's structs stand in one build.
 
+use crate::slots::GSlots;
 use crate::tables::{Table, Tables};
 use crate::{Release, RuntimeError};
 use gopsy_image::{DebugInfo, Field, Image, ImageError, StructLayout, Variable};
@@ -7,6 +8,7 @@ use gopsy_mem::LinkAddr;
 use gopsy_model::Trust;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 /// The structs of package runtime that are read. New ones are added here: all are looked up in one pass.
 const STRUCTS: &[&str] = &[
@@ -59,6 +61,7 @@ pub struct Layouts {
     variables: HashMap<String, Variable>,
     types: Option<LinkAddr>,
     basis: Basis,
+    slots: OnceLock<GSlots>,
 }
 
 impl Layouts {
@@ -91,6 +94,7 @@ impl Layouts {
             structs: table.structs,
             variables: variables.clone(),
             types: Some(types),
+            slots: OnceLock::new(),
         };
         found.extend(release.map(|r| with(tables.table(r))));
         let mut others: Vec<Table> = tables.all();
@@ -113,7 +117,7 @@ impl Layouts {
                 return Err(RuntimeError::NotDescribed(name));
             }
         }
-        Ok(Layouts { structs: found.structs, variables: found.variables, types: None, basis: Basis::DebugInfo })
+        Ok(Layouts::made_of(found.structs, found.variables, None))
     }
 
     /// From where they are known.
@@ -137,6 +141,12 @@ impl Layouts {
         for (of, layout) in &mut self.structs {
             layout.fields.retain(|name, _| proved(of, name));
         }
+        self.slots = OnceLock::new();
+    }
+
+    /// The members of g.
+    pub(crate) fn slots(&self) -> &GSlots {
+        self.slots.get_or_init(|| GSlots::of(self))
     }
 
     pub(crate) fn field(&self, of: &str, name: &str) -> Option<Field> {
@@ -155,13 +165,12 @@ impl Layouts {
         self.types
     }
 
-    #[cfg(test)]
     pub(crate) fn made_of(
         structs: HashMap<String, StructLayout>,
         variables: HashMap<String, Variable>,
         types: Option<LinkAddr>,
     ) -> Self {
-        Layouts { structs, variables, types, basis: Basis::DebugInfo }
+        Layouts { structs, variables, types, basis: Basis::DebugInfo, slots: OnceLock::new() }
     }
 }
 

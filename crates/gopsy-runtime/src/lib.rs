@@ -19,6 +19,7 @@ mod panics;
 mod proof;
 mod reader;
 mod release;
+mod slots;
 mod tables;
 mod types;
 
@@ -28,7 +29,7 @@ mod testkit;
 mod tests;
 
 pub use death::{Culprit, How};
-pub use g::{G, GoSignal, Gobuf, Goroutines};
+pub use g::{G, GoSignal, Gobuf, Goroutines, Standing};
 pub use layouts::{Basis, Layouts};
 pub use m::{M, Threads};
 pub use panics::Panic;

@@ -1,7 +1,7 @@
 //! The model's frames.
 
-use crate::{Walk, printed_name, walk::RawFrame};
-use gopsy_image::{Pclntab, SourceFrame};
+use crate::{Code, Pc, RawFrame, Walk, printed_name};
+use gopsy_image::{Func, SourceFrame};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Creation, Elision, Frame, FunctionName, Known, Missing, Source, Stack, Trust};
 
@@ -10,10 +10,10 @@ use gopsy_model::{Creation, Elision, Frame, FunctionName, Known, Missing, Source
 /// Names, files and lines come from the binary's tables; pc, sp and fp from the memory, where those tables say that they
 /// stand: `memory` is its source.
 #[must_use]
-pub fn frames(walk: &Walk<'_>, skip: usize, bias: Bias, memory: Source) -> Stack {
+pub fn frames(walk: &Walk, skip: usize, code: &Code<'_>, memory: Source) -> Stack {
     let mut stack = Stack::default();
     for raw in walk.frames.iter().skip(skip) {
-        add(&mut stack.frames, raw, bias, memory);
+        add(&mut stack.frames, raw, code, memory);
     }
     // How many functions of the source those were is not counted: each may have had others inlined.
     let gap = |after, count: String| Elision { after, count: Known::Missing(Missing::NotSupported(count.into())) };
@@ -21,7 +21,7 @@ pub fn frames(walk: &Walk<'_>, skip: usize, bias: Bias, memory: Source) -> Stack
         stack.elided.push(gap(stack.frames.len(), format!("{} activations, inlined ones not counted", walk.skipped)));
     }
     for raw in walk.outer.iter().skip(skip.saturating_sub(walk.frames.len())) {
-        add(&mut stack.frames, raw, bias, memory);
+        add(&mut stack.frames, raw, code, memory);
     }
     match &walk.end {
         crate::End::Outermost | crate::End::Stopped => {}
@@ -34,14 +34,15 @@ pub fn frames(walk: &Walk<'_>, skip: usize, bias: Bias, memory: Source) -> Stack
 /// Who created a goroutine, from the address behind the `go` statement's call (`printcreatedby1` in
 /// `runtime/traceback.go`). Like the runtime it names the function in the code, not one inlined into it.
 #[must_use]
-pub fn creation(table: &Pclntab<'_>, bias: Bias, go_pc: Addr, goroutine: Known<u64>) -> Known<Creation> {
+pub fn creation(code: &Code<'_>, go_pc: Addr, goroutine: Known<u64>) -> Known<Creation> {
     if go_pc.is_null() {
         return Known::Missing(Missing::NotApplicable);
     }
-    let at = bias.unload(crate::Pc::Return(go_pc).lookup());
-    let Some(func) = table.find(at) else {
+    let lookup = Pc::Return(go_pc).lookup();
+    let Some((func, bias)) = code.function(lookup) else {
         return Known::Missing(Missing::Unreadable(format!("{go_pc} is in no Go function").into()));
     };
+    let at = bias.unload(lookup);
     let Some(name) = func.name() else {
         return Known::Missing(Missing::Unreadable("the function's name is not in its table".into()));
     };
@@ -54,28 +55,40 @@ pub fn creation(table: &Pclntab<'_>, bias: Bias, go_pc: Addr, goroutine: Known<u
     Known::have(creation, Trust::Table, Source::Binary)
 }
 
-fn add(frames: &mut Vec<Frame>, raw: &RawFrame<'_>, bias: Bias, memory: Source) {
-    let at = bias.unload(raw.pc.lookup());
-    match raw.func.source_frames(at) {
-        Ok(source) => frames.extend(source.into_iter().map(|s| frame(s, raw, bias, memory))),
+/// What a pc shares with all that stand at the same lines of the same functions, inlined ones included.
+pub(crate) fn source_key(pc: Pc, code: &Code<'_>) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let mut hasher = rustc_hash::FxHasher::default();
+    let source = code.function(pc.lookup()).and_then(|(f, bias)| f.source_frames(bias.unload(pc.lookup())).ok());
+    match source {
+        Some(source) => source.iter().for_each(|f| (&f.function, &f.file, f.line).hash(&mut hasher)),
+        None => pc.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+fn add(frames: &mut Vec<Frame>, raw: &RawFrame, code: &Code<'_>, memory: Source) {
+    let Some((func, bias)) = code.func(raw.func) else { return };
+    match func.source_frames(bias.unload(raw.pc.lookup())) {
+        Ok(source) => frames.extend(source.into_iter().map(|s| frame(s, raw, (&func, bias), memory))),
         // The function itself is known; which line of which function was inlined into it there is not.
         Err(error) => {
             let why = || Missing::Unreadable(error.to_string().into());
             let source = SourceFrame {
-                function: raw.func.name(),
+                function: func.name(),
                 file: None,
                 line: None,
                 start_line: 0,
-                func_id: raw.func.func_id(),
+                func_id: func.func_id(),
                 inlined: false,
             };
-            let physical = frame(source, raw, bias, memory);
+            let physical = frame(source, raw, (&func, bias), memory);
             frames.push(Frame { file: Known::Missing(why()), line: Known::Missing(why()), ..physical });
         }
     }
 }
 
-fn frame(source: SourceFrame, raw: &RawFrame<'_>, bias: Bias, memory: Source) -> Frame {
+fn frame(source: SourceFrame, raw: &RawFrame, (func, bias): (&Func<'_>, Bias), memory: Source) -> Frame {
     let own = |value: Option<u64>| match value {
         // An inlined function has no activation of its own.
         _ if source.inlined => Known::Missing(Missing::NotApplicable),
@@ -83,7 +96,7 @@ fn frame(source: SourceFrame, raw: &RawFrame<'_>, bias: Bias, memory: Source) ->
         None => Known::Missing(Missing::NotApplicable),
     };
     Frame {
-        offset: own(raw.offset(bias)),
+        offset: own(bias.unload(raw.pc.address()).offset_from(func.entry())),
         pc: own(Some(raw.pc.address().0)),
         sp: own(Some(raw.sp.0)),
         fp: own(Some(raw.fp.0)),

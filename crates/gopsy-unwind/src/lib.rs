@@ -19,17 +19,22 @@
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects))]
 
+mod code;
 mod frames;
 mod name;
 mod sigframe;
+mod sites;
 mod stacks;
 mod walk;
 
 #[cfg(test)]
 mod tests;
 
+pub use code::{Code, FuncRef};
+pub(crate) use frames::source_key;
 pub use frames::{creation, frames};
 pub use name::printed_name;
 pub use sigframe::SignalFrame;
+pub use sites::Sites;
 pub use stacks::{On, Stacks};
 pub use walk::{End, Pc, RawFrame, Walk, Walker};

@@ -1,7 +1,7 @@
 //! Walks over built stacks, whole and damaged. The program is built here too, byte by byte: functions of 0x40 bytes, each
 //! with one stack size from its first byte on.
 
-use crate::{End, On, Pc, Stacks, Walk, Walker, creation, frames};
+use crate::{Code, End, On, Pc, Sites, Stacks, Walk, Walker, creation, frames};
 use gopsy_image::Image;
 use gopsy_mem::{Addr, Bias, LinkAddr, Memory, Range, SliceMemory};
 use gopsy_model::{Known, Missing, Source, Trust};
@@ -78,10 +78,25 @@ fn program() -> Image {
     data.resize(32, 0);
     data.extend(b"\x08go1.27.3\x00");
     data.resize(64 + 568, 0);
-    for (offset, word) in [(0, TABLE), (8, TABLE + 0x48), (176, TEXT), (184, TEXT + 0x1000), (296, TABLE), (344, TABLE)]
+    // The map of the text's one section stands behind the table.
+    let map = TABLE + table.len() as u64;
+    table.extend([0u64, 0x1001, TEXT].iter().flat_map(|w| w.to_le_bytes()));
+    let mut set = |offset: usize, word: u64| data[64 + offset..][..8].copy_from_slice(&word.to_le_bytes());
+    for (offset, word) in
+        [(0, TABLE), (176, TEXT), (184, TEXT + 0x1000), (296, TABLE), (312, map), (344, TABLE), (512, 1)]
     {
-        data[64 + offset..][..8].copy_from_slice(&word.to_le_bytes());
+        set(offset, word);
     }
+    let mut slice = |offset: usize, at: u64, len: usize| {
+        set(offset, at);
+        set(offset + 8, len as u64);
+        set(offset + 16, len as u64);
+    };
+    for (index, (part, at)) in parts.iter().zip(&header[3..]).enumerate() {
+        slice(8 + 24 * index, TABLE + *at as u64, part.len());
+    }
+    slice(128, TABLE + header[7] as u64, count + 1);
+    slice(360, map, 1);
     let segments = [(5u32, TEXT, vec![0xcc; 0x1000]), (4, TABLE, table), (6, DATA, data)];
     let mut file = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0\x01\0\0\0".to_vec();
     for word in [TEXT, 64, 0] {
@@ -112,14 +127,26 @@ fn words(at: &[(u64, u64)]) -> SliceMemory {
     at.iter().fold(zeros, |m, (address, word)| m.with(Addr(*address), word.to_le_bytes()))
 }
 
-fn check<T>(memory: &dyn Memory, start: (Pc, u64), stacks: &Stacks, question: impl FnOnce(&Walk<'_>) -> T) -> T {
-    let image = program();
-    let walker = Walker::new(memory, image.pclntab().unwrap(), Bias::ZERO);
-    question(&walker.walk(start.0, Addr(start.1), stacks))
+/// A walk with the code that it went through.
+struct Walked<'a>(Walk, &'a Code<'a>);
+
+impl std::ops::Deref for Walked<'_> {
+    type Target = Walk;
+    fn deref(&self) -> &Walk {
+        &self.0
+    }
 }
 
-fn trace(walk: &Walk<'_>) -> Vec<(String, On, u64)> {
-    walk.frames.iter().map(|f| (f.func.name().unwrap(), f.on, f.fp.0)).collect()
+fn check<T>(memory: &dyn Memory, start: (Pc, u64), stacks: &Stacks, question: impl FnOnce(&Walked<'_>) -> T) -> T {
+    let image = program();
+    let code = Code::of(image.pclntab().unwrap(), Bias::ZERO);
+    let sites = Sites::default();
+    let walker = Walker::new(memory, &code, &sites);
+    question(&Walked(walker.walk(start.0, Addr(start.1), stacks), &code))
+}
+
+fn trace(walk: &Walked<'_>) -> Vec<(String, On, u64)> {
+    walk.frames.iter().map(|f| (walk.1.func(f.func).unwrap().0.name().unwrap(), f.on, f.fp.0)).collect()
 }
 
 fn row(name: &str, on: On, fp: u64) -> (String, On, u64) {
@@ -142,7 +169,7 @@ fn frames_by_their_tables() {
             row("runtime.goexit", on, 0x7000_0148),
         ];
         assert_eq!((trace(walk).as_slice(), &walk.end), (expected.as_slice(), &End::Outermost));
-        let stack = frames(walk, 1, Bias::ZERO, Source::Core);
+        let stack = frames(walk, 1, walk.1, Source::Core);
         assert_eq!(stack.frames.len(), 2);
         let caller = &stack.frames[0];
         assert_eq!(caller.offset, Known::have(9, Trust::Table, Source::Core));
@@ -248,7 +275,7 @@ fn walks_that_cannot_go_on_say_why() {
     );
     let gogo = (Pc::Interrupted(Addr(pc("runtime.gogo", 4))), 0x7000_0100);
     assert!(matches!(broken(&plain(), gogo, &stacks()), (1, End::Broken(_))));
-    let stack = check(&words(&[]), (leaf, 0x7000_0100), &stacks(), |walk| frames(walk, 0, Bias::ZERO, Source::Core));
+    let stack = check(&words(&[]), (leaf, 0x7000_0100), &stacks(), |walk| frames(walk, 0, walk.1, Source::Core));
     assert_eq!(stack.unavailable.as_deref(), Some("a return address is 0"));
 }
 
@@ -268,7 +295,7 @@ fn of_deep_stacks_both_ends_are_kept() {
     check(&memory, start, &Stacks { goroutine: Some(big), ..Stacks::default() }, |walk| {
         assert_eq!(walk.end, End::Outermost);
         assert_eq!(walk.frames.len() as u64 + walk.outer.len() as u64 + walk.skipped, depth + 1);
-        let stack = frames(walk, 0, Bias::ZERO, Source::Core);
+        let stack = frames(walk, 0, walk.1, Source::Core);
         assert_eq!((stack.elided.len(), stack.elided[0].after), (1, 1 << 14));
         let last = stack.frames.last().unwrap();
         assert_eq!(last.function.value().map(|f| f.as_str()), Some("runtime.goexit"));
@@ -278,9 +305,12 @@ fn of_deep_stacks_both_ends_are_kept() {
 #[test]
 fn a_walk_stops_where_it_is_asked_to() {
     let (memory, image) = (plain(), program());
-    let walker = Walker::new(&memory, image.pclntab().unwrap(), Bias::ZERO);
+    let code = Code::of(image.pclntab().unwrap(), Bias::ZERO);
+    let sites = Sites::default();
+    let walker = Walker::new(&memory, &code, &sites);
     let start = Pc::Interrupted(Addr(pc("main.leaf", 4)));
-    let walk = walker.walk_until(start, Addr(0x7000_0100), &stacks(), &|f| f.func.raw_name() == Some(b"main.caller"));
+    let walk =
+        walker.walk_until(start, Addr(0x7000_0100), &stacks(), &|f| code.raw_name(f.func) == Some(b"main.caller"));
     assert_eq!((walk.frames.len(), walk.end), (2, End::Stopped));
 }
 
@@ -305,10 +335,12 @@ fn any_words_on_a_stack_are_survived() {
         let memory =
             [USER, SIGNAL, SYSTEM].into_iter().fold(SliceMemory::new(), |m, r| m.with(r.start, fill(&mut random)));
         let sched = Some(Gobuf { sp: Addr(USER.start.0 + random() % 0x1000), pc: Addr(TEXT + random() % 0x200) });
-        let walker = Walker::new(&memory, image.pclntab().unwrap(), Bias::ZERO);
+        let code = Code::of(image.pclntab().unwrap(), Bias::ZERO);
+        let sites = Sites::default();
+        let walker = Walker::new(&memory, &code, &sites);
         let start = [USER, SIGNAL, SYSTEM][(random() % 3) as usize].start.0 + random() % 0x1000;
         let walk = walker.walk(Pc::Return(Addr(TEXT + random() % 0x200)), Addr(start), &Stacks { sched, ..stacks() });
-        let _ = frames(&walk, 0, Bias::ZERO, Source::Core);
+        let _ = frames(&walk, 0, &code, Source::Core);
         assert!(walk.frames.len() <= 1 << 14 && walk.outer.len() <= 1 << 10);
     }
 }
@@ -316,12 +348,12 @@ fn any_words_on_a_stack_are_survived() {
 #[test]
 fn who_created_a_goroutine() {
     let image = program();
-    let table = image.pclntab().unwrap();
+    let code = Code::of(image.pclntab().unwrap(), Bias::ZERO);
     let goroutine = || Known::have(1, Trust::DebugInfo, Source::Core);
-    let made = creation(&table, Bias::ZERO, Addr(pc("main.caller", SIZE)), goroutine());
+    let made = creation(&code, Addr(pc("main.caller", SIZE)), goroutine());
     assert_eq!(made.value().map(|c| (c.function.as_str(), c.line.value().copied())), Some(("main.caller", Some(11))));
-    assert_eq!(creation(&table, Bias::ZERO, Addr(0), goroutine()), Known::Missing(Missing::NotApplicable));
-    assert!(matches!(creation(&table, Bias::ZERO, Addr(1), goroutine()).missing(), Some(Missing::Unreadable(_))));
+    assert_eq!(creation(&code, Addr(0), goroutine()), Known::Missing(Missing::NotApplicable));
+    assert!(matches!(creation(&code, Addr(1), goroutine()).missing(), Some(Missing::Unreadable(_))));
     assert_eq!(image.symbol("x"), None);
     assert_eq!(image.read(LinkAddr(TEXT), 1), Some(&[0xcc][..]));
 }

@@ -1,0 +1,193 @@
+//! What the runtime said, or would have said, about the death.
+
+use super::threads::{alive, throw_on_system_stack};
+use super::{CoreEvidence, Entry};
+use gopsy_mem::Addr;
+use gopsy_model::{Crash, Headline, Known, Missing, PanicLine, Signal, Source, Str, Trust};
+use gopsy_runtime::{Culprit, GoSignal, How, M, Runtime};
+use gopsy_unwind::SignalFrame;
+
+/// Signals of linux/amd64 whose siginfo holds a fault address.
+const SIGILL: u32 = 4;
+const SIGTRAP: u32 = 5;
+const SIGBUS: u32 = 7;
+const SIGFPE: u32 = 8;
+const SIGSEGV: u32 = 11;
+
+impl CoreEvidence {
+    /// What the runtime would have said about this death.
+    pub(super) fn describe(&mut self, culprit: &Culprit) {
+        let address = culprit.g.value().copied();
+        if culprit.how == How::Thrown && self.threw_on_system_stack(culprit) {
+            let thread = self.threads.iter().position(|m| m.address == culprit.m.address);
+            self.crash.system_stack = thread.map(|_| self.entries.len());
+            self.entries.extend(thread.map(Entry::System));
+            self.crash.stacks.end = self.entries.len();
+        }
+        let runtime = self.runtime();
+        let crashed = address.and_then(|a| self.entries.iter().position(|e| *e == Entry::Goroutine(a)));
+        let from_g = address.and_then(|a| runtime.signal(a)).map(|s| signal(&s, &culprit.m));
+        let (headlines, diagnostics, notes) = match culprit.how {
+            How::Panic => self.panicked(&runtime, address),
+            How::Thrown => self.thrown(&runtime, culprit),
+            How::Signalled => {
+                (Vec::new(), Vec::new(), vec!["a signal ended the process without the runtime's doing".to_owned()])
+            }
+        };
+        if address.is_none() {
+            self.note("the thread that died ran no goroutine");
+        }
+        self.notes.extend(notes);
+        self.crash = Crash { headlines, diagnostics, signal: from_g, crashed, ..std::mem::take(&mut self.crash) };
+    }
+
+    fn panicked(&self, runtime: &Runtime<'_>, g: Option<Addr>) -> (Vec<Headline>, Vec<Str>, Vec<String>) {
+        let (mut headlines, mut notes) = (Vec::new(), Vec::new());
+        let innermost = g.and_then(|g| runtime.g(g).panic.into_value());
+        for (depth, panic) in (0..).zip(innermost.map(|p| runtime.panics(p)).unwrap_or_default()) {
+            match panic.value {
+                Known::Have { value, .. } => headlines.push(Headline::Panic(PanicLine {
+                    value,
+                    recovered: panic.recovered,
+                    repanicked: panic.repanicked,
+                    depth,
+                })),
+                Known::Missing(why) => notes.push(format!("the value of a panic is not known: {why}")),
+            }
+        }
+        (headlines, Vec::new(), notes)
+    }
+
+    /// `throw`, `fatal` or a fatal signal. Which of them is told by what stands on the thread's stacks: a handler that
+    /// dies (`sighandler`) was called for a signal, and then nothing that was printed before belongs to this death.
+    fn thrown(&self, runtime: &Runtime<'_>, culprit: &Culprit) -> (Vec<Headline>, Vec<Str>, Vec<String>) {
+        let none = |why: String| (Vec::new(), Vec::new(), vec![why]);
+        let g = culprit.g.value().map(|g| runtime.g(*g));
+        let code = self.code();
+        let Some(walk) = self.thread_walk(&culprit.m, g.as_ref(), &|f| alive(f, &code)) else {
+            return none("the core has no registers of the thread that died".to_owned());
+        };
+        if walk.frames.iter().any(|f| code.raw_name(f.func) == Some(b"runtime.sighandler")) {
+            return match walk.signals.last() {
+                Some(frame) => {
+                    let mut signal = fatal_signal(runtime, frame, &culprit.m);
+                    signal.in_foreign_code = !self.in_go(frame.pc);
+                    (vec![Headline::Signal(signal)], Vec::new(), Vec::new())
+                }
+                None => none("the signal that ended the process is not known: its frame was not found".to_owned()),
+            };
+        }
+        match runtime.backlog() {
+            Known::Have { value, .. } => match printed(&value) {
+                Some((headlines, diagnostics)) => (headlines, diagnostics, Vec::new()),
+                None => {
+                    none("the text of the fatal error is not in the runtime's record of what it printed".to_owned())
+                }
+            },
+            Known::Missing(why) => none(format!("the text of the fatal error is not known: {why}")),
+        }
+    }
+
+    fn threw_on_system_stack(&self, culprit: &Culprit) -> bool {
+        let code = self.code();
+        let g = culprit.g.value().map(|g| self.runtime().g(*g));
+        let walk = self.thread_walk(&culprit.m, g.as_ref(), &|f| alive(f, &code));
+        walk.is_some_and(|walk| throw_on_system_stack(&walk, &code).is_some())
+    }
+
+    /// Whether an instruction belongs to a Go function.
+    fn in_go(&self, pc: Addr) -> bool {
+        self.code().find(pc).is_some()
+    }
+}
+
+fn signal(found: &GoSignal, m: &M) -> Signal {
+    let (name, description) = split_text(found.number, &found.text);
+    Signal {
+        name,
+        description,
+        code: found.code.clone(),
+        address: found.address.clone(),
+        pc: found.pc.clone().map(|pc| pc.0),
+        m: m.id.clone(),
+        in_foreign_code: false,
+        instruction_bytes: Vec::new(),
+    }
+}
+
+/// `SIGSEGV: segmentation violation` → its two halves; without it the number, as old releases print it.
+fn split_text(number: u64, text: &Known<Str>) -> (Str, Known<Str>) {
+    match text {
+        Known::Have { value, trust, source } => match value.split_once(": ") {
+            Some((name, text)) => (name.into(), Known::have(text.into(), *trust, *source)),
+            None => (value.clone(), Known::Missing(Missing::NotApplicable)),
+        },
+        Known::Missing(why) => (format!("{number:#x}").into(), Known::Missing(why.clone())),
+    }
+}
+
+/// The signal that the runtime died of, from the frame that the kernel made for it.
+fn fatal_signal(runtime: &Runtime<'_>, frame: &SignalFrame, m: &M) -> Signal {
+    let known = |value: u64| Known::have(value, Trust::Exact, Source::Core);
+    // siginfo holds a fault address for these only, and only when the kernel raised them (si_code > 0).
+    let faults = matches!(frame.number, SIGILL | SIGTRAP | SIGBUS | SIGFPE | SIGSEGV) && frame.code > 0;
+    let (name, description) = split_text(u64::from(frame.number), &runtime.signal_text(u64::from(frame.number)));
+    Signal {
+        name,
+        description,
+        code: Known::have(i64::from(frame.code), Trust::Exact, Source::Core),
+        address: if faults { known(frame.address) } else { Known::Missing(Missing::NotApplicable) },
+        pc: known(frame.pc.0),
+        m: m.id.clone(),
+        in_foreign_code: false,
+        instruction_bytes: Vec::new(),
+    }
+}
+
+/// The last `fatal error: …` among what the runtime printed, with the lines of its own before it.
+fn printed(backlog: &str) -> Option<(Vec<Headline>, Vec<Str>)> {
+    let lines: Vec<&str> = backlog.lines().collect();
+    let fatal = lines.iter().rposition(|l| l.starts_with("fatal error: "))?;
+    let (mut headlines, mut diagnostics) = (Vec::new(), Vec::new());
+    let own = |l: &&&str| l.starts_with("runtime: ") || l.starts_with("unexpected fault address ");
+    let before = lines.get(..fatal)?.iter().rev().take_while(own).count();
+    for line in lines.get(fatal.checked_sub(before)?..=fatal)? {
+        if let Some(text) = line.strip_prefix("fatal error: ") {
+            headlines.push(Headline::Fatal(text.into()));
+        } else if let Some(address) = line.strip_prefix("unexpected fault address 0x") {
+            headlines.push(Headline::FaultAddress(u64::from_str_radix(address, 16).ok()?));
+        } else {
+            diagnostics.push((*line).into());
+        }
+    }
+    Some((headlines, diagnostics))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_fatal_error_counts_with_the_lines_before_it() {
+        let text = "fatal error: printed by the program\nhello\nruntime: goroutine stack exceeds 1000000000-byte limit\n\
+                    runtime: sp=0x1 stack=[0x0, 0x2]\nfatal error: stack overflow\n";
+        let (headlines, diagnostics) = printed(text).unwrap_or_default();
+        assert_eq!(headlines, [Headline::Fatal("stack overflow".into())]);
+        assert_eq!(
+            diagnostics.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
+            ["runtime: goroutine stack exceeds 1000000000-byte limit", "runtime: sp=0x1 stack=[0x0, 0x2]"]
+        );
+        let (headlines, _) = printed("unexpected fault address 0xdead0000\nfatal error: fault\n").unwrap_or_default();
+        assert_eq!(headlines, [Headline::FaultAddress(0xdead_0000), Headline::Fatal("fault".into())]);
+        assert_eq!(printed("hello\n"), None);
+        assert_eq!(printed("unexpected fault address 0xzz\nfatal error: fault\n"), None);
+    }
+
+    #[test]
+    fn a_signal_without_a_name_is_its_number() {
+        let missing = || Known::Missing(Missing::NotInCore);
+        assert_eq!(split_text(11, &missing()), ("0xb".into(), missing()));
+        let named = Known::have("SIGBUS: bus error".into(), Trust::DebugInfo, Source::Core);
+        assert_eq!(split_text(7, &named), ("SIGBUS".into(), named.map(|_: Str| "bus error".into())));
+    }
+}

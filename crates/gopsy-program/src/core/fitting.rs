@@ -1,0 +1,50 @@
+//! Which layouts fit the memory of a core.
+
+use super::CoreError;
+use gopsy_image::{BuildInfo, Image};
+use gopsy_mem::{Addr, Bias};
+use gopsy_model::Source;
+use gopsy_runtime::{Basis, Layouts, Release, RuntimeError, Witness};
+use gopsy_target::{Attachment, Core};
+
+/// The layouts that fit this memory.
+pub(super) fn layouts(
+    core: &Core,
+    image: &Image,
+    bias: Bias,
+    build: Option<&BuildInfo>,
+    attachment: Attachment,
+    notes: &mut Vec<String>,
+) -> Result<Layouts, CoreError> {
+    let release = build.and_then(|b| Release::parse(&b.version));
+    let candidates = Layouts::candidates(image, release.as_ref())?;
+    let table = image.pclntab().map_err(RuntimeError::from)?;
+    let function = |pc: Addr| {
+        let at = bias.unload(pc);
+        let func = table.find(at)?;
+        Some((func.raw_name()?, func.entry() == at))
+    };
+    let tids: Vec<u32> = core.threads().iter().map(|t| t.tid).collect();
+    let first = candidates.first().cloned();
+    let chosen = Layouts::choose(candidates, core, bias, Source::Core, &Witness { function: &function, tids: &tids });
+    match (chosen, first) {
+        (Ok((layouts, _)), _) => {
+            if let Basis::Nearest(near) = layouts.basis() {
+                let named = build.map_or("of unknown release", |b| b.version.as_str());
+                notes.push(format!(
+                    "the runtime's structures are read by the layouts of {near} ({named} is not in gopsy's tables), \
+                     and only as far as this core proves them"
+                ));
+            }
+            Ok(layouts)
+        }
+        // This build's own layouts are right even where its memory is wrong.
+        (Err(refuted), Some(first))
+            if attachment == Attachment::Same && !matches!(first.basis(), Basis::Nearest(_)) =>
+        {
+            notes.extend(refuted.first().map(|why| format!("the runtime's structures are damaged ({why})")));
+            Ok(first)
+        }
+        (Err(refuted), _) => Err(RuntimeError::DoNotFit(refuted).into()),
+    }
+}

@@ -1,0 +1,340 @@
+//! A core file with its binary, as evidence.
+
+mod death;
+mod fitting;
+mod threads;
+
+use crate::{Evidence, StackId};
+use gopsy_image::{BuildInfo, Image, ImageError};
+use gopsy_mem::{Addr, Bias};
+use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
+use gopsy_runtime::{G, Layouts, M, Runtime, RuntimeError, Threads};
+use gopsy_target::{Attachment, Core, MappedFile, TargetError};
+use gopsy_unwind::{Code, Sites};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why a core says nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum CoreError {
+    /// The core itself.
+    #[error(transparent)]
+    Core(#[from] TargetError),
+    /// The binary.
+    #[error("{path}: {error}")]
+    Binary {
+        /// The binary.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: ImageError,
+    },
+    /// No binary was given, and none was found.
+    #[error("the binary {wanted} that wrote this core is not there\n\nhint: name it; it must be the same build")]
+    NoBinary {
+        /// Where the core says that it was.
+        wanted: PathBuf,
+    },
+    /// The binary that was given did not write this core.
+    #[error("{path} is another build than the one that wrote this core (the build ids differ)")]
+    OtherBuild {
+        /// The binary.
+        path: PathBuf,
+    },
+    /// Nothing tells where a position-independent binary was loaded.
+    #[error("the core does not say where {path} was loaded: it has no auxiliary vector")]
+    NoBase {
+        /// The binary.
+        path: PathBuf,
+    },
+    /// Go's structures in the core.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+}
+
+/// A core with its binary. Stacks are goroutines in the order of `allgs`, without the dead ones, and behind them the system
+/// stack of the thread that died, where the runtime would have printed it.
+pub struct CoreEvidence {
+    core: Core,
+    image: Arc<Image>,
+    bias: Bias,
+    layouts: Layouts,
+    build: Option<BuildInfo>,
+    entries: Vec<Entry>,
+    threads: Vec<M>,
+    crash: Crash,
+    notes: Vec<String>,
+    sites: Sites,
+    /// Why goroutines wait, in words, by the runtime's number.
+    reasons: RefCell<HashMap<u64, Str>>,
+    /// The stacks that were asked for last. All of them would be too many to keep.
+    kept: RefCell<Vec<(StackId, Stack)>>,
+}
+
+/// What a stack belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    /// A goroutine, by the address of its g.
+    Goroutine(Addr),
+    /// The system stack of a thread, by its index.
+    System(usize),
+}
+
+/// So many stacks are kept after they were asked for: rules ask for the same few again and again.
+const KEPT_STACKS: usize = 64;
+
+impl CoreEvidence {
+    /// Opens a core. Without a binary it looks where the core says that it was, and beside the core.
+    ///
+    /// # Errors
+    /// When either cannot be read, they do not belong together, or the binary is no Go program.
+    pub fn open(core: &Path, binary: Option<&Path>) -> Result<Self, CoreError> {
+        let opened = Core::open(core)?;
+        let path = match binary {
+            Some(path) => path.to_owned(),
+            None => find_binary(&opened, core)?,
+        };
+        let mapped = MappedFile::open(&path)?;
+        let image = Image::parse(Arc::new(mapped)).map_err(|error| CoreError::Binary { path: path.clone(), error })?;
+        Self::join(opened, Arc::new(image), &path)
+    }
+
+    /// Joins a core and a binary that are already open; `path` names the binary in messages.
+    ///
+    /// # Errors
+    /// When they do not belong together, or the binary is no Go program.
+    pub fn join(mut core: Core, image: Arc<Image>, path: &Path) -> Result<Self, CoreError> {
+        let mut notes = Vec::new();
+        let attachment = core.attach(&image);
+        match attachment {
+            Attachment::Same => {}
+            Attachment::Other => return Err(CoreError::OtherBuild { path: path.to_owned() }),
+            Attachment::CannotTell => notes.push(format!(
+                "the core does not hold the build id, so nothing proves that {} wrote it; no memory was taken from it",
+                path.display()
+            )),
+        }
+        let Some(bias) = core.bias(&image).or((!image.relocatable()).then_some(Bias::ZERO)) else {
+            return Err(CoreError::NoBase { path: path.to_owned() });
+        };
+        image.module().map_err(|error| CoreError::Binary { path: path.to_owned(), error })?;
+        let build = image.build_info().ok();
+        let layouts = fitting::layouts(&core, &image, bias, build.as_ref(), attachment, &mut notes)?;
+        let runtime = Runtime::new(&core, &layouts, bias, Source::Core);
+        let Threads { list: threads, broken } = runtime.threads()?;
+        notes.extend(broken.map(|why| format!("the list of threads breaks off behind {}: {why}", threads.len())));
+        let listed = runtime.goroutines()?;
+        if u64::try_from(listed.addresses.len()).unwrap_or(u64::MAX) < listed.claimed {
+            notes.push(format!("{} of {} goroutines are listed in the core", listed.addresses.len(), listed.claimed));
+        }
+        let dead = |g: &Addr| runtime.status(*g).value() == Some(&Status::Dead);
+        let alive = listed.addresses.into_iter().filter(|g| !g.is_null() && !dead(g));
+        let entries: Vec<Entry> = alive.map(Entry::Goroutine).collect();
+        let died = core.threads().iter().find(|t| t.signal != 0).map(|t| t.tid);
+        let culprit = runtime.culprit(&threads, died);
+        extent_notes(&core, &mut notes);
+        let crash = Crash { stacks: 0..entries.len(), ..Crash::default() };
+        let (sites, reasons, kept) = (Sites::default(), RefCell::default(), RefCell::default());
+        let mut evidence =
+            CoreEvidence { bias, layouts, build, entries, threads, crash, notes, sites, reasons, kept, core, image };
+        match culprit {
+            Some(culprit) => evidence.describe(&culprit),
+            None => evidence.note("no thread of the runtime was dying: who ended the process is not known yet"),
+        }
+        Ok(evidence)
+    }
+
+    fn runtime(&self) -> Runtime<'_> {
+        Runtime::new(&self.core, &self.layouts, self.bias, Source::Core)
+    }
+
+    /// The code of the program. That there is some was seen when the core was opened.
+    fn code(&self) -> Code<'_> {
+        self.image.pclntab().map_or_else(|_| Code::default(), |table| Code::of(table, self.bias))
+    }
+
+    fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
+    /// A goroutine as its header would have told of it.
+    fn header(&self, address: Addr) -> Goroutine {
+        let runtime = self.runtime();
+        let g = runtime.g(address);
+        let thread = self.thread_of(&g);
+        let (m, mp) = match (&g.m, thread) {
+            (_, Some(thread)) => (thread.id.clone(), g.m.clone().map(|m| m.0)),
+            (Known::Have { .. }, None) => {
+                (Known::Missing(Missing::NotApplicable), Known::Missing(Missing::NotApplicable))
+            }
+            (Known::Missing(why), None) => (Known::Missing(why.clone()), Known::Missing(why.clone())),
+        };
+        let waiting = g.status.value() == Some(&Status::Waiting);
+        let creation = match &g.go_pc {
+            Known::Have { value, .. } => gopsy_unwind::creation(&self.code(), *value, created_by(&g)),
+            Known::Missing(why) => Known::Missing(why.clone()),
+        };
+        Goroutine {
+            id: g.id.clone(),
+            leaked: g.status.value() == Some(&Status::Leaked),
+            status: g.status.clone(),
+            wait_reason: if waiting { g.wait_reason.clone() } else { Known::Missing(Missing::NotApplicable) },
+            wait_minutes: Known::Missing(Missing::NotSupported("the time of a core".into())),
+            locked_to_thread: g.locked_m.value().is_some_and(|m| !m.is_null()),
+            scan: g.scan,
+            gp: Known::have(address.0, self.layouts.trust(), Source::Core),
+            m,
+            mp,
+            // The runtime prints none for the main goroutine.
+            created_by: if g.id.value() == Some(&1) { Known::Missing(Missing::NotApplicable) } else { creation },
+            ..Goroutine::bare(Role::Goroutine)
+        }
+    }
+
+    /// A thread's system stack as its header would have told of it.
+    fn system_header(&self, thread: usize) -> Goroutine {
+        let bare = Goroutine::bare(Role::System);
+        match self.threads.get(thread) {
+            Some(m) => Goroutine {
+                m: m.id.clone(),
+                mp: Known::have(m.address.0, self.layouts.trust(), Source::Core),
+                gp: m.g0.clone().map(|g| g.0),
+                ..bare
+            },
+            None => bare,
+        }
+    }
+
+    /// Why a goroutine waits, in words.
+    fn reason(&self, number: u64) -> Option<Str> {
+        if let Some(reason) = self.reasons.borrow().get(&number) {
+            return Some(reason.clone());
+        }
+        let reason = self.runtime().wait_reason(number).into_value()?;
+        self.reasons.borrow_mut().insert(number, reason.clone());
+        Some(reason)
+    }
+}
+
+impl Evidence for CoreEvidence {
+    fn source(&self) -> Source {
+        Source::Core
+    }
+
+    fn crash(&self) -> &Crash {
+        &self.crash
+    }
+
+    fn identity(&self) -> Identity {
+        let missing = || Missing::NotSupported("the binary has no build information".into());
+        let built = |value: Option<Str>| match value {
+            Some(value) => Known::have(value, Trust::Exact, Source::Binary),
+            None => Known::Missing(missing()),
+        };
+        let build = self.build.as_ref();
+        let module = build.and_then(|b| b.main.as_ref().map(|m| m.path.clone()).or(b.path.clone()));
+        let id = self.image.build_id().map(|id| hex(&id.bytes));
+        Identity {
+            go_version: built(build.map(|b| b.version.as_str().into())),
+            os: Known::have("linux".into(), Trust::Exact, Source::Core),
+            arch: built(self.core.machine().goarch().map(Into::into)),
+            module: built(module.map(Into::into)),
+            build_id: match id {
+                Some(id) => Known::have(id.into(), Trust::Exact, Source::Binary),
+                None => Known::Missing(Missing::NotApplicable),
+            },
+            pid: match self.core.process() {
+                Some(process) => Known::have(u64::from(process.pid), Trust::Exact, Source::Core),
+                None => Known::Missing(Missing::NotInCore),
+            },
+        }
+    }
+
+    fn stack_count(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn goroutine(&self, id: StackId) -> Goroutine {
+        match self.entries.get(id) {
+            Some(Entry::Goroutine(address)) => self.header(*address),
+            Some(Entry::System(thread)) => self.system_header(*thread),
+            None => Goroutine::bare(Role::Goroutine),
+        }
+    }
+
+    fn stack(&self, id: StackId) -> Stack {
+        if let Some((_, stack)) = self.kept.borrow().iter().find(|(kept, _)| *kept == id) {
+            return stack.clone();
+        }
+        let stack = self.walk(id);
+        let mut kept = self.kept.borrow_mut();
+        if kept.len() >= KEPT_STACKS {
+            kept.remove(0);
+        }
+        kept.push((id, stack.clone()));
+        stack
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    fn stack_key(&self, id: StackId) -> u64 {
+        self.parked_key(id).unwrap_or_else(|| crate::key::stack_key(&self.goroutine(id), &self.stack(id)))
+    }
+
+    fn brief(&self, id: StackId) -> Brief {
+        let Some(Entry::Goroutine(address)) = self.entries.get(id) else {
+            return Brief { state: Brief::NO_STATE.into(), wait_minutes: None, copies: 1 };
+        };
+        let standing = self.runtime().standing(*address);
+        let reason = || standing.wait_reason.and_then(|number| self.reason(number));
+        let state = match &standing.status {
+            Some(Status::Waiting) => reason().unwrap_or_else(|| Status::Waiting.as_str().into()),
+            Some(status) => status.as_str().into(),
+            None => Brief::NO_STATE.into(),
+        };
+        Brief { state, wait_minutes: None, copies: 1 }
+    }
+}
+
+fn created_by(g: &G) -> Known<u64> {
+    match &g.parent {
+        Known::Have { value: 0, .. } => Known::Missing(Missing::NotApplicable),
+        other => other.clone(),
+    }
+}
+
+fn extent_notes(core: &Core, notes: &mut Vec<String>) {
+    let (named, held) = core.extent();
+    if core.truncated() {
+        notes.push("the core file was cut off: it ends before what its headers promise".to_owned());
+    }
+    if core.damaged_notes() > 0 {
+        notes.push(format!("{} notes of the core are damaged", core.damaged_notes()));
+    }
+    if held < named {
+        let percent = u128::from(held).saturating_mul(100).checked_div(u128::from(named)).unwrap_or(0);
+        notes.push(format!("the core holds {percent}% of the readable memory it names"));
+    }
+}
+
+/// Where the core says that the binary was, else a file of that name beside the core.
+fn find_binary(core: &Core, core_path: &Path) -> Result<PathBuf, CoreError> {
+    use std::os::unix::ffi::OsStrExt;
+    let wanted = core.executable().map(|m| PathBuf::from(std::ffi::OsStr::from_bytes(&m.path))).unwrap_or_default();
+    let beside = wanted.file_name().map(|name| core_path.with_file_name(name));
+    let there = |path: &PathBuf| path.is_absolute() && path.is_file();
+    if there(&wanted) {
+        return Ok(wanted);
+    }
+    match beside.filter(|path| path.is_file()) {
+        Some(path) => Ok(path),
+        None => Err(CoreError::NoBinary { wanted }),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

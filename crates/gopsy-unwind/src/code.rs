@@ -1,0 +1,63 @@
+//! The code of a process.
+
+use gopsy_image::{Func, Pclntab};
+use gopsy_mem::{Addr, Bias};
+
+/// A function of a process: the module that holds it, and its index in that module's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FuncRef {
+    module: u32,
+    index: u32,
+}
+
+/// The Go code of a process: the tables of its modules, each with where it was loaded. The first is the executable; plugins
+/// and shared libraries follow.
+#[derive(Debug, Clone, Default)]
+pub struct Code<'a> {
+    first: Option<(Pclntab<'a>, Bias)>,
+    more: Vec<(Pclntab<'a>, Bias)>,
+}
+
+impl<'a> Code<'a> {
+    /// The code of one module.
+    #[must_use]
+    pub fn of(table: Pclntab<'a>, bias: Bias) -> Self {
+        Code { first: Some((table, bias)), more: Vec::new() }
+    }
+
+    /// Adds a module.
+    pub fn add(&mut self, table: Pclntab<'a>, bias: Bias) {
+        self.more.push((table, bias));
+    }
+
+    /// Which function holds that address.
+    #[must_use]
+    pub fn find(&self, pc: Addr) -> Option<FuncRef> {
+        (0u32..).zip(self.first.iter().chain(&self.more)).find_map(|(module, (table, bias))| {
+            let index = u32::try_from(table.index_of(bias.unload(pc))?).ok()?;
+            Some(FuncRef { module, index })
+        })
+    }
+
+    /// A function, and what was added to the addresses that its tables state.
+    #[must_use]
+    pub fn func(&self, func: FuncRef) -> Option<(Func<'a>, Bias)> {
+        let (table, bias) = match func.module.checked_sub(1) {
+            None => self.first.as_ref()?,
+            Some(index) => self.more.get(usize::try_from(index).ok()?)?,
+        };
+        Some((table.func(u64::from(func.index))?, *bias))
+    }
+
+    /// The function whose code holds that address, and what was added to the addresses that its tables state.
+    #[must_use]
+    pub fn function(&self, pc: Addr) -> Option<(Func<'a>, Bias)> {
+        self.func(self.find(pc)?)
+    }
+
+    /// The name of a function, as bytes of the file.
+    #[must_use]
+    pub fn raw_name(&self, func: FuncRef) -> Option<&'a [u8]> {
+        self.func(func)?.0.raw_name()
+    }
+}
