@@ -20,6 +20,8 @@ const STRUCTS: &[&str] = &[
     "runtime.sigTabT",
     "internal/abi.Type",
     "runtime._type",
+    "runtime.synctestBubble",
+    "runtime.synctestGroup",
 ];
 
 /// The variables of package runtime that are read.

@@ -13,6 +13,7 @@
 
 mod death;
 mod g;
+mod labels;
 mod layouts;
 mod m;
 mod panics;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use death::{Culprit, How};
 pub use g::{G, GoSignal, Gobuf, Goroutines, Standing};
+pub use labels::Label;
 pub use layouts::{Basis, Layouts};
 pub use m::{M, Threads};
 pub use panics::Panic;

@@ -84,6 +84,20 @@ enum Entry {
 /// So many stacks are kept after they were asked for: rules ask for the same few again and again.
 const KEPT_STACKS: usize = 64;
 
+/// What a goroutine of a bubble waits for when nothing outside of the bubble can wake it, beside the reasons that say so
+/// themselves (`isIdleInSynctest` in `runtime/runtime2.go`, Go 1.25 to 1.27).
+const DURABLE: [&str; 9] = [
+    "chan receive (nil chan)",
+    "chan send (nil chan)",
+    "select (no cases)",
+    "sleep",
+    "sync.Cond.Wait",
+    "sync.WaitGroup.Wait",
+    "coroutine",
+    "synctest.Run",
+    "synctest.Wait",
+];
+
 impl CoreEvidence {
     /// Opens a core. Without a binary it looks where the core says that it was, and beside the core.
     ///
@@ -170,16 +184,32 @@ impl CoreEvidence {
             }
             (Known::Missing(why), None) => (Known::Missing(why.clone()), Known::Missing(why.clone())),
         };
-        let waiting = g.status.value() == Some(&Status::Waiting);
+        // `goroutineheader` in `runtime/traceback.go`.
+        let leaked = g.status.value() == Some(&Status::Leaked);
+        let waiting = leaked || g.status.value() == Some(&Status::Waiting);
+        let bubble = runtime.bubble(address);
+        let (wait_reason, durable) = match &g.wait_reason {
+            _ if !waiting => (Known::Missing(Missing::NotApplicable), false),
+            Known::Have { value, trust, source } => {
+                let bare = value.strip_suffix(" (durable)");
+                let durable = bare.is_some() || (bubble.is_some() && DURABLE.contains(&&**value));
+                (Known::have(bare.map_or_else(|| value.clone(), Into::into), *trust, *source), durable)
+            }
+            missing => (missing.clone(), false),
+        };
+        let labels = g.labels.value().map(|at| runtime.labels(*at));
         let creation = match &g.go_pc {
             Known::Have { value, .. } => gopsy_unwind::creation(&self.code(), *value, created_by(&g)),
             Known::Missing(why) => Known::Missing(why.clone()),
         };
         Goroutine {
             id: g.id.clone(),
-            leaked: g.status.value() == Some(&Status::Leaked),
+            leaked,
             status: g.status.clone(),
-            wait_reason: if waiting { g.wait_reason.clone() } else { Known::Missing(Missing::NotApplicable) },
+            wait_reason,
+            durable,
+            bubble,
+            labels: labels.and_then(Known::into_value).unwrap_or_default(),
             wait_minutes: Known::Missing(Missing::NotSupported("the time of a core".into())),
             locked_to_thread: g.locked_m.value().is_some_and(|m| !m.is_null()),
             scan: g.scan,
