@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use gopsy_model::{Creation, Elision, Frame, Goroutine, Known, Role, Stack, Status};
+use gopsy_model::{Creation, Elision, Frame, Goroutine, Headline, Known, Role, Stack, Status};
 use gopsy_program::{Program, StackId};
 
 use super::death::compare_deaths;
@@ -122,6 +122,7 @@ fn compare_stack(text: &Program, id: StackId, core: &Program, found: &mut Vec<Di
             None => "it without frames".to_owned(),
         };
         let kind = match goroutine.role {
+            Role::Goroutine if is_quoted(&goroutine, core) => "goroutine.quoted",
             Role::Goroutine if goroutine.id.value() != Some(&0) => "goroutine",
             Role::Goroutine | Role::System => "system-stack",
             Role::Signal => "signal-stack",
@@ -135,6 +136,23 @@ fn compare_stack(text: &Program, id: StackId, core: &Program, found: &mut Vec<Di
     let pair = (goroutine, theirs);
     compare_goroutines(&mut Place { found, at: at.clone(), goroutines: Some(pair.clone()), at_rest });
     compare_frames(&stack, &core.stack(other), &mut Place { found, at, goroutines: Some(pair), at_rest });
+}
+
+/// Whether a panic's value in the core holds the header of this goroutine, and is printed as it is.
+fn is_quoted(goroutine: &Goroutine, core: &Program) -> bool {
+    let Some(number) = goroutine.id.value() else { return false };
+    let header = format!("goroutine {number} [");
+    let holds =
+        |h: &Headline| matches!(h, Headline::Panic(panic) if panic.value.lines().any(|l| l.starts_with(&header)));
+    prints_values_bare(core) && core.crash().headlines.iter().any(holds)
+}
+
+/// Whether the lines of a panic's value begin at the margin. From Go 1.23 on they are indented (printindented,
+/// runtime/error.go). A text without such a value does not show which it is, so the release has to tell.
+pub(super) fn prints_values_bare(core: &Program) -> bool {
+    let release = core.identity().go_version.into_value();
+    let minor = release.and_then(|r| r.strip_prefix("go1.")?.split(['.', 'r', 'b']).next()?.parse::<u32>().ok());
+    minor.is_some_and(|minor| minor < 23)
 }
 
 /// The core's stack that is the text's. A goroutine is found by its number; the stack of a thread, which has none of its
@@ -294,6 +312,10 @@ fn follow(text: &[Frame], core: &[Frame], number: usize, place: &mut Place<'_>) 
     place.at = at;
 }
 
+/// Up to Go 1.20 a traceback ends after `_TracebackMaxFrames` frames, and says so only when it counted exactly that many:
+/// a frame that inlined others may take it past that number (traceback1, runtime/traceback.go).
+const MOST_WITHOUT_A_WORD: usize = 100;
+
 fn compare_lengths(text: &[Frame], core: &Stack, place: &mut Place<'_>) {
     let same = text.iter().zip(&core.frames).all(|(t, c)| t.function.value() == c.function.value());
     let next = |frames: &[Frame], other: usize| match frames.get(other) {
@@ -308,6 +330,7 @@ fn compare_lengths(text: &[Frame], core: &Stack, place: &mut Place<'_>) {
         _ if !same => {}
         std::cmp::Ordering::Equal => {}
         std::cmp::Ordering::Greater => place.absent("stack.outer", stated, read),
+        std::cmp::Ordering::Less if text.len() >= MOST_WITHOUT_A_WORD => place.unequal("stack.outer-cut", stated, read),
         std::cmp::Ordering::Less => place.unequal("stack.outer", stated, read),
     }
 }

@@ -3,12 +3,12 @@
 use gopsy_model::{Headline, PanicLine, Signal};
 use gopsy_program::Program;
 
-use super::compare::{Difference, Place, hex, quoted};
+use super::compare::{Difference, Place, hex, prints_values_bare, quoted};
 
 pub(super) fn compare_deaths(text: &Program, core: &Program, found: &mut Vec<Difference>) {
     let at = "the death".to_owned();
     let place = &mut Place { found, at, goroutines: None, at_rest: true };
-    compare_headlines(&text.crash().headlines, &core.crash().headlines, place);
+    compare_headlines(&text.crash().headlines, &core.crash().headlines, prints_values_bare(core), place);
     for line in &text.crash().diagnostics {
         if !core.crash().diagnostics.contains(line) {
             place.absent("diagnostic", quoted(line), "not said");
@@ -50,7 +50,7 @@ fn compare_registers(text: &Program, core: &Program, place: &mut Place<'_>) {
 }
 
 /// The sequence must be the same: what differs first is told.
-fn compare_headlines(text: &[Headline], core: &[Headline], place: &mut Place<'_>) {
+fn compare_headlines(text: &[Headline], core: &[Headline], bare: bool, place: &mut Place<'_>) {
     // What the program or C printed by itself is no statement of the runtime, but it is one of the text.
     let kind = |headline: &Headline| match headline {
         Headline::Panic(_) => "headline.panic",
@@ -78,7 +78,7 @@ fn compare_headlines(text: &[Headline], core: &[Headline], place: &mut Place<'_>
                 place.absent(kind(stated), words(stated), "not said");
                 return;
             }
-            (Headline::Panic(stated), Some(Headline::Panic(read))) => compare_panics(stated, read, place),
+            (Headline::Panic(stated), Some(Headline::Panic(read))) => compare_panics(stated, read, bare, place),
             (Headline::Signal(stated), Some(Headline::Signal(read))) => compare_signals(stated, read, place),
             (Headline::Fatal(a), Some(Headline::Fatal(b))) if a == b => {}
             (Headline::FaultAddress(a), Some(Headline::FaultAddress(b))) if a == b => {}
@@ -108,8 +108,11 @@ fn words(headline: &Headline) -> String {
     }
 }
 
-fn compare_panics(text: &PanicLine, core: &PanicLine, place: &mut Place<'_>) {
-    if text.value != core.value {
+fn compare_panics(text: &PanicLine, core: &PanicLine, bare: bool, place: &mut Place<'_>) {
+    let cut = bare && core.value.strip_prefix(&*text.value).is_some_and(|rest| rest.starts_with("\n\n"));
+    if cut {
+        place.unequal("panic.value-cut", quoted(&text.value), quoted(&core.value));
+    } else if text.value != core.value {
         place.unequal("panic.value", quoted(&text.value), quoted(&core.value));
     }
     let suffix = |panic: &PanicLine| match (panic.recovered, panic.repanicked) {

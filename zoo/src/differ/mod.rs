@@ -8,6 +8,8 @@ mod permitted;
 mod plan;
 mod ready;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs;

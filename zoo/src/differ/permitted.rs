@@ -32,6 +32,16 @@ pub const PERMITTED: &[Permitted] = &[
         },
     },
     Permitted {
+        name: "value-with-empty-line",
+        reason: "up to Go 1.22 a panic's value is printed as it is: behind an empty line nothing tells it from what follows",
+        applies: |d| ["panic.value-cut", "goroutine.quoted"].contains(&d.kind),
+    },
+    Permitted {
+        name: "cut-without-a-word",
+        reason: "up to Go 1.20 a traceback that a frame with inlined ones took past its limit ends without saying so",
+        applies: |d| d.kind == "stack.outer-cut",
+    },
+    Permitted {
         name: "moved-on",
         reason: "the runtime does not stop the world to print: a goroutine that can run goes on until the process ends",
         applies: |d| !d.at_rest && !d.absent && could_run(d) && says_where_it_stands(d.kind),
