@@ -139,7 +139,7 @@ fn compare_stack(text: &Program, id: StackId, core: &Program, found: &mut Vec<Di
 }
 
 /// Whether a panic's value in the core holds the header of this goroutine, and is printed as it is.
-fn is_quoted(goroutine: &Goroutine, core: &Program) -> bool {
+pub(super) fn is_quoted(goroutine: &Goroutine, core: &Program) -> bool {
     let Some(number) = goroutine.id.value() else { return false };
     let header = format!("goroutine {number} [");
     let holds =

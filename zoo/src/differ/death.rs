@@ -1,17 +1,19 @@
 //! What was said about the death itself: headlines, the runtime's own lines, the signal, registers.
 
-use gopsy_model::{Headline, PanicLine, Signal};
+use gopsy_model::{Goroutine, Headline, PanicLine, Role, Signal, Str};
 use gopsy_program::Program;
 
-use super::compare::{Difference, Place, hex, prints_values_bare, quoted};
+use super::compare::{Difference, Place, hex, is_quoted, prints_values_bare, quoted};
 
 pub(super) fn compare_deaths(text: &Program, core: &Program, found: &mut Vec<Difference>) {
     let at = "the death".to_owned();
     let place = &mut Place { found, at, goroutines: None, at_rest: true };
     compare_headlines(&text.crash().headlines, &core.crash().headlines, prints_values_bare(core), place);
-    for line in &text.crash().diagnostics {
+    let diagnostics = &text.crash().diagnostics;
+    for (index, line) in diagnostics.iter().enumerate() {
         if !core.crash().diagnostics.contains(line) {
-            place.absent("diagnostic", quoted(line), "not said");
+            let kind = if is_overwritten(&diagnostics[index + 1..]) { "diagnostic.overwritten" } else { "diagnostic" };
+            place.absent(kind, quoted(line), "not said");
         }
     }
     match (&text.crash().signal, &core.crash().signal) {
@@ -19,17 +21,32 @@ pub(super) fn compare_deaths(text: &Program, core: &Program, found: &mut Vec<Dif
         (Some(signal), None) => place.absent("signal", quoted(&signal.name), "none"),
         (Some(signal), Some(theirs)) => compare_signals(signal, theirs, place),
     }
-    let number = |program: &Program| {
-        let id = program.crashed()?;
-        program.goroutine(id).id.into_value()
-    };
-    match (number(text), number(core)) {
-        (None, _) => {}
-        (Some(stated), Some(read)) if stated == read => {}
-        (Some(stated), Some(read)) => place.unequal("crashed", stated.to_string(), read.to_string()),
-        (Some(stated), None) => place.absent("crashed", stated.to_string(), "none"),
-    }
+    compare_crashed(text, core, place);
     compare_registers(text, core, place);
+}
+
+/// Bytes that the runtime keeps of what it printed last before it died (`printBacklog`, runtime/print.go).
+const BACKLOG: usize = 512;
+
+/// Whether what was printed behind a line took its place in the record. Only the words of an object are counted: they
+/// are certainly printed before the fatal error, and there are many (findObject, badPointer, runtime/mbitmap.go).
+fn is_overwritten(later: &[Str]) -> bool {
+    later.iter().filter(|line| line.starts_with("*(object+")).map(|line| line.len() + 1).sum::<usize>() > BACKLOG
+}
+
+fn compare_crashed(text: &Program, core: &Program, place: &mut Place<'_>) {
+    let failed = |program: &Program| program.crashed().map(|id| program.goroutine(id));
+    // The stack of a thread is printed as that of goroutine 0.
+    let number = |g: &Goroutine| g.id.value().copied().or((g.role == Role::System).then_some(0));
+    let Some(stated) = failed(text) else { return };
+    let Some(id) = number(&stated) else { return };
+    let read = failed(core).as_ref().and_then(number);
+    let kind = if is_quoted(&stated, core) { "crashed.quoted" } else { "crashed" };
+    match read {
+        Some(read) if read == id => {}
+        Some(read) => place.unequal(kind, id.to_string(), read.to_string()),
+        None => place.absent(kind, id.to_string(), "none"),
+    }
 }
 
 fn compare_registers(text: &Program, core: &Program, place: &mut Place<'_>) {

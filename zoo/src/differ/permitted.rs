@@ -34,7 +34,12 @@ pub const PERMITTED: &[Permitted] = &[
     Permitted {
         name: "value-with-empty-line",
         reason: "up to Go 1.22 a panic's value is printed as it is: behind an empty line nothing tells it from what follows",
-        applies: |d| ["panic.value-cut", "goroutine.quoted"].contains(&d.kind),
+        applies: |d| ["panic.value-cut", "goroutine.quoted", "crashed.quoted"].contains(&d.kind),
+    },
+    Permitted {
+        name: "overwritten",
+        reason: "the runtime keeps the last 512 bytes of what it printed, and it printed more than that behind this line",
+        applies: |d| d.kind == "diagnostic.overwritten",
     },
     Permitted {
         name: "cut-without-a-word",

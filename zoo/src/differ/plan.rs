@@ -54,8 +54,12 @@ fn why_not(specimen: &Specimen, version: &str, mode: BuildMode) -> Option<&'stat
         Some("it is not for this Go version")
     } else if mode == BuildMode::Plain && specimen.needs_cgo() {
         Some("it has C: mode cgo builds the same")
-    } else if mode == BuildMode::Race && is_deadlock() {
-        Some("a race build does not notice that all are asleep")
+    } else if mode.needs_cgo() && is_deadlock() {
+        // C could call back at any time, so an extra M waits for that, and checkdead counts it as running (mstartm0 and
+        // checkdead, runtime/proc.go).
+        Some("a program with cgo does not notice that all are asleep")
+    } else if run.no_core.contains_key(mode.as_str()) {
+        Some("its expect.toml says that it leaves no core in this mode")
     } else {
         None
     }

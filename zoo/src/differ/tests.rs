@@ -344,6 +344,7 @@ fn a_stack_in_a_panics_value_is_no_goroutine_of_an_old_core() {
         text.stacks.push(quoted);
         text.crash.stacks.end += 1;
         text.crash.headlines[0] = panic_line("failed");
+        text.crash.crashed = Some(3);
         core.crash.headlines[0] = panic_line(value);
         core.go = go;
         let found = against(text, core);
@@ -351,6 +352,19 @@ fn a_stack_in_a_panics_value_is_no_goroutine_of_an_old_core() {
     };
     let value = "failed\n\ngoroutine 9 [running]:\nmain.f()\n";
     assert_eq!(found("go1.20.14", value), [""; 0]);
-    assert_eq!(found("go1.26.8", value), ["panic.value", "goroutine (absent)"]);
-    assert_eq!(found("go1.20.14", "failed\n\ngoroutine 8 [running]:\n"), ["goroutine (absent)"]);
+    assert_eq!(found("go1.26.8", value), ["panic.value", "crashed", "goroutine (absent)"]);
+    assert_eq!(found("go1.20.14", "failed\n\ngoroutine 8 [running]:\n"), ["crashed", "goroutine (absent)"]);
+}
+
+#[test]
+fn what_the_runtime_overwrote_is_permitted_and_no_more() {
+    let (mut text, core) = (Told::new(Source::Text), core());
+    let dump = (0..40).map(|i| format!("*(object+{}) = 0x{i:08x}", i * 8).into());
+    text.crash.diagnostics = std::iter::once("runtime: first".into()).chain(dump).collect();
+    let found = against(text.clone(), core.clone());
+    let lost = found.iter().filter(|d| permitted(d).is_some_and(|p| p.name == "overwritten")).count();
+    // 27 bytes a line with its end: behind a line that is still there stand 18 at most.
+    assert_eq!((lost, found.len()), (41 - 19, 41));
+    text.crash.diagnostics.truncate(10);
+    assert!(against(text, core).iter().all(|d| permitted(d).is_none()));
 }
