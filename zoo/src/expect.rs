@@ -45,6 +45,8 @@ pub struct Run {
     pub crash_file: Option<String>,
     /// `cgo` is the only need there is now.
     pub needs: Vec<String>,
+    /// Build modes in which it leaves no core, and why.
+    pub no_core: BTreeMap<String, String>,
 }
 
 impl Default for Run {
@@ -60,6 +62,7 @@ impl Default for Run {
             exit: 2,
             crash_file: None,
             needs: Vec::new(),
+            no_core: BTreeMap::new(),
         }
     }
 }
@@ -137,6 +140,16 @@ impl Expect {
         VERSIONS.iter().copied().filter(|v| self.run.go.is_empty() || self.run.go.iter().any(|g| g == v)).collect()
     }
 
+    /// Whether it can be built with this version, which need not be one that it is recorded with: a version between two
+    /// of those is one, if it is recorded with both.
+    pub fn suits(&self, version: &str) -> bool {
+        let minor = |v: &str| v.split_once('.').and_then(|(_, minor)| minor.parse::<u32>().ok());
+        let (recorded, wanted) = (self.versions(), minor(version));
+        let before = VERSIONS.iter().rev().find(|v| minor(v) <= wanted);
+        let after = VERSIONS.iter().find(|v| minor(v) >= wanted);
+        before.zip(after).is_some_and(|(before, after)| recorded.contains(before) && recorded.contains(after))
+    }
+
     /// Versions that `expect.toml` names and that do not exist here.
     pub fn unknown_versions(&self) -> Vec<&str> {
         let named = self.run.go.iter().chain(self.by_version.keys());
@@ -190,6 +203,17 @@ mod tests {
         assert_eq!(expect.says("1.16").goroutines, Some(2));
         assert_eq!(expect.says("1.16").kind.as_deref(), Some("dump"));
         assert_eq!(expect.says("1.27").goroutines, Some(3));
+    }
+
+    #[test]
+    fn a_version_between_two_recorded_ones_suits_too() {
+        let suits = |go: &str, version: &str| {
+            let text = format!("why = 'x'\n[run]\ngo = {go}\n[says]\n");
+            toml::from_str::<Expect>(&text).unwrap().suits(version)
+        };
+        let late = "['1.24', '1.26', '1.27']";
+        assert!(suits("[]", "1.18") && suits(late, "1.25") && suits(late, "1.27"));
+        assert!(!suits(late, "1.23") && !suits(late, "1.16") && !suits("['1.26']", "1.25"));
     }
 
     #[test]

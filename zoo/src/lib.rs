@@ -8,20 +8,24 @@
 //! - [`explain`] asks gopsy about a text, [`check()`] holds its answer of `gopsy explain --json` against an expectation;
 //! - [`Workshop`] builds a specimen with one [`Toolchain`], lets it die and
 //!   returns what it printed;
+//! - [`differ`] holds what the runtime printed against what gopsy reads from the core of the same death;
 //! - [`Shape`] is what must be the same in two texts of one specimen.
 //!
 //! `README.md` documents every key of `expect.toml`.
 
+mod build_mode;
 mod check;
+pub mod differ;
 mod expect;
 mod shape;
 mod specimen;
 mod toolchain;
 mod workshop;
 
+pub use build_mode::BuildMode;
 pub use check::{Aspect, Failure, check, explain};
 pub use expect::{Confidence, Expect, Mode, Never, Run, Says};
 pub use shape::{Shape, counted_headers, kind_phrases};
 pub use specimen::{Mark, Specimen, Zoo};
-pub use toolchain::{Toolchain, VERSIONS, go_command};
-pub use workshop::{Outcome, RECORDING_FOLDER, Workshop};
+pub use toolchain::{CORE_VERSIONS, Kit, Toolchain, VERSIONS, go_command};
+pub use workshop::{Outcome, RECORDING_FOLDER, Remains, Workshop, core_pattern_problem};

@@ -1,16 +1,24 @@
-//! `zoo list`, `zoo record`, `zoo check`: see `README.md`.
+//! `zoo list`, `zoo record`, `zoo check`, `zoo differ`: see `README.md`.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail, ensure};
-use gopsy_zoo::{Aspect, Failure, RECORDING_FOLDER, Specimen, Toolchain, VERSIONS, Workshop, Zoo};
+use gopsy_zoo::differ::{self, Bench, Report};
+use gopsy_zoo::{
+    Aspect, BuildMode, CORE_VERSIONS, Failure, Kit, RECORDING_FOLDER, Specimen, Toolchain, VERSIONS, Workshop, Zoo,
+};
 
 const USAGE: &str = "usage:
   zoo list
   zoo record [--only NAME] [--go VERSION]
-  zoo check --gopsy PATH [--only NAME] [--go VERSION] [--verbose]";
+  zoo check --gopsy PATH [--only NAME] [--go VERSION] [--verbose]
+  zoo differ [--only NAME] [--go VERSION] [--mode MODE] [--pairwise] [--jobs N] [--keep DIR] [--table FILE] [--verbose]";
+
+/// Where `zoo differ` makes its runs when they are not to be kept.
+const DIFFER_FOLDER: &str = "/tmp/zoo-differ";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -37,6 +45,11 @@ struct Arguments {
     go: Option<String>,
     gopsy: Option<PathBuf>,
     verbose: bool,
+    mode: Option<BuildMode>,
+    pairwise: bool,
+    jobs: Option<usize>,
+    keep: Option<PathBuf>,
+    table: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -49,11 +62,21 @@ impl Arguments {
                 "--go" => arguments.go = Some(value()?),
                 "--gopsy" => arguments.gopsy = Some(value()?.into()),
                 "--verbose" => arguments.verbose = true,
+                "--mode" => {
+                    let word = value()?;
+                    let mode = BuildMode::parse(&word).with_context(|| format!("there is no build mode {word}"))?;
+                    arguments.mode = Some(mode);
+                }
+                "--pairwise" => arguments.pairwise = true,
+                "--jobs" => arguments.jobs = Some(value()?.parse().context("--jobs wants a number")?),
+                "--keep" => arguments.keep = Some(value()?.into()),
+                "--table" => arguments.table = Some(value()?.into()),
                 _ => bail!("unknown argument {word}"),
             }
         }
         if let Some(go) = &arguments.go {
-            ensure!(VERSIONS.contains(&go.as_str()), "Go {go} is not one of {VERSIONS:?}");
+            let known: &[&str] = if arguments.verb == "differ" { &CORE_VERSIONS } else { &VERSIONS };
+            ensure!(known.contains(&go.as_str()), "Go {go} is not one of {known:?}");
         }
         Ok(arguments)
     }
@@ -74,6 +97,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
         "list" => list(&specimens),
         "record" => record(&specimens, arguments),
         "check" => check(&specimens, arguments),
+        "differ" => differ(&specimens, arguments),
         verb => bail!("there is no verb {verb}\n{USAGE}"),
     }
 }
@@ -213,4 +237,50 @@ fn report(name: &str, version: &str, answer: &serde_json::Value, failures: &[Fai
             verdict["culprit"]["line"]
         );
     }
+}
+
+/// True when every run was compared and equal.
+fn differ(specimens: &[Specimen], arguments: &Arguments) -> Result<bool> {
+    if let Some(problem) = gopsy_zoo::core_pattern_problem() {
+        bail!(problem);
+    }
+    let (mut cells, left_out) = differ::every_cell(specimens);
+    cells.retain(|c| arguments.wants(c.version) && arguments.mode.is_none_or(|mode| mode == c.mode));
+    if arguments.pairwise {
+        cells = differ::pairwise(&cells);
+    }
+    let versions: Vec<&'static str> = CORE_VERSIONS.into_iter().filter(|v| arguments.wants(v)).collect();
+    let kit = Kit::find(&versions);
+    let folder = arguments.keep.clone().unwrap_or_else(|| DIFFER_FOLDER.into());
+    fs::create_dir_all(&folder)?;
+    // Two at work in one folder would take each other's cores.
+    let lock = fs::File::create(folder.with_extension("lock"))?;
+    lock.lock()?;
+    let bench = Bench::at(&folder, arguments.keep.is_some());
+    let jobs = arguments.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let report = Mutex::new(Report::default());
+    bench.run(&cells, &kit, jobs, &|cell, outcome| {
+        let line = report.lock().ok().and_then(|mut report| report.add(cell, outcome));
+        if let Some(line) = line {
+            println!("{line}");
+        }
+        if let differ::Outcome::Compared { different, permitted } = outcome
+            && arguments.verbose
+        {
+            different.iter().for_each(|difference| println!("    {difference}"));
+            for (name, differences) in permitted {
+                differences.iter().for_each(|difference| println!("    {}: ({name}) {difference}", cell.name()));
+            }
+        }
+    });
+    let report = report.into_inner().context("a run ended the report")?;
+    print!("{}", report.counts());
+    for (why, count) in &left_out {
+        println!("  left out {count} of all runs: {why}");
+    }
+    match &arguments.table {
+        Some(file) => fs::write(file, report.table())?,
+        None => print!("\n{}", report.table()),
+    }
+    Ok(report.all_equal())
 }

@@ -1,20 +1,31 @@
 //! Where the Go toolchains come from.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::{BuildMode, Specimen};
+
 /// The Go versions of the recorded texts, oldest first.
 pub const VERSIONS: [&str; 6] = ["1.16", "1.19", "1.21", "1.24", "1.26", "1.27"];
+
+/// The Go versions that cores are made with, oldest first.
+pub const CORE_VERSIONS: [&str; 10] = ["1.16", "1.18", "1.20", "1.21", "1.22", "1.23", "1.24", "1.25", "1.26", "1.27"];
 
 /// Releases to try for a version, the wanted one first.
 fn releases(version: &str) -> &'static [&'static str] {
     match version {
         "1.16" => &["go1.16.15"],
+        "1.18" => &["go1.18.10"],
         "1.19" => &["go1.19.13", "go1.19.8"],
+        "1.20" => &["go1.20.14"],
         "1.21" => &["go1.21.13"],
+        "1.22" => &["go1.22.12"],
+        "1.23" => &["go1.23.12"],
         "1.24" => &["go1.24.11"],
+        "1.25" => &["go1.25.5"],
         "1.26" => &["go1.26.8"],
         "1.27" => &["go1.27.3"],
         _ => &[],
@@ -29,7 +40,7 @@ pub fn go_command() -> String {
 /// One installed Go release.
 #[derive(Debug, Clone)]
 pub struct Toolchain {
-    /// As in [`VERSIONS`].
+    /// As in [`VERSIONS`] and [`CORE_VERSIONS`].
     pub version: String,
     /// The full name, such as `go1.21.13`.
     pub release: String,
@@ -72,6 +83,41 @@ impl Toolchain {
     }
 }
 
+/// What there is to build with on this machine.
+#[derive(Debug)]
+pub struct Kit {
+    toolchains: BTreeMap<&'static str, Result<Toolchain, String>>,
+    has_cc: bool,
+}
+
+impl Kit {
+    /// Looks for these versions, which may download them, and for a C compiler.
+    pub fn find(versions: &[&'static str]) -> Self {
+        let find = |version: &&'static str| (*version, Toolchain::find(version).map_err(|e| format!("{e:#}")));
+        Self { toolchains: versions.iter().map(find).collect(), has_cc: runs("gcc") }
+    }
+
+    /// The toolchain for a run.
+    ///
+    /// # Errors
+    /// What this machine lacks for it.
+    pub fn for_run(&self, specimen: &Specimen, version: &str, mode: BuildMode) -> Result<&Toolchain, String> {
+        if (specimen.needs_cgo() || mode.needs_cgo()) && !self.has_cc {
+            return Err("there is no gcc".to_owned());
+        }
+        match self.toolchains.get(version) {
+            Some(found) => found.as_ref().map_err(Clone::clone),
+            None => Err(format!("Go {version} was not looked for")),
+        }
+    }
+}
+
+fn runs(tool: &str) -> bool {
+    let mut command = Command::new(tool);
+    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
 fn goroot_of(release: &str) -> Result<PathBuf> {
     let go = go_command();
     let output = Command::new(&go)
@@ -104,7 +150,7 @@ mod tests {
 
     #[test]
     fn every_version_has_a_release() {
-        for version in VERSIONS {
+        for version in VERSIONS.into_iter().chain(CORE_VERSIONS) {
             let wanted = releases(version);
             assert!(!wanted.is_empty(), "{version}");
             for release in wanted {

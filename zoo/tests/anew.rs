@@ -7,12 +7,11 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use gopsy_zoo::{Shape, Specimen, Toolchain, VERSIONS, Workshop, Zoo};
+use gopsy_zoo::{BuildMode, Kit, Shape, Specimen, Toolchain, VERSIONS, Workshop, Zoo};
 
 /// Most specimens wait for the go command, which keeps about one core busy.
 const WORKERS: usize = 2;
@@ -21,11 +20,11 @@ const WORKERS: usize = 2;
 fn specimens_die_as_recorded() {
     let zoo = Zoo::own().expect("every specimen can be loaded");
     let planned = plan(&zoo.specimens, std::env::var("GOPSY_ZOO").is_ok_and(|v| v == "all"));
-    let kit = Kit::find();
+    let kit = Kit::find(&VERSIONS);
     let mut skipped: BTreeMap<String, usize> = BTreeMap::new();
     let mut work = Vec::new();
     for (specimen, version) in planned {
-        match kit.for_run(specimen, version) {
+        match kit.for_run(specimen, version, BuildMode::Plain) {
             Ok(go) => work.push((specimen, go)),
             Err(why) => *skipped.entry(why).or_default() += 1,
         }
@@ -64,32 +63,6 @@ fn plan(specimens: &[Specimen], all: bool) -> Vec<(&Specimen, &str)> {
         }
     }
     plan
-}
-
-/// What there is to build with.
-struct Kit {
-    toolchains: BTreeMap<&'static str, Result<Toolchain, String>>,
-    has_cc: bool,
-}
-
-impl Kit {
-    fn find() -> Self {
-        let find = |version| (version, Toolchain::find(version).map_err(|e| format!("{e:#}")));
-        Self { toolchains: VERSIONS.into_iter().map(find).collect(), has_cc: runs("gcc") }
-    }
-
-    fn for_run(&self, specimen: &Specimen, version: &str) -> Result<&Toolchain, String> {
-        if specimen.needs_cgo() && !self.has_cc {
-            return Err("there is no gcc".to_owned());
-        }
-        self.toolchains[version].as_ref().map_err(Clone::clone)
-    }
-}
-
-fn runs(tool: &str) -> bool {
-    let mut command = Command::new(tool);
-    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
 }
 
 fn make_all(work: &[(&Specimen, &Toolchain)]) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gopsy_zoo::{Mode, Shape, Specimen, VERSIONS, Zoo, counted_headers, kind_phrases};
+use gopsy_zoo::{BuildMode, Mode, Shape, Specimen, VERSIONS, Zoo, counted_headers, kind_phrases};
 
 fn zoo() -> Zoo {
     Zoo::own().expect("every specimen can be loaded")
@@ -45,6 +45,9 @@ fn every_expectation_names_things_that_exist() {
         }
         assert_eq!(expect.run.signal.is_some(), expect.run.signal_when.is_some(), "{name}");
         assert!(expect.run.needs.iter().all(|n| n == "cgo"), "{name}: {:?}", expect.run.needs);
+        for (mode, why) in &expect.run.no_core {
+            assert!(BuildMode::parse(mode).is_some() && why.len() > 20, "{name}: {mode}");
+        }
         let has_test = specimen.folder.join("main_test.go").exists();
         assert_eq!(expect.run.mode == Mode::Test, has_test, "{name}");
     }

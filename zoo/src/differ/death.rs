@@ -1,0 +1,167 @@
+//! What was said about the death itself: headlines, the runtime's own lines, the signal, registers.
+
+use gopsy_model::{Goroutine, Headline, PanicLine, Role, Signal, Str};
+use gopsy_program::Program;
+
+use super::compare::{Difference, Place, hex, is_quoted, prints_values_bare, quoted};
+
+pub(super) fn compare_deaths(text: &Program, core: &Program, found: &mut Vec<Difference>) {
+    let at = "the death".to_owned();
+    let place = &mut Place { found, at, goroutines: None, at_rest: true };
+    compare_headlines(&text.crash().headlines, &core.crash().headlines, prints_values_bare(core), place);
+    let diagnostics = &text.crash().diagnostics;
+    for (index, line) in diagnostics.iter().enumerate() {
+        if !core.crash().diagnostics.contains(line) {
+            let kind = if is_overwritten(&diagnostics[index + 1..]) { "diagnostic.overwritten" } else { "diagnostic" };
+            place.absent(kind, quoted(line), "not said");
+        }
+    }
+    match (&text.crash().signal, &core.crash().signal) {
+        (None, _) => {}
+        (Some(signal), None) => place.absent("signal", quoted(&signal.name), "none"),
+        (Some(signal), Some(theirs)) => compare_signals(signal, theirs, place),
+    }
+    compare_crashed(text, core, place);
+    compare_registers(text, core, place);
+}
+
+/// Bytes that the runtime keeps of what it printed last before it died (`printBacklog`, runtime/print.go).
+const BACKLOG: usize = 512;
+
+/// Whether what was printed behind a line took its place in the record. Only the words of an object are counted: they
+/// are certainly printed before the fatal error, and there are many (findObject, badPointer, runtime/mbitmap.go).
+fn is_overwritten(later: &[Str]) -> bool {
+    later.iter().filter(|line| line.starts_with("*(object+")).map(|line| line.len() + 1).sum::<usize>() > BACKLOG
+}
+
+fn compare_crashed(text: &Program, core: &Program, place: &mut Place<'_>) {
+    let failed = |program: &Program| program.crashed().map(|id| program.goroutine(id));
+    // The stack of a thread is printed as that of goroutine 0.
+    let number = |g: &Goroutine| g.id.value().copied().or((g.role == Role::System).then_some(0));
+    let Some(stated) = failed(text) else { return };
+    let Some(id) = number(&stated) else { return };
+    let read = failed(core).as_ref().and_then(number);
+    let kind = if is_quoted(&stated, core) { "crashed.quoted" } else { "crashed" };
+    match read {
+        Some(read) if read == id => {}
+        Some(read) => place.unequal(kind, id.to_string(), read.to_string()),
+        None => place.absent(kind, id.to_string(), "none"),
+    }
+}
+
+fn compare_registers(text: &Program, core: &Program, place: &mut Place<'_>) {
+    let theirs = &core.crash().registers;
+    for (name, value) in &text.crash().registers {
+        match theirs.iter().find(|(other, _)| other == name) {
+            Some((_, other)) if other == value => {}
+            Some((_, other)) => {
+                place.unequal("register", format!("{name} {value:#x}"), format!("{name} {other:#x}"));
+            }
+            None => {
+                place.absent("register", format!("{name} {value:#x}"), "none");
+                // One stands for all of them.
+                break;
+            }
+        }
+    }
+}
+
+/// The sequence must be the same: what differs first is told.
+fn compare_headlines(text: &[Headline], core: &[Headline], bare: bool, place: &mut Place<'_>) {
+    // What the program or C printed by itself is no statement of the runtime, but it is one of the text.
+    let kind = |headline: &Headline| match headline {
+        Headline::Panic(_) => "headline.panic",
+        Headline::Fatal(_) => "headline.fatal",
+        Headline::Signal(_) => "headline.signal",
+        Headline::FaultAddress(_) => "headline.fault-address",
+        Headline::Exception(_) => "headline.exception",
+        Headline::Race(_) => "headline.race",
+        Headline::ServedPanic { .. } => "headline.served-panic",
+        Headline::Native(_) => "headline.native",
+        Headline::Outside(_) => "headline.outside",
+    };
+    let of_runtime = |h: &&Headline| {
+        matches!(h, Headline::Panic(_) | Headline::Fatal(_) | Headline::Signal(_) | Headline::FaultAddress(_))
+    };
+    for headline in text.iter().filter(|h| !of_runtime(h)) {
+        if !core.iter().any(|other| other == headline) {
+            place.absent(kind(headline), words(headline), "not said");
+        }
+    }
+    let mut theirs = core.iter().filter(of_runtime);
+    for stated in text.iter().filter(of_runtime) {
+        match (stated, theirs.next()) {
+            (stated, None) => {
+                place.absent(kind(stated), words(stated), "not said");
+                return;
+            }
+            (Headline::Panic(stated), Some(Headline::Panic(read))) => compare_panics(stated, read, bare, place),
+            (Headline::Signal(stated), Some(Headline::Signal(read))) => compare_signals(stated, read, place),
+            (Headline::Fatal(a), Some(Headline::Fatal(b))) if a == b => {}
+            (Headline::FaultAddress(a), Some(Headline::FaultAddress(b))) if a == b => {}
+            (stated, Some(read)) => {
+                place.unequal(kind(stated), words(stated), words(read));
+                if std::mem::discriminant(stated) != std::mem::discriminant(read) {
+                    return;
+                }
+            }
+        }
+    }
+    if let Some(more) = theirs.next() {
+        place.unequal("headline.extra", "no more", words(more));
+    }
+}
+
+fn words(headline: &Headline) -> String {
+    match headline {
+        Headline::Panic(panic) => format!("panic {:?}", panic.value),
+        Headline::Fatal(text) => format!("fatal error {text:?}"),
+        Headline::Signal(signal) => signal.name.to_string(),
+        Headline::FaultAddress(address) => format!("fault address {address:#x}"),
+        Headline::Race(_) => "a race report".to_owned(),
+        Headline::ServedPanic { value, .. } => format!("a served panic {value:?}"),
+        Headline::Native(text) | Headline::Outside(text) => format!("{text:?}"),
+        Headline::Exception(exception) => format!("exception {:#x}", exception.code),
+    }
+}
+
+fn compare_panics(text: &PanicLine, core: &PanicLine, bare: bool, place: &mut Place<'_>) {
+    let cut = bare && core.value.strip_prefix(&*text.value).is_some_and(|rest| rest.starts_with("\n\n"));
+    if cut {
+        place.unequal("panic.value-cut", quoted(&text.value), quoted(&core.value));
+    } else if text.value != core.value {
+        place.unequal("panic.value", quoted(&text.value), quoted(&core.value));
+    }
+    let suffix = |panic: &PanicLine| match (panic.recovered, panic.repanicked) {
+        (_, true) => "[recovered, repanicked]",
+        (true, false) => "[recovered]",
+        (false, false) => "no suffix",
+    };
+    if suffix(text) != suffix(core) {
+        place.unequal("panic.recovered", suffix(text), suffix(core));
+    }
+    if text.depth != core.depth {
+        place.unequal("panic.depth", text.depth.to_string(), core.depth.to_string());
+    }
+}
+
+fn compare_signals(text: &Signal, core: &Signal, place: &mut Place<'_>) {
+    if text.name != core.name {
+        place.unequal("signal.name", quoted(&text.name), quoted(&core.name));
+    }
+    place.value("signal.description", &text.description, &core.description, |text| quoted(text));
+    place.value("signal.code", &text.code, &core.code, |code| format!("{code:#x}"));
+    place.value("signal.address", &text.address, &core.address, hex);
+    place.value("signal.pc", &text.pc, &core.pc, hex);
+    place.value("signal.m", &text.m, &core.m, u64::to_string);
+    if text.in_foreign_code && !core.in_foreign_code {
+        place.unequal("signal.in-foreign-code", "yes", "no");
+    }
+    if !text.instruction_bytes.is_empty() && text.instruction_bytes != core.instruction_bytes {
+        let (stated, read) = (format!("{:x?}", text.instruction_bytes), format!("{:x?}", core.instruction_bytes));
+        match core.instruction_bytes.is_empty() {
+            true => place.absent("signal.instruction-bytes", stated, "none"),
+            false => place.unequal("signal.instruction-bytes", stated, read),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The differential test: a specimen dies, and what the runtime printed is held against what gopsy reads from the core.
+//!
+//! [`every_cell`] and [`pairwise`] say what is run, [`Bench`] makes a death and compares, [`Report`] counts.
+
+mod compare;
+mod death;
+mod permitted;
+mod plan;
+mod ready;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result};
+use gopsy_program::{CoreEvidence, Program, TextEvidence};
+use serde::{Deserialize, Serialize};
+
+use crate::{Kit, Remains, Toolchain, Workshop};
+
+pub use compare::{Difference, compare};
+pub use permitted::{PERMITTED, Permitted, permitted};
+pub use plan::{Cell, every_cell, pairwise};
+pub use ready::{READY, is_ready};
+pub use report::Report;
+
+/// What came of one run.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The core was read and compared. Equal when nothing is in `different`.
+    Compared {
+        /// What differs and must not.
+        different: Vec<Difference>,
+        /// What differs and may, by the name of the permitted difference.
+        permitted: BTreeMap<&'static str, Vec<Difference>>,
+    },
+    /// gopsy does not read the core, and says why.
+    Unreadable(String),
+    /// Reading the core or comparing it panicked: a defect of gopsy.
+    Panicked,
+    /// The kernel wrote no core.
+    NoCore(String),
+    /// gopsy finds no death in what was printed, so that there is nothing to compare with.
+    NoText,
+    /// It could not be built or started.
+    NotMade(String),
+    /// This machine lacks what it takes.
+    Skipped(String),
+}
+
+impl Outcome {
+    /// Whether the core says all that the text says.
+    pub fn is_equal(&self) -> bool {
+        matches!(self, Outcome::Compared { different, .. } if different.is_empty())
+    }
+}
+
+/// Where deaths are made and compared.
+#[derive(Debug)]
+pub struct Bench {
+    folder: PathBuf,
+    keep: bool,
+}
+
+/// Bytes on disk of the largest core that is kept: a stack overflow leaves half a gigabyte, in every version and mode.
+const LARGEST_KEPT: u64 = 64 << 20;
+
+/// Beside the files of a run that are kept: what they were made of.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Made {
+    of: String,
+    exit: Option<i32>,
+}
+
+impl Bench {
+    /// A folder for the runs. With `keep` their files stay, unless the core is very large, and those that are there
+    /// already are read again instead of being made anew.
+    pub fn at(folder: impl Into<PathBuf>, keep: bool) -> Self {
+        Self { folder: folder.into(), keep }
+    }
+
+    /// Makes all deaths, `jobs` at a time, and tells `each` of every one as it comes.
+    pub fn run(&self, cells: &[Cell<'_>], kit: &Kit, jobs: usize, each: &(dyn Fn(&Cell<'_>, &Outcome) + Sync)) {
+        let next = AtomicUsize::new(0);
+        let one_at_a_time = Mutex::new(());
+        thread::scope(|scope| {
+            for _ in 0..jobs.max(1) {
+                scope.spawn(|| {
+                    while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let outcome = match kit.for_run(cell.specimen, cell.version, cell.mode) {
+                            Ok(go) => self.one(cell, go),
+                            Err(why) => Outcome::Skipped(why),
+                        };
+                        let _guard = one_at_a_time.lock();
+                        each(cell, &outcome);
+                    }
+                });
+            }
+        });
+    }
+
+    /// Makes one death and compares.
+    pub fn one(&self, cell: &Cell<'_>, go: &Toolchain) -> Outcome {
+        let folder = self.folder.join(&cell.specimen.name).join(format!("go{}-{}", cell.version, cell.mode));
+        let workshop = Workshop::at(&folder);
+        let mut keep = self.keep;
+        let outcome = match self.remains(cell, go, &folder, &workshop) {
+            Ok(remains) => {
+                keep &= remains.core.as_deref().is_none_or(|core| size_on_disk(core) <= LARGEST_KEPT);
+                judge(&remains, &workshop.binary())
+            }
+            Err(error) => Outcome::NotMade(first_line(&format!("{error:#}"))),
+        };
+        if !keep {
+            // What cannot be removed is in the way of nobody but the disk.
+            let _ = fs::remove_dir_all(&folder);
+        }
+        outcome
+    }
+
+    fn remains(&self, cell: &Cell<'_>, go: &Toolchain, folder: &Path, workshop: &Workshop) -> Result<Remains> {
+        let (made, text) = (folder.join("made.toml"), folder.join("stderr.txt"));
+        let of = fingerprint(cell, go)?;
+        if self.keep
+            && let Ok(written) = fs::read_to_string(&made)
+            && let Ok(old) = toml::from_str::<Made>(&written)
+            && old.of == of
+        {
+            return Ok(Remains { text: fs::read(&text)?, core: workshop.core()?, exit: old.exit });
+        }
+        let remains = workshop.die(cell.specimen, go, cell.mode)?;
+        if self.keep {
+            fs::write(&text, &remains.text)?;
+            fs::write(&made, toml::to_string(&Made { of, exit: remains.exit })?)?;
+        }
+        Ok(remains)
+    }
+}
+
+/// Cores have holes: their length says nothing.
+fn size_on_disk(core: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(core).map_or(0, |data| data.blocks() * 512)
+}
+
+/// What a run's files depend on: the source, how it is run, the release. Equal for equal things.
+fn fingerprint(cell: &Cell<'_>, go: &Toolchain) -> Result<String> {
+    let mut hasher = DefaultHasher::new();
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(&cell.specimen.folder)?.map(|e| Ok(e?.path())).collect::<Result<_, std::io::Error>>()?;
+    files.sort();
+    for file in files {
+        (file.file_name(), fs::read(&file)?).hash(&mut hasher);
+    }
+    Ok(format!("{} {} {} {:016x}", cell.specimen.name, go.release, cell.mode, hasher.finish()))
+}
+
+fn judge(remains: &Remains, binary: &Path) -> Outcome {
+    let Some(core) = &remains.core else {
+        return Outcome::NoCore(match remains.exit {
+            Some(exit) => format!("it ended with status {exit}"),
+            None => "it did not die".to_owned(),
+        });
+    };
+    let dump = gopsy_text::read_bytes(&remains.text, &gopsy_text::Options::default());
+    // A program may live through a death or print one: what ended the process stands last.
+    let Some(text) = TextEvidence::programs(dump).pop() else { return Outcome::NoText };
+    let read = || match CoreEvidence::open(core, Some(binary)) {
+        Ok(evidence) => compared(&compare(&text, &Program::new(evidence))),
+        Err(error) => Outcome::Unreadable(without_folder(&error.to_string(), binary)),
+    };
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or(Outcome::Panicked)
+}
+
+fn compared(differences: &[Difference]) -> Outcome {
+    let (mut different, mut met) = (Vec::new(), BTreeMap::<_, Vec<Difference>>::new());
+    for difference in differences {
+        match permitted(difference) {
+            Some(permitted) => met.entry(permitted.name).or_default().push(difference.clone()),
+            None => different.push(difference.clone()),
+        }
+    }
+    Outcome::Compared { different, permitted: met }
+}
+
+/// Reasons are counted, so they must not tell which run they are of.
+fn without_folder(reason: &str, binary: &Path) -> String {
+    let folder = binary.parent().unwrap_or(binary).display().to_string();
+    first_line(&reason.replace(&folder, "…"))
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Removes what a bench without `keep` leaves: empty folders.
+///
+/// # Errors
+/// When the folder is there and cannot be removed.
+pub fn remove(folder: &Path) -> Result<()> {
+    match folder.exists() {
+        true => fs::remove_dir_all(folder).with_context(|| folder.display().to_string()),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,125 @@
+//! The differences between a text and a core of the same death that nobody can do anything about.
+//!
+//! Each has a reason and is as narrow as it can be. Two more are not in this list because nothing is compared there:
+//! arguments, and frames that the runtime itself left out or could not print (`...additional frames elided...`,
+//! `goroutine running on other thread; stack unavailable`).
+
+use gopsy_model::Status;
+
+use super::Difference;
+
+/// One permitted difference.
+pub struct Permitted {
+    /// The word for it in counts.
+    pub name: &'static str,
+    /// Why no reader of cores can do better.
+    pub reason: &'static str,
+    applies: fn(&Difference) -> bool,
+}
+
+/// All of them.
+pub const PERMITTED: &[Permitted] = &[
+    Permitted {
+        name: "minutes",
+        reason: "the header says whole minutes, and one may have passed between the print and the core",
+        applies: |d| d.kind == "goroutine.minutes" && one_more(d),
+    },
+    Permitted {
+        name: "printed-by-others",
+        reason: "libc, the race detector or the program itself printed it; the runtime knows nothing of it",
+        applies: |d| {
+            ["headline.native", "headline.outside", "headline.served-panic", "headline.race"].contains(&d.kind)
+        },
+    },
+    Permitted {
+        name: "value-with-empty-line",
+        reason: "up to Go 1.22 a panic's value is printed as it is: behind an empty line nothing tells it from what follows",
+        applies: |d| ["panic.value-cut", "goroutine.quoted", "crashed.quoted"].contains(&d.kind),
+    },
+    Permitted {
+        name: "overwritten",
+        reason: "the runtime keeps the last 512 bytes of what it printed, and it printed more than that behind this line",
+        applies: |d| d.kind == "diagnostic.overwritten",
+    },
+    Permitted {
+        name: "cut-without-a-word",
+        reason: "up to Go 1.20 a traceback that a frame with inlined ones took past its limit ends without saying so",
+        applies: |d| d.kind == "stack.outer-cut",
+    },
+    Permitted {
+        name: "moved-on",
+        reason: "the runtime does not stop the world to print: a goroutine that can run goes on until the process ends",
+        applies: |d| !d.at_rest && !d.absent && could_run(d) && says_where_it_stands(d.kind),
+    },
+];
+
+/// The permitted difference that this is, if it is one.
+pub fn permitted(difference: &Difference) -> Option<&'static Permitted> {
+    PERMITTED.iter().find(|p| (p.applies)(difference))
+}
+
+fn one_more(difference: &Difference) -> bool {
+    let minutes = |text: &str| text.parse::<u64>().ok();
+    matches!((minutes(&difference.text), minutes(&difference.core)), (Some(a), Some(b)) if b == a + 1)
+}
+
+fn could_run(difference: &Difference) -> bool {
+    let able = |status: Option<&Status>| {
+        matches!(status, Some(Status::Runnable | Status::Running | Status::Syscall | Status::Preempted))
+    };
+    difference.goroutines.as_deref().is_some_and(|(text, core)| able(text.status.value()) || able(core.status.value()))
+}
+
+/// What changes when a goroutine goes on: not what it is, only what it does.
+fn says_where_it_stands(kind: &str) -> bool {
+    let of_goroutine = ["goroutine.status", "goroutine.wait-reason", "goroutine.m", "goroutine.mp", "goroutine.scan"];
+    of_goroutine.contains(&kind) || kind.starts_with("frame.") || kind.starts_with("stack.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gopsy_model::{Goroutine, Known, Role, Source, Trust};
+
+    fn about(kind: &'static str, text: Status, core: Status) -> Difference {
+        let goroutine = |status, source| Goroutine {
+            status: Known::have(status, Trust::Exact, source),
+            ..Goroutine::bare(Role::Goroutine)
+        };
+        let goroutines = Some(Box::new((goroutine(text, Source::Text), goroutine(core, Source::Core))));
+        let (at, text, core) = ("goroutine 7".to_owned(), "1".to_owned(), "2".to_owned());
+        Difference { kind, absent: false, at, text, core, goroutines, at_rest: false }
+    }
+
+    fn named(difference: &Difference) -> Option<&'static str> {
+        permitted(difference).map(|p| p.name)
+    }
+
+    #[test]
+    fn only_a_goroutine_that_can_run_moves_on() {
+        assert_eq!(named(&about("frame.line", Status::Runnable, Status::Waiting)), Some("moved-on"));
+        assert_eq!(named(&about("goroutine.status", Status::Waiting, Status::Running)), Some("moved-on"));
+        assert_eq!(named(&about("frame.line", Status::Waiting, Status::Waiting)), None);
+        assert_eq!(named(&about("creator.line", Status::Runnable, Status::Running)), None);
+        // A core that is silent has not moved on: it is not read.
+        let silent = Difference { absent: true, ..about("frame.line", Status::Waiting, Status::Running) };
+        assert_eq!(named(&silent), None);
+        let at_rest = Difference { at_rest: true, ..about("frame.line", Status::Running, Status::Running) };
+        assert_eq!(named(&at_rest), None);
+    }
+
+    #[test]
+    fn one_minute_may_pass_and_no_more() {
+        let minutes = about("goroutine.minutes", Status::Waiting, Status::Waiting);
+        assert_eq!(named(&minutes), Some("minutes"));
+        assert_eq!(named(&Difference { core: "3".to_owned(), ..minutes.clone() }), None);
+        assert_eq!(named(&Difference { core: "nothing".to_owned(), ..minutes }), None);
+    }
+
+    #[test]
+    fn every_reason_is_given() {
+        for permitted in PERMITTED {
+            assert!(permitted.reason.len() > 20 && !permitted.name.contains(' '), "{}", permitted.name);
+        }
+    }
+}
