@@ -1,6 +1,6 @@
 //! A core file with its binary, as evidence.
 
-use gopsy_image::{BuildInfo, Image, ImageError};
+use gopsy_image::{BuildInfo, Image, ImageError, Machine};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{
     Crash, Goroutine, Headline, Identity, Known, Missing, PanicLine, Role, Signal, Source, Stack, Status, Str, Trust,
@@ -59,6 +59,9 @@ pub enum CoreError {
         /// The binary.
         path: PathBuf,
     },
+    /// Stacks of this machine are not walked.
+    #[error("not supported yet: a core of {0}; only amd64 can be read so far")]
+    Machine(&'static str),
     /// Nothing tells where a position-independent binary was loaded.
     #[error("the core does not say where {path} was loaded: it has no auxiliary vector")]
     NoBase {
@@ -106,6 +109,9 @@ impl CoreEvidence {
     /// When they do not belong together, or the binary has no debug information.
     pub fn join(mut core: Core, image: Arc<Image>, path: &Path) -> Result<Self, CoreError> {
         let mut notes = Vec::new();
+        if core.machine() != Machine::X86_64 {
+            return Err(CoreError::Machine(core.machine().goarch().unwrap_or("another machine")));
+        }
         match core.attach(&image) {
             Attachment::Same => {}
             Attachment::Other => return Err(CoreError::OtherBuild { path: path.to_owned() }),
@@ -437,6 +443,7 @@ fn dying_prefix(walk: &Walk<'_>) -> usize {
 
 fn extent_notes(core: &Core, notes: &mut Vec<String>) {
     let (named, held) = core.extent();
+    notes.extend(core.unpacked().map(ToString::to_string));
     if core.truncated() {
         notes.push("the core file was cut off: it ends before what its headers promise".to_owned());
     }
