@@ -15,6 +15,7 @@ mod completeness;
 mod content;
 mod core;
 mod file;
+pub mod finder;
 mod headers;
 pub mod input;
 pub mod machine;

@@ -1,5 +1,6 @@
 //! Cores, built, whole and damaged.
 
+mod files;
 mod kinds;
 mod unpacking;
 
