@@ -14,6 +14,8 @@ pub enum Why {
     OtherBuild,
     /// The source changed while it was read.
     Changed,
+    /// The system refused to read the source (a bad disk, a server that is gone).
+    Unreadable,
 }
 
 /// A read that failed.
@@ -35,6 +37,7 @@ impl fmt::Display for Fault {
                 write!(f, "the memory at {address} was not saved, and the binary at hand is another build")
             }
             Why::Changed => write!(f, "the file that holds {address} changed while it was read"),
+            Why::Unreadable => write!(f, "the file that holds {address} could not be read"),
         }
     }
 }

@@ -54,7 +54,7 @@ pub fn missing(fault: Fault) -> Missing {
         Why::NotHeld => Missing::NotInCore,
         Why::OtherBuild => Missing::WrongBuild,
         Why::Changed => Missing::Torn,
-        Why::Unmapped => Missing::Unreadable(fault.to_string().into()),
+        Why::Unmapped | Why::Unreadable => Missing::Unreadable(fault.to_string().into()),
     }
 }
 

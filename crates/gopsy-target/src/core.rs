@@ -1,20 +1,25 @@
 //! Core files.
 
 use crate::TargetError;
-use crate::file::MappedFile;
-use crate::notes::{CoreNotes, FileMapping, ProcessInfo, Thread};
-use gopsy_image::{Bytes, Image, Machine, Notes};
+use crate::attach::Backing;
+use crate::content::{Content, WindowedFile, slice};
+use crate::file::open_regular;
+use crate::headers::{Damage, Headers};
+use crate::memory::Extent;
+use crate::notes::{FileMapping, ProcessInfo, Thread};
+use crate::registers::vectors;
+use crate::unpack::{self, Limits, Unpacked};
+use gopsy_image::{Bytes, Image, Machine};
 use gopsy_mem::{Addr, Bias, MemoryExt, Range};
-use object::LittleEndian as LE;
-use object::elf;
-use object::read::elf::{FileHeader, ProgramHeader};
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
-/// `AT_ENTRY` of the auxiliary vector.
+/// `AT_ENTRY` and `AT_SYSINFO_EHDR` of the auxiliary vector.
 const AT_ENTRY: u64 = 9;
-/// Build ids are 20 (GNU) or 83 (Go) bytes; longer ones are not compared.
-const MAX_BUILD_ID: usize = 1024;
+const AT_SYSINFO_EHDR: u64 = 33;
+/// The vDSO of a machine has a few pages.
+const MAX_VDSO: usize = 1 << 20;
 
 /// A stretch of the process's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,166 +28,155 @@ pub struct CoreSegment {
     pub range: Range,
     /// Where its bytes begin in the core.
     pub(crate) file_offset: u64,
-    /// How many of its bytes the core holds: fewer than its length for pages that the kernel leaves out
-    /// (`coredump_filter`) and for cores that were cut off.
+    /// How many of its bytes were to be written to the core: fewer than its length for pages that the kernel leaves out
+    /// (`coredump_filter`).
+    pub written: u64,
+    /// How many of its bytes the core holds: fewer than `written` for cores that were cut off.
     pub held: u64,
-    /// It could be read: reserved address space cannot.
+    /// It could be read: reserved address space cannot. (gcore says so of every stretch.)
     pub readable: bool,
     /// It could be written.
     pub writable: bool,
-}
-
-/// Whether a binary belongs to a core.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attachment {
-    /// The core holds a build id, and it is the binary's.
-    Same,
-    /// The core holds another build id, or the binary cannot have been loaded so.
-    Other,
-    /// The core does not hold the place where the build id stands, or the binary has none.
-    CannotTell,
+    /// It could be executed.
+    pub executable: bool,
 }
 
 /// A process that was written to a file.
+///
+/// It may go to another thread, but not be used by two: what was read of the file is kept without a lock. A clone shares
+/// everything that was parsed, and keeps what it reads for itself.
+#[derive(Clone)]
 pub struct Core {
-    pub(crate) data: Bytes,
-    /// The same file, when it is mapped and may change underneath.
-    pub(crate) mapped: Option<Arc<MappedFile>>,
-    pub(crate) segments: Vec<CoreSegment>,
-    pub(crate) notes: CoreNotes,
-    machine: Machine,
-    truncated: bool,
-    pub(crate) backing: Option<Backing>,
-}
-
-/// The file that supplies pages which the core does not hold.
-pub(crate) struct Backing {
-    /// `None`: it was another build, so faults can say so.
-    pub(crate) image: Option<Arc<Image>>,
-    /// The mappings of that file.
-    pub(crate) mappings: Vec<FileMapping>,
+    pub(crate) content: Content,
+    pub(crate) headers: Arc<Headers>,
+    pub(crate) backing: Arc<Backing>,
+    /// The stretch that was read last.
+    pub(crate) last: Cell<Extent>,
+    unpacked: Option<Arc<Unpacked>>,
 }
 
 impl Core {
-    /// Maps and reads the headers and notes of a core file.
+    /// Reads the headers and notes of a core file; one that is compressed (zstd, lz4, gzip, xz) is unpacked first.
     ///
     /// # Errors
-    /// When the file cannot be read or is not a core of linux/amd64.
+    /// When the file cannot be read or is not a core of linux/amd64 or linux/arm64.
     pub fn open(path: &Path) -> Result<Core, TargetError> {
-        let file = Arc::new(MappedFile::open(path)?);
-        let mut core = Core::parse(Arc::<MappedFile>::clone(&file))?;
-        core.mapped = Some(file);
-        Ok(core)
+        Core::open_within(path, &Limits::default())
+    }
+
+    /// As [`Core::open`], with other limits for what is unpacked.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a core of linux/amd64 or linux/arm64.
+    pub fn open_within(path: &Path, limits: &Limits) -> Result<Core, TargetError> {
+        let (file, metadata) = open_regular(path)?;
+        let io = |error| TargetError::Io { path: path.to_owned(), error };
+        let Some(format) = unpack::format(&file).map_err(io)? else {
+            return Core::read(Content::of_file(WindowedFile::new(file, &metadata)), None);
+        };
+        let unpack = |why: String| TargetError::Unpack { path: path.to_owned(), why };
+        let (file, unpacked) = unpack::unpack(file, format, limits).map_err(|error| unpack(error.to_string()))?;
+        let metadata = file.metadata().map_err(io)?;
+        let stopped = unpacked.stopped.clone();
+        Core::read(Content::of_file(WindowedFile::new(file, &metadata)), Some(unpacked)).map_err(
+            |error| match stopped {
+                Some(why) => unpack(format!("{format}, {why}")),
+                None => error,
+            },
+        )
     }
 
     /// Reads the headers and notes of a core in memory.
     ///
     /// # Errors
-    /// When it is not a core of linux/amd64.
+    /// When it is not a core of linux/amd64 or linux/arm64.
     pub fn parse(data: Bytes) -> Result<Core, TargetError> {
-        let file = (*data).as_ref();
-        let damaged = |what: &str| TargetError::Damaged(what.to_owned());
-        if !file.starts_with(&elf::ELFMAG) {
-            return Err(TargetError::NotCore);
-        }
-        let header = elf::FileHeader64::<LE>::parse(file).map_err(|_| damaged("its ELF header cannot be read"))?;
-        if !header.is_class_64() || !header.is_little_endian() {
-            return Err(TargetError::NotSupported("a core of a 32-bit or big-endian machine".to_owned()));
-        }
-        if header.e_type(LE) != elf::ET_CORE {
-            return Err(TargetError::NotCore);
-        }
-        let machine = Machine::from_elf(header.e_machine(LE).0);
-        if machine != Machine::X86_64 {
-            let name = machine.goarch().map_or_else(|| format!("machine {}", header.e_machine(LE).0), str::to_owned);
-            return Err(TargetError::NotSupported(format!("a core of {name}; only amd64 can be read so far")));
-        }
-        let programs =
-            header.program_headers(LE, file).map_err(|_| damaged("its program headers lie outside of the file"))?;
-        let mut notes = CoreNotes::default();
-        let (mut segments, mut truncated) = (Vec::new(), false);
-        let file_len = u64::try_from(file.len()).unwrap_or(u64::MAX);
-        for program in programs {
-            let (offset, size) = (program.p_offset(LE), program.p_filesz(LE));
-            let held = size.min(file_len.saturating_sub(offset));
-            truncated |= held < size;
-            match program.p_type(LE) {
-                elf::PT_LOAD => segments.push(CoreSegment {
-                    range: Range::new(Addr(program.p_vaddr(LE)), program.p_memsz(LE)),
-                    file_offset: offset,
-                    held: held.min(program.p_memsz(LE)),
-                    readable: program.p_flags(LE).contains(elf::PF_R),
-                    writable: program.p_flags(LE).contains(elf::PF_W),
-                }),
-                elf::PT_NOTE => {
-                    let data = slice(file, offset, held).unwrap_or(&[]);
-                    for note in Notes::new(data, program.p_align(LE)) {
-                        notes.add(&note);
-                    }
-                }
-                _ => {}
-            }
-        }
-        segments.sort_by_key(|s| s.range.start);
-        if notes.threads.is_empty() {
-            return Err(damaged("it names no thread"));
-        }
-        Ok(Core { mapped: None, segments, notes, machine, truncated, backing: None, data })
+        Core::read(Content::Bytes(data), None)
+    }
+
+    fn read(content: Content, unpacked: Option<Unpacked>) -> Result<Core, TargetError> {
+        let headers = Headers::read(&content)?;
+        Ok(Core {
+            content,
+            headers: Arc::new(headers),
+            backing: Arc::default(),
+            last: Cell::default(),
+            unpacked: unpacked.map(Arc::new),
+        })
     }
 
     /// The instruction set.
     #[must_use]
     pub fn machine(&self) -> Machine {
-        self.machine
+        self.headers.machine
     }
 
     /// The threads, in the order of the core. The kernel writes the one that died first.
     #[must_use]
     pub fn threads(&self) -> &[Thread] {
-        &self.notes.threads
+        &self.headers.notes.threads
     }
 
-    /// The process's id and name.
+    /// The process's id, name and arguments.
     #[must_use]
     pub fn process(&self) -> Option<&ProcessInfo> {
-        self.notes.process.as_ref()
+        self.headers.notes.process.as_ref()
     }
 
     /// The files that were mapped.
     #[must_use]
     pub fn mappings(&self) -> &[FileMapping] {
-        &self.notes.mappings
+        &self.headers.notes.mappings
     }
 
     /// A word of the auxiliary vector.
     #[must_use]
     pub fn auxv(&self, key: u64) -> Option<u64> {
-        self.notes.auxv.iter().find(|(k, _)| *k == key).map(|(_, v)| *v)
+        self.headers.notes.auxv.iter().find(|(k, _)| *k == key).map(|(_, v)| *v)
     }
 
     /// The stretches of memory, by address.
     #[must_use]
     pub fn segments(&self) -> &[CoreSegment] {
-        &self.segments
+        &self.headers.segments
     }
 
-    /// Whether the file ends before what its headers promise.
+    /// Whether the file ends before what its headers promise, or what was compressed could not be unpacked to its end.
     #[must_use]
     pub fn truncated(&self) -> bool {
-        self.truncated
+        let cut = |d: &Damage| matches!(d, Damage::Cut { .. } | Damage::Headers { .. } | Damage::NotesCut(_));
+        self.headers.damage.iter().any(cut) || self.unpacked().is_some_and(|u| u.stopped.is_some())
+    }
+
+    /// What the file lost.
+    #[must_use]
+    pub fn damage(&self) -> &[Damage] {
+        &self.headers.damage
     }
 
     /// How many notes were too short for what they claim to be.
     #[must_use]
     pub fn damaged_notes(&self) -> u32 {
-        self.notes.damaged
+        self.headers.notes.damaged
+    }
+
+    /// What was done to read a compressed core.
+    #[must_use]
+    pub fn unpacked(&self) -> Option<&Unpacked> {
+        self.unpacked.as_deref()
+    }
+
+    /// The length of the core file in bytes, unpacked.
+    #[must_use]
+    pub fn file_len(&self) -> u64 {
+        self.content.len()
     }
 
     /// The executable's path on the machine where the process ran: the file mapped at its entry point.
     #[must_use]
     pub fn executable(&self) -> Option<&FileMapping> {
         let entry = Addr(self.auxv(AT_ENTRY)?);
-        self.notes.mappings.iter().find(|m| m.range.contains(entry))
+        self.mapping_at(entry)
     }
 
     /// Where the executable was loaded, relative to what it states.
@@ -191,40 +185,42 @@ impl Core {
         Some(Bias::between(image.entry(), Addr(self.auxv(AT_ENTRY)?)))
     }
 
-    /// Lets a binary supply the pages that the core does not hold, if it is the one that ran.
-    ///
-    /// Only non-writable parts are ever taken from it: a writable page that is not in the core may have been written to.
-    pub fn attach(&mut self, image: &Arc<Image>) -> Attachment {
-        let attachment = self.compare(image);
-        let path = self.executable().map(|m| m.path.clone());
-        let mappings = self.notes.mappings.iter().filter(|m| Some(&m.path) == path.as_ref()).cloned().collect();
-        self.backing = match attachment {
-            Attachment::Same => Some(Backing { image: Some(Arc::clone(image)), mappings }),
-            Attachment::Other => Some(Backing { image: None, mappings }),
-            Attachment::CannotTell => None,
-        };
-        attachment
+    /// The shared object that the kernel maps into every process, and where it was: an ELF image as it stood in memory.
+    #[must_use]
+    pub fn vdso(&self) -> Option<(Addr, Vec<u8>)> {
+        let start = self.vdso_at()?;
+        let segment = self.segment_at(start).filter(|s| s.range.start == start)?;
+        self.bytes(start, segment.held, MAX_VDSO).ok().filter(|b| !b.is_empty()).map(|bytes| (start, bytes))
     }
 
-    fn compare(&self, image: &Image) -> Attachment {
-        let bias = self.bias(image).unwrap_or(Bias::ZERO);
-        if image.machine() != self.machine || (!image.relocatable() && bias != Bias::ZERO) {
-            return Attachment::Other;
-        }
-        for id in [image.build_id(), image.go_build_id()].into_iter().flatten().filter(|id| !id.bytes.is_empty()) {
-            let len = u64::try_from(id.bytes.len()).unwrap_or(u64::MAX);
-            if let Ok(in_core) = self.bytes(bias.load(id.address), len, MAX_BUILD_ID) {
-                return if in_core == id.bytes { Attachment::Same } else { Attachment::Other };
-            }
-        }
-        Attachment::CannotTell
+    pub(crate) fn vdso_at(&self) -> Option<Addr> {
+        self.auxv(AT_SYSINFO_EHDR).map(Addr)
+    }
+
+    /// The vector registers of a thread (`NT_PRFPREG`): xmm0 to xmm15, of arm64 v0 to v31.
+    #[must_use]
+    pub fn vector_registers(&self, thread: &Thread) -> Option<Vec<u128>> {
+        let (at, count) = vectors(self.machine())?;
+        let place = thread.fpregs?;
+        let len = u64::try_from(count).ok()?.checked_mul(16)?;
+        let bytes = self.content.vec(place.at, place.len.min(at.checked_add(len)?))?;
+        let (vectors, _) = slice(&bytes, at, len)?.as_chunks::<16>();
+        Some(vectors.iter().map(|v| u128::from_le_bytes(*v)).collect())
+    }
+
+    /// The whole register state of an amd64 thread as the processor saves it (`NT_X86_XSTATE`, Intel SDM volume 1, 13.4).
+    #[must_use]
+    pub fn xstate(&self, thread: &Thread) -> Option<Vec<u8>> {
+        let place = thread.xstate?;
+        // An area with AMX has 11 KiB.
+        self.content.vec(place.at, place.len.min(1 << 20))
     }
 
     /// How many bytes of readable memory the core names, and how many of them it holds. (Go reserves far more address
     /// space than it uses; that is not memory that is missing.)
     #[must_use]
     pub fn extent(&self) -> (u64, u64) {
-        self.segments.iter().filter(|s| s.readable).fold((0, 0), |(named, held), s| {
+        self.segments().iter().filter(|s| s.readable).fold((0, 0), |(named, held), s| {
             (u64::saturating_add(named, s.range.len()), u64::saturating_add(held, s.held))
         })
     }
@@ -233,13 +229,8 @@ impl Core {
 impl std::fmt::Debug for Core {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Core")
-            .field("threads", &self.notes.threads.len())
-            .field("segments", &self.segments)
+            .field("threads", &self.threads().len())
+            .field("segments", &self.segments())
             .finish_non_exhaustive()
     }
-}
-
-pub(crate) fn slice(data: &[u8], at: u64, len: u64) -> Option<&[u8]> {
-    let start = usize::try_from(at).ok()?;
-    data.get(start..start.checked_add(usize::try_from(len).ok()?)?)
 }

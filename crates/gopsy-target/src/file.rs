@@ -1,16 +1,19 @@
 //! Files, mapped.
 
 use crate::TargetError;
-use std::fs::{File, Metadata};
+use rustix::fs::OFlags;
+use std::fs::{File, Metadata, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// A regular file, mapped privately and read-only.
 ///
-/// Folklore: a mapping whose file becomes shorter faults with SIGBUS where the pages are gone, and somebody may well clean
-/// up a core while it is read. Nothing in safe Rust can take that back, so readers of cores ask [`MappedFile::unchanged`]
-/// before every read: that turns the usual case into an error and leaves a race of some nanoseconds, in which gopsy dies
-/// of SIGBUS but never answers wrongly. Copying instead would cost the memory that cores are famous for.
+/// For executables and debug files, which are parsed as one slice. Cores are not mapped (see `content`).
+///
+/// Folklore: a mapping whose file becomes shorter faults with SIGBUS where the pages are gone. Nothing in safe Rust can
+/// take that back. Executables are replaced by a rename and seldom truncated, so this is borne with;
+/// [`MappedFile::unchanged`] tells the rest.
 #[derive(Debug)]
 pub struct MappedFile {
     map: memmap2::Mmap,
@@ -19,34 +22,40 @@ pub struct MappedFile {
     path: PathBuf,
 }
 
+/// Opens a regular file for reading, and nothing else: opening a FIFO or a device can block or act. Without waiting, in
+/// case that another kind of file took its place after it was looked at.
+pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata), TargetError> {
+    let io = |error| TargetError::Io { path: path.to_owned(), error };
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(TargetError::NotRegular(path.to_owned()));
+    }
+    let no_wait = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = OpenOptions::new().read(true).custom_flags(no_wait).open(path).map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    if metadata.is_file() { Ok((file, metadata)) } else { Err(TargetError::NotRegular(path.to_owned())) }
+}
+
 /// What changes when a file is truncated or written to.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
-struct Stamp {
-    len: u64,
+pub(crate) struct Stamp {
+    pub(crate) len: u64,
     modified: Option<SystemTime>,
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         Stamp { len: metadata.len(), modified: metadata.modified().ok() }
     }
 }
 
 impl MappedFile {
-    /// Maps a file. Only regular files are opened: opening a FIFO or a device can block or act.
+    /// Maps a file. Only regular files are opened.
     ///
     /// # Errors
     /// When it is not a regular file, or the system refuses.
     pub fn open(path: &Path) -> Result<Self, TargetError> {
+        let (file, metadata) = open_regular(path)?;
         let io = |error| TargetError::Io { path: path.to_owned(), error };
-        if !std::fs::metadata(path).map_err(io)?.is_file() {
-            return Err(TargetError::NotRegular(path.to_owned()));
-        }
-        let file = File::open(path).map_err(io)?;
-        let metadata = file.metadata().map_err(io)?;
-        if !metadata.is_file() {
-            return Err(TargetError::NotRegular(path.to_owned()));
-        }
         // SAFETY: the mapping is private and read-only and lives as long as `self`. What `Mmap::map` asks for besides is
         // that the file is not changed underneath: gopsy cannot promise it for a file of somebody else's. The bytes are
         // only ever read as plain integers and byte strings, for which every bit pattern is valid and which no code here

@@ -1,7 +1,7 @@
 //! Texts from outside: files, pipes, profiles of running programs; and source files to show lines of.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 pub enum Input {
     /// Bytes to be read as a text.
     Text(Box<dyn Read>),
-    /// An ELF core file.
+    /// An ELF core file, perhaps compressed.
     Core(PathBuf),
     /// An executable: nothing died here.
     Executable(PathBuf),
@@ -69,15 +69,13 @@ pub fn open(target: &str) -> Result<Input, InputError> {
     if meta.is_file() {
         let mut head = [0u8; 20];
         let n = file.read(&mut head).map_err(io_error)?;
-        if n == head.len() && head.starts_with(b"\x7fELF") {
-            // e_type, in the byte order that e_ident names.
-            let kind = if head[5] == 2 {
-                u16::from_be_bytes([head[16], head[17]])
-            } else {
-                u16::from_le_bytes([head[16], head[17]])
-            };
-            return Ok(if kind == 4 { Input::Core(path.to_owned()) } else { Input::Executable(path.to_owned()) });
+        match is_core(head.get(..n).unwrap_or(&[])) {
+            Some(true) => return Ok(Input::Core(path.to_owned())),
+            Some(false) => return Ok(Input::Executable(path.to_owned())),
+            None if file.try_clone().is_ok_and(crate::unpack::holds_core) => return Ok(Input::Core(path.to_owned())),
+            None => {}
         }
+        file.seek(SeekFrom::Start(u64::try_from(n).unwrap_or(0))).map_err(io_error)?;
         let start = io::Cursor::new(head.get(..n).unwrap_or(&[]).to_vec());
         return Ok(Input::Text(Box::new(start.chain(file))));
     }
@@ -91,6 +89,14 @@ pub fn open(target: &str) -> Result<Input, InputError> {
         });
     }
     Ok(Input::Text(Box::new(file)))
+}
+
+/// Whether a file that begins so is a core; `None` if it is no ELF file.
+pub(crate) fn is_core(head: &[u8]) -> Option<bool> {
+    let (order, kind) = (head.get(5)?, head.get(16..18)?.first_chunk()?);
+    // e_type, in the byte order that e_ident names.
+    let kind = if *order == 2 { u16::from_be_bytes(*kind) } else { u16::from_le_bytes(*kind) };
+    head.starts_with(b"\x7fELF").then_some(kind == 4)
 }
 
 /// The texts of a folder, by name; other files are passed over.

@@ -10,21 +10,35 @@
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects))]
 
+mod attach;
+mod completeness;
+mod content;
 mod core;
 mod file;
+pub mod finder;
+mod headers;
 pub mod input;
 pub mod machine;
+mod mapped;
 mod memory;
 mod notes;
+mod registers;
+mod unpack;
 
 #[cfg(test)]
 mod testkit;
 #[cfg(test)]
 mod tests;
 
-pub use core::{Attachment, Core, CoreSegment};
+pub use attach::{Attachment, Comparison, Told};
+pub use completeness::{Amount, Completeness, Lost, MemoryKind};
+pub use core::{Core, CoreSegment};
 pub use file::MappedFile;
-pub use notes::{FileMapping, ProcessInfo, Registers, SigInfo, Thread};
+pub use headers::{Damage, OtherMachine};
+pub use mapped::MappedElf;
+pub use notes::{FileMapping, ProcessInfo, SigInfo, Thread};
+pub use registers::Registers;
+pub use unpack::{Format, Limits, Stopped, Unpacked};
 
 /// Why a file cannot be read as what it was taken for.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +51,14 @@ pub enum TargetError {
         /// What the system said.
         error: std::io::Error,
     },
+    /// A compressed core that could not be unpacked far enough to be read.
+    #[error("cannot unpack {path}: {why}")]
+    Unpack {
+        /// The compressed file.
+        path: std::path::PathBuf,
+        /// What stopped it.
+        why: String,
+    },
     /// A device, a FIFO, a directory.
     #[error("{0} is not a regular file")]
     NotRegular(std::path::PathBuf),
@@ -46,7 +68,7 @@ pub enum TargetError {
     /// It contradicts itself or ends too early.
     #[error("the core file is damaged: {0}")]
     Damaged(String),
-    /// A core that gopsy cannot read yet.
-    #[error("not supported yet: {0}")]
-    NotSupported(String),
+    /// A core of a machine that gopsy does not read, and what can be said of it.
+    #[error("not supported yet: {0}; only 64-bit cores of amd64 and arm64 can be read")]
+    OtherMachine(Box<OtherMachine>),
 }

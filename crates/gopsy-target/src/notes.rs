@@ -1,68 +1,66 @@
 //! The notes of a Linux core: threads, signals, mapped files (`fs/binfmt_elf.c`, `include/uapi/linux/elfcore.h`).
 //!
-//! The structs are read at explicit offsets of linux/amd64, never through the host's own definitions: any machine can
-//! read any core.
+//! The structs are read at explicit offsets of a 64-bit little-endian Linux, which amd64 and arm64 share.
+//!
+//! Folklore: the kernel writes the thread that died first, with its PRSTATUS before all other notes; NT_SIGINFO is that
+//! thread's only. gcore writes PRPSINFO first, then for each thread PRSTATUS, its register sets and its NT_SIGINFO. In both
+//! what follows a PRSTATUS belongs to that thread.
 
-use gopsy_image::Note;
+use crate::content::Content;
+use crate::registers::Registers;
+use gopsy_image::Machine;
 use gopsy_mem::{Addr, Range};
+use std::time::Duration;
 
-/// The general registers of linux/amd64 in the order of `user_regs_struct`.
-const REGISTER_NAMES: [&str; 27] = [
-    "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi", "orig_rax",
-    "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs",
-];
-
-/// Offsets within `struct elf_prstatus` (336 bytes).
+/// Offsets within `struct elf_prstatus`.
 const PRSTATUS_CURSIG: usize = 12;
+const PRSTATUS_SIGPEND: usize = 16;
+const PRSTATUS_SIGHOLD: usize = 24;
 const PRSTATUS_PID: usize = 32;
+const PRSTATUS_UTIME: usize = 48;
+const PRSTATUS_STIME: usize = 64;
 const PRSTATUS_REGS: usize = 112;
 /// Offsets within `struct elf_prpsinfo` (136 bytes).
+const PRPSINFO_STATE: usize = 1;
+const PRPSINFO_UID: usize = 16;
+const PRPSINFO_GID: usize = 20;
 const PRPSINFO_PID: usize = 24;
+const PRPSINFO_PPID: usize = 28;
 const PRPSINFO_FNAME: usize = 40;
+const PRPSINFO_ARGS: usize = 56;
 
-/// The general registers of one thread (linux/amd64).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registers {
-    values: [u64; 27],
-}
+/// A note that claims more is passed over. The kernel allows 4 MiB for NT_FILE, 16 MiB when its sysctl
+/// `kernel.core_file_note_size_limit` is raised that far.
+const MAX_DESC: u64 = 64 << 20;
+/// Of a note that is a struct of fixed size, so much is read.
+const MAX_STRUCT: u64 = 1024;
 
-impl Registers {
-    /// A register by its name in `user_regs_struct` (`rip`, `rsp`, `fs_base`).
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<u64> {
-        REGISTER_NAMES.iter().zip(self.values).find(|(n, _)| **n == name).map(|(_, v)| v)
-    }
-
-    /// The program counter.
-    #[must_use]
-    pub fn pc(&self) -> Addr {
-        Addr(self.get("rip").unwrap_or(0))
-    }
-
-    /// The stack pointer.
-    #[must_use]
-    pub fn sp(&self) -> Addr {
-        Addr(self.get("rsp").unwrap_or(0))
-    }
-
-    fn parse(data: &[u8]) -> Option<Self> {
-        let mut values = [0; 27];
-        for (value, bytes) in values.iter_mut().zip(data.get(..216)?.as_chunks::<8>().0) {
-            *value = u64::from_le_bytes(*bytes);
-        }
-        Some(Registers { values })
-    }
-}
-
-/// `siginfo_t`, as far as all signals share it.
+/// `siginfo_t`, as far as gopsy reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SigInfo {
     /// The signal.
     pub number: i32,
-    /// `si_code`: who sent it or why.
+    /// `si_code`: who sent it or why. Above 0: the kernel raised it; 0 (`SI_USER`), -1 (`SI_QUEUE`), -6 (`SI_TKILL`): a
+    /// process sent it.
     pub code: i32,
     /// The fault address (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP). Other signals keep other things in this word.
     pub address: u64,
+}
+
+impl SigInfo {
+    /// Which process (and which user) sent it, for a signal that a process sent.
+    #[must_use]
+    pub fn sender(&self) -> Option<(u32, u32)> {
+        let [pid, uid] = [self.address & 0xffff_ffff, self.address >> 32].map(|half| u32::try_from(half).unwrap_or(0));
+        matches!(self.code, 0 | -1 | -6).then_some((pid, uid))
+    }
+}
+
+/// Where the bytes of a note stand in the core file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) at: u64,
+    pub(crate) len: u64,
 }
 
 /// One thread.
@@ -72,10 +70,22 @@ pub struct Thread {
     pub tid: u32,
     /// Its registers when the core was written.
     pub registers: Registers,
-    /// The signal it was taking (`pr_cursig`); 0 for none. The kernel sets it for the thread that died, gcore for none.
+    /// The signal it was taking (`pr_cursig`); 0 for none. The kernel sets it for the thread that died; gcore for every
+    /// thread of a stopped process that had one.
     pub signal: u16,
-    /// The signal's details. The kernel writes them for the thread that died only.
+    /// The signal's details. The kernel writes them for the thread that died only; gcore for every thread.
     pub siginfo: Option<SigInfo>,
+    /// The signals that wait for this thread; bit *n* - 1 is signal *n*.
+    pub pending: u64,
+    /// The signals that this thread blocks.
+    pub blocked: u64,
+    /// Processor time in user mode. The kernel gives the first thread the sum over its threads; gcore writes 0.
+    pub user_time: Duration,
+    /// Processor time in the kernel.
+    pub system_time: Duration,
+    /// NT_PRFPREG and NT_X86_XSTATE.
+    pub(crate) fpregs: Option<Place>,
+    pub(crate) xstate: Option<Place>,
 }
 
 /// A file that was mapped.
@@ -96,70 +106,197 @@ pub struct ProcessInfo {
     pub pid: u32,
     /// The name of the executable, at most 15 bytes (`comm`).
     pub name: String,
+    /// The first 79 bytes of its arguments, joined by blanks (`pr_psargs`).
+    pub arguments: String,
+    /// The parent's process id.
+    pub parent: u32,
+    /// Its real user id.
+    pub uid: u32,
+    /// Its real group id.
+    pub gid: u32,
+    /// The state of its first thread, as `ps` writes it (`R`, `S`, `D`, `T`, `Z`).
+    pub state: char,
 }
 
 /// Everything the notes say.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct CoreNotes {
+    machine: Machine,
     pub(crate) threads: Vec<Thread>,
+    /// The signal of the first thread, of whatever machine.
+    pub(crate) first_signal: Option<u16>,
     pub(crate) process: Option<ProcessInfo>,
     pub(crate) auxv: Vec<(u64, u64)>,
     pub(crate) mappings: Vec<FileMapping>,
+    /// gdb left a note of its own (`NT_GDB_TDESC`, since gdb 12), or counts files in pages of one byte.
+    pub(crate) by_gdb: bool,
     /// Notes that were too short for what they claim to be.
     pub(crate) damaged: u32,
+    /// Notes that were cut off by the end of the file.
+    pub(crate) cut: u32,
 }
 
 impl CoreNotes {
-    pub(crate) fn add(&mut self, note: &Note<'_>) {
-        // The types below are the owner CORE's. LINUX uses numbers of its own for more register sets.
-        if note.owner != b"CORE" {
-            return;
+    pub(crate) fn new(machine: Machine) -> Self {
+        CoreNotes {
+            machine,
+            threads: Vec::new(),
+            first_signal: None,
+            process: None,
+            auxv: Vec::new(),
+            mappings: Vec::new(),
+            by_gdb: false,
+            damaged: 0,
+            cut: 0,
         }
-        let understood = match object::elf::NoteType(note.kind) {
-            object::elf::NT_PRSTATUS => prstatus(note.desc).map(|t| self.threads.push(t)),
-            object::elf::NT_PRPSINFO => prpsinfo(note.desc).map(|p| self.process = Some(p)),
-            // It belongs to the thread whose PRSTATUS came before it.
-            object::elf::NT_SIGINFO => siginfo(note.desc).map(|s| {
-                if let Some(thread) = self.threads.last_mut() {
-                    thread.siginfo = Some(s);
+    }
+
+    /// Reads the notes in `place`, of which the file holds `place.len` bytes.
+    pub(crate) fn read(&mut self, content: &Content, place: Place, align: u64, whole: bool) {
+        let align = if align == 8 { 8 } else { 4 };
+        let mut at = 0;
+        while at < place.len {
+            match self.next(content, place, at, align) {
+                Some(next) => at = next,
+                None => {
+                    let count = if whole { &mut self.damaged } else { &mut self.cut };
+                    *count = count.saturating_add(1);
+                    return;
                 }
-            }),
-            object::elf::NT_AUXV => {
-                let words = note.desc.as_chunks::<16>().0.iter().map(|pair| (word(pair, 0), word(pair, 8)));
-                self.auxv.extend(words.filter_map(|(key, value)| Some((key?, value?))));
+            }
+        }
+    }
+
+    /// Reads one note and says where the next begins. `None` where the notes end within one.
+    fn next(&mut self, content: &Content, place: Place, at: u64, align: u64) -> Option<u64> {
+        let start = place.at.checked_add(at)?;
+        let head: [u8; 12] = content.array(start).filter(|_| at.checked_add(12).is_some_and(|end| end <= place.len))?;
+        let [name_len, desc_len, kind] = [0, 4, 8].map(|at| field(&head, at).map(u32::from_le_bytes));
+        let (name_len, desc_len, kind) = (u64::from(name_len?), u64::from(desc_len?), kind?);
+        if (name_len, desc_len, kind) == (0, 0, 0) {
+            // Nobody writes such a note: this is a hole, and it may be 100 GB long.
+            return None;
+        }
+        let name_at = at.checked_add(12)?;
+        let desc_at = name_at.checked_add(name_len)?.checked_next_multiple_of(align)?;
+        let desc_end = desc_at.checked_add(desc_len)?;
+        if desc_end > place.len {
+            return None;
+        }
+        // The types below are the owner CORE's. LINUX uses numbers of its own for more register sets.
+        let owner: Option<[u8; 5]> = content.array(place.at.checked_add(name_at)?);
+        let desc = Place { at: place.at.checked_add(desc_at)?, len: desc_len };
+        let understood = match (name_len, owner?) {
+            (4 | 5, owner) if owner.starts_with(b"CORE") => self.core_note(content, kind, desc),
+            (5 | 6, owner) if owner.starts_with(b"LINUX") => self.linux_note(kind, desc),
+            (3 | 4, owner) if owner.starts_with(b"GDB\0") => {
+                self.by_gdb = true;
                 Some(())
             }
-            object::elf::NT_FILE => files(note.desc).map(|f| self.mappings.extend(f)),
             _ => Some(()),
         };
         if understood.is_none() {
             self.damaged = self.damaged.saturating_add(1);
         }
+        desc_end.checked_next_multiple_of(align)
+    }
+
+    fn core_note(&mut self, content: &Content, kind: u32, desc: Place) -> Option<()> {
+        let fixed = || content.vec(desc.at, desc.len.min(MAX_STRUCT));
+        let whole = || content.vec(desc.at, desc.len).filter(|_| desc.len <= MAX_DESC);
+        match object::elf::NoteType(kind) {
+            object::elf::NT_PRSTATUS => {
+                let bytes = fixed()?;
+                self.first_signal = self.first_signal.or(field(&bytes, PRSTATUS_CURSIG).map(u16::from_le_bytes));
+                self.threads.push(prstatus(self.machine, &bytes)?);
+            }
+            object::elf::NT_PRPSINFO => self.process = Some(prpsinfo(&fixed()?)?),
+            object::elf::NT_SIGINFO => {
+                let info = siginfo(&fixed()?)?;
+                if let Some(thread) = self.threads.last_mut() {
+                    thread.siginfo = Some(info);
+                }
+            }
+            object::elf::NT_PRFPREG => {
+                if let Some(thread) = self.threads.last_mut() {
+                    thread.fpregs = Some(desc);
+                }
+            }
+            object::elf::NT_AUXV => {
+                let bytes = whole()?;
+                let words = bytes.as_chunks::<16>().0.iter().map(|pair| (word(pair, 0), word(pair, 8)));
+                self.auxv.extend(words.filter_map(|(key, value)| Some((key?, value?))));
+            }
+            object::elf::NT_FILE => {
+                let bytes = whole()?;
+                self.by_gdb |= word(&bytes, 8) == Some(1);
+                self.mappings.extend(files(&bytes)?);
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn linux_note(&mut self, kind: u32, desc: Place) -> Option<()> {
+        if object::elf::NoteType(kind) == object::elf::NT_X86_XSTATE
+            && let Some(thread) = self.threads.last_mut()
+        {
+            thread.xstate = Some(desc);
+        }
+        Some(())
     }
 }
 
-fn field<const N: usize>(data: &[u8], at: usize) -> Option<[u8; N]> {
+pub(crate) fn field<const N: usize>(data: &[u8], at: usize) -> Option<[u8; N]> {
     data.get(at..)?.first_chunk().copied()
 }
 
-fn word(data: &[u8], at: usize) -> Option<u64> {
+pub(crate) fn word(data: &[u8], at: usize) -> Option<u64> {
     field(data, at).map(u64::from_le_bytes)
 }
 
-fn prstatus(data: &[u8]) -> Option<Thread> {
+pub(crate) fn half(data: &[u8], at: usize) -> Option<u32> {
+    field(data, at).map(u32::from_le_bytes)
+}
+
+/// The text before the first NUL.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.split(|b| *b == 0).next().unwrap_or(&[])).into_owned()
+}
+
+fn prstatus(machine: Machine, data: &[u8]) -> Option<Thread> {
     Some(Thread {
-        tid: u32::from_le_bytes(field(data, PRSTATUS_PID)?),
-        registers: Registers::parse(data.get(PRSTATUS_REGS..)?)?,
+        tid: half(data, PRSTATUS_PID)?,
+        registers: Registers::parse(machine, data.get(PRSTATUS_REGS..)?)?,
         signal: u16::from_le_bytes(field(data, PRSTATUS_CURSIG)?),
         siginfo: None,
+        pending: word(data, PRSTATUS_SIGPEND)?,
+        blocked: word(data, PRSTATUS_SIGHOLD)?,
+        user_time: time(data, PRSTATUS_UTIME)?,
+        system_time: time(data, PRSTATUS_STIME)?,
+        fpregs: None,
+        xstate: None,
     })
+}
+
+/// `struct timeval`: seconds and microseconds.
+fn time(data: &[u8], at: usize) -> Option<Duration> {
+    let micros = Duration::from_micros(word(data, at.checked_add(8)?)?);
+    Some(Duration::from_secs(word(data, at)?).saturating_add(micros))
 }
 
 fn prpsinfo(data: &[u8]) -> Option<ProcessInfo> {
     let name: [u8; 16] = field(data, PRPSINFO_FNAME)?;
-    let name = name.split(|b| *b == 0).next().unwrap_or(&[]);
-    let pid = u32::from_le_bytes(field(data, PRPSINFO_PID)?);
-    Some(ProcessInfo { pid, name: String::from_utf8_lossy(name).into_owned() })
+    let arguments: [u8; 80] = field(data, PRPSINFO_ARGS)?;
+    Some(ProcessInfo {
+        pid: half(data, PRPSINFO_PID)?,
+        name: text(&name),
+        arguments: text(&arguments).trim_end().to_owned(),
+        parent: half(data, PRPSINFO_PPID)?,
+        uid: half(data, PRPSINFO_UID)?,
+        gid: half(data, PRPSINFO_GID)?,
+        state: char::from(*data.get(PRPSINFO_STATE)?),
+    })
 }
 
 fn siginfo(data: &[u8]) -> Option<SigInfo> {
@@ -171,7 +308,8 @@ fn siginfo(data: &[u8]) -> Option<SigInfo> {
     })
 }
 
-/// `count`, `page_size`, `count` triples (start, end, offset in pages), then `count` NUL-terminated paths.
+/// `count`, `page_size`, `count` triples (start, end, offset in pages), then `count` NUL-terminated paths. The kernel's
+/// pages are the machine's, gcore's are of one byte.
 fn files(data: &[u8]) -> Option<Vec<FileMapping>> {
     let (count, page_size) = (word(data, 0)?, word(data, 8)?);
     let rest = data.get(16..)?;

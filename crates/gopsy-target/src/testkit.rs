@@ -3,12 +3,20 @@
 pub(crate) struct CoreFile {
     notes: Vec<u8>,
     loads: Vec<(u64, u64, u32, Vec<u8>)>,
+    more_notes: Vec<Vec<u8>>,
+    notes_last: bool,
+    extended: bool,
     pub(crate) machine: u16,
 }
 
 impl CoreFile {
     pub(crate) fn new() -> Self {
-        CoreFile { notes: Vec::new(), loads: Vec::new(), machine: 62 }
+        let (notes, loads, more_notes) = (Vec::new(), Vec::new(), Vec::new());
+        CoreFile { notes, loads, more_notes, notes_last: false, extended: false, machine: 62 }
+    }
+
+    pub(crate) fn arm64() -> Self {
+        CoreFile { machine: 183, ..CoreFile::new() }
     }
 
     pub(crate) fn note(mut self, owner: &str, kind: u32, desc: &[u8]) -> Self {
@@ -29,10 +37,11 @@ impl CoreFile {
 
     /// A thread whose registers are its number times their index.
     pub(crate) fn thread(self, tid: u32, signal: u16) -> Self {
-        let mut desc = vec![0u8; 336];
+        let count = if self.machine == 183 { 34 } else { 27 };
+        let mut desc = vec![0u8; 112 + 8 * count as usize + 8];
         desc[12..14].copy_from_slice(&signal.to_le_bytes());
         desc[32..36].copy_from_slice(&tid.to_le_bytes());
-        for register in 0..27u64 {
+        for register in 0..count {
             let at = 112 + 8 * register as usize;
             desc[at..at + 8].copy_from_slice(&(u64::from(tid) * register).to_le_bytes());
         }
@@ -65,7 +74,36 @@ impl CoreFile {
         self
     }
 
+    /// The notes so far become a segment of their own; later ones go to another.
+    pub(crate) fn split_notes(mut self) -> Self {
+        self.more_notes.push(std::mem::take(&mut self.notes));
+        self
+    }
+
+    /// As gcore has it: the notes behind the memory.
+    pub(crate) fn notes_last(mut self) -> Self {
+        self.notes_last = true;
+        self
+    }
+
+    /// As the kernel has it for more than 65,534 mappings: their number stands in a section header at the end.
+    pub(crate) fn extended(mut self) -> Self {
+        self.extended = true;
+        self
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
+        let groups: Vec<&Vec<u8>> = self.more_notes.iter().chain([&self.notes]).collect();
+        let count = self.loads.len() + groups.len();
+        let mut pieces: Vec<(u32, u32, u64, u64, &[u8])> = Vec::new();
+        pieces.extend(self.loads.iter().map(|(address, size, flags, data)| (1, *flags, *address, *size, &data[..])));
+        let place = if self.notes_last { pieces.len() } else { 0 };
+        for group in groups.iter().rev() {
+            pieces.insert(place, (4, 0, 0, 0, &group[..]));
+        }
+        let mut offset = 64 + 56 * count;
+        let end = offset + pieces.iter().map(|p| p.4.len()).sum::<usize>();
+
         let mut out = b"\x7fELF\x02\x01\x01".to_vec();
         out.resize(16, 0);
         out.extend(4u16.to_le_bytes());
@@ -73,29 +111,27 @@ impl CoreFile {
         out.extend(1u32.to_le_bytes());
         out.extend(0u64.to_le_bytes());
         out.extend(64u64.to_le_bytes());
-        out.extend([0; 12]);
-        for half in [64, 56, self.loads.len() as u16 + 1, 0, 0, 0] {
+        out.extend((if self.extended { end as u64 } else { 0 }).to_le_bytes());
+        out.extend([0; 4]);
+        let (programs, sections) = if self.extended { (0xffff, 1) } else { (count as u16, 0) };
+        for half in [64, 56, programs, 64, sections, 0] {
             out.extend(half.to_le_bytes());
         }
-        let mut offset = 64 + 56 * (self.loads.len() + 1);
-        let mut header = |kind: u32, flags: u32, address: u64, file: usize, memory: u64| {
+        for (kind, flags, address, memory, data) in &pieces {
             out.extend(kind.to_le_bytes());
             out.extend(flags.to_le_bytes());
-            out.extend((offset as u64).to_le_bytes());
-            out.extend(address.to_le_bytes());
-            out.extend([0; 8]);
-            out.extend((file as u64).to_le_bytes());
-            out.extend(memory.to_le_bytes());
-            out.extend(0u64.to_le_bytes());
-            offset += file;
-        };
-        header(4, 0, 0, self.notes.len(), 0);
-        for (address, size, flags, data) in &self.loads {
-            header(1, *flags, *address, data.len(), *size);
+            for word in [offset as u64, *address, 0, data.len() as u64, *memory, 0] {
+                out.extend(word.to_le_bytes());
+            }
+            offset += data.len();
         }
-        out.extend(&self.notes);
-        for (_, _, _, data) in &self.loads {
-            out.extend(data);
+        for piece in &pieces {
+            out.extend(piece.4);
+        }
+        if self.extended {
+            let mut section = [0u8; 64];
+            section[44..48].copy_from_slice(&(count as u32).to_le_bytes());
+            out.extend(section);
         }
         out
     }

@@ -1,7 +1,11 @@
 //! Cores, built, whole and damaged.
 
+mod files;
+mod kinds;
+mod unpacking;
+
 use crate::testkit::CoreFile;
-use crate::{Attachment, Core, MappedFile, TargetError};
+use crate::{Attachment, Core, Damage, TargetError};
 use gopsy_image::Image;
 use gopsy_mem::{Addr, Fault, Memory, MemoryExt, Why};
 use std::io::Write;
@@ -21,7 +25,11 @@ fn file() -> CoreFile {
     siginfo[16] = 0x30;
     let mut psinfo = [0u8; 136];
     psinfo[24] = 77;
+    psinfo[1] = b'R';
+    psinfo[16..18].copy_from_slice(&[0xe8, 3]);
+    psinfo[28] = 1;
     psinfo[40..44].copy_from_slice(b"prog");
+    psinfo[56..64].copy_from_slice(b"prog -v ");
     CoreFile::new()
         .thread(77, 11)
         .note("CORE", 3, &psinfo)
@@ -86,7 +94,10 @@ fn notes_belong_to_their_threads() {
     assert_eq!(died.registers.sp(), Addr(77 * 19));
     assert_eq!(died.registers.get("fs_base"), Some(77 * 21));
     assert_eq!(died.registers.get("r99"), None);
-    assert_eq!(core.process().map(|p| (p.pid, p.name.as_str())), Some((77, "prog")));
+    let process = core.process().unwrap();
+    assert_eq!((process.pid, process.name.as_str(), process.arguments.as_str()), (77, "prog", "prog -v"));
+    assert_eq!((process.parent, process.uid, process.gid, process.state), (1, 1000, 0, 'R'));
+    assert_eq!(core.threads()[1].registers.iter().nth(15), Some(("orig_rax", 78 * 15)));
     assert_eq!(core.auxv(9), Some(0x40_1000));
     assert_eq!(core.executable().unwrap().path, b"/bin/prog");
     assert_eq!(core.mappings()[1].file_offset, 0x2000);
@@ -137,11 +148,27 @@ fn other_files_are_told_apart() {
     let parse = |bytes: Vec<u8>| Core::parse(Arc::new(bytes));
     assert!(matches!(parse(b"goroutine 1 [running]:".to_vec()), Err(TargetError::NotCore)));
     assert!(matches!(parse(binary()), Err(TargetError::NotCore)));
-    let mut arm = file();
-    arm.machine = 183;
-    let error = parse(arm.bytes()).unwrap_err();
-    assert_eq!(error.to_string(), "not supported yet: a core of arm64; only amd64 can be read so far");
-    assert!(matches!(parse(CoreFile::new().bytes()), Err(TargetError::Damaged(_))));
+    assert!(matches!(parse(b"\x7fELF\x02\x01\x01".to_vec()), Err(TargetError::Damaged(_))));
+}
+
+#[test]
+fn a_core_of_another_machine_says_what_it_can() {
+    let mut riscv = file();
+    riscv.machine = 243;
+    let error = Core::parse(Arc::new(riscv.bytes())).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "not supported yet: a core of riscv (64 bits), process 77 (prog), started as `prog -v`, signal 11; \
+         only 64-bit cores of amd64 and arm64 can be read"
+    );
+}
+
+#[test]
+fn a_core_without_notes_is_memory_without_threads() {
+    let core = core(&CoreFile::new().memory(0x1000, 0x1000, R, b"still here"));
+    assert_eq!((core.threads().len(), core.damage()), (0, &[Damage::NoThreads][..]));
+    assert_eq!(core.bytes(Addr(0x1000), 10, 10).unwrap(), b"still here");
+    assert!(!core.truncated());
 }
 
 #[test]
@@ -151,8 +178,10 @@ fn a_core_that_changes_while_it_is_read_is_noticed() {
     let core = Core::open(on_disk.path()).unwrap();
     assert_eq!(core.u8(Addr(0xc000_0000)), Ok(b'h'));
     on_disk.as_file().set_len(4096).unwrap();
-    assert_eq!(core.u8(Addr(0xc000_0000)).unwrap_err().why, Why::Changed);
-    assert!(MappedFile::open(on_disk.path()).is_ok());
+    // A reader that has read nothing meets the change; what was read before is right.
+    let another = core.clone();
+    assert_eq!(another.u8(Addr(0xc000_0000)).unwrap_err().why, Why::Changed);
+    assert_eq!(core.u8(Addr(0xc000_0000)), Ok(b'h'));
 }
 
 /// Asks a core everything.

@@ -5,7 +5,7 @@ mod fitting;
 mod threads;
 
 use crate::{Evidence, StackId};
-use gopsy_image::{BuildInfo, Image, ImageError};
+use gopsy_image::{BuildInfo, Image, ImageError, Machine};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
 use gopsy_runtime::{G, Layouts, M, Runtime, RuntimeError, Threads};
@@ -42,6 +42,9 @@ pub enum CoreError {
         /// The binary.
         path: PathBuf,
     },
+    /// Stacks of this machine are not walked.
+    #[error("not supported yet: a core of {0}; only amd64 can be read so far")]
+    Machine(&'static str),
     /// Nothing tells where a position-independent binary was loaded.
     #[error("the core does not say where {path} was loaded: it has no auxiliary vector")]
     NoBase {
@@ -120,6 +123,9 @@ impl CoreEvidence {
     /// When they do not belong together, or the binary is no Go program.
     pub fn join(mut core: Core, image: Arc<Image>, path: &Path) -> Result<Self, CoreError> {
         let mut notes = Vec::new();
+        if core.machine() != Machine::X86_64 {
+            return Err(CoreError::Machine(core.machine().goarch().unwrap_or("another machine")));
+        }
         let attachment = core.attach(&image);
         match attachment {
             Attachment::Same => {}
@@ -338,6 +344,7 @@ fn created_by(g: &G) -> Known<u64> {
 
 fn extent_notes(core: &Core, notes: &mut Vec<String>) {
     let (named, held) = core.extent();
+    notes.extend(core.unpacked().map(ToString::to_string));
     if core.truncated() {
         notes.push("the core file was cut off: it ends before what its headers promise".to_owned());
     }

@@ -1,0 +1,254 @@
+//! Where the files lie that a process had mapped: the executable, its libraries, their debug information.
+//!
+//! A path of a core is a path of another machine, a container or last week. Whatever lies there here and now is taken only
+//! if it is proved to be the file that ran; see [`Core::compare`].
+
+mod debug;
+mod debuginfod;
+mod root;
+
+pub use debug::FoundDebug;
+pub use debuginfod::{Artifact, Fetch, Request};
+
+use crate::attach::{Attachment, Comparison};
+use crate::core::Core;
+use crate::file::MappedFile;
+use crate::mapped::MappedElf;
+use gopsy_image::Image;
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where debug files lie that belong to the machine's packages.
+const DEBUG_DIR: &str = "/usr/lib/debug";
+/// What the kernel writes behind the path of a file that was removed (`fs/d_path.c`).
+const DELETED: &[u8] = b" (deleted)";
+
+/// Where to look for files.
+#[derive(Debug, Clone)]
+pub struct Finder {
+    /// The root of the file system in which the process ran, if that is not this machine's: a container's.
+    pub root: Option<PathBuf>,
+    /// Files, and folders of files, that somebody named.
+    pub bins: Vec<PathBuf>,
+    /// Folders of debug files, in the form of `/usr/lib/debug`.
+    pub debug_dirs: Vec<PathBuf>,
+    /// A folder to look in by name: where the core lies.
+    pub beside: Option<PathBuf>,
+}
+
+impl Default for Finder {
+    fn default() -> Self {
+        Finder { root: None, bins: Vec::new(), debug_dirs: vec![PathBuf::from(DEBUG_DIR)], beside: None }
+    }
+}
+
+/// How a file was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// By the path in the core.
+    Path,
+    /// By that path below the given root.
+    Root,
+    /// By its name, beside the core.
+    Beside,
+    /// It was named.
+    Named,
+    /// By its build id in a folder of debug files.
+    BuildId,
+    /// By the link in the executable (`.gnu_debuglink`).
+    DebugLink,
+    /// From a debuginfod server.
+    Fetched,
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            How::Path => "the path in the core",
+            How::Root => "that path below the root",
+            How::Beside => "beside the core",
+            How::Named => "named",
+            How::BuildId => "by build id",
+            How::DebugLink => "by debug link",
+            How::Fetched => "from debuginfod",
+        })
+    }
+}
+
+/// A file that was mapped.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How it was found.
+    pub how: How,
+    /// Whether it is the right one, and what tells.
+    pub id: Comparison,
+    /// The file itself.
+    pub image: Arc<Image>,
+}
+
+/// A path that was looked at in vain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Miss {
+    /// The path, or the URL.
+    pub path: PathBuf,
+    /// Why it was looked at.
+    pub how: How,
+    /// Why it was not taken.
+    pub why: String,
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.path.display(), self.how, self.why)
+    }
+}
+
+/// Every place that was looked at, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tried {
+    /// The places.
+    pub misses: Vec<Miss>,
+    /// The first file of which nothing tells whether it is the right one. Its memory is not the core's, but its function
+    /// table may be asked, if somebody says that it is the one.
+    pub doubtful: Option<(PathBuf, How)>,
+}
+
+impl Finder {
+    /// Looks for a file that was mapped. The first that is proved to be the one is taken.
+    ///
+    /// # Errors
+    /// Everything that was tried, each with its reason.
+    pub fn find(&self, core: &Core, file: &MappedElf, fetch: Option<&dyn Fetch>) -> Result<Found, Tried> {
+        let mut tried = Tried::default();
+        let mut seen: Vec<PathBuf> = Vec::new();
+        for (how, path) in self.candidates(file) {
+            let path = match path {
+                Ok(path) if seen.contains(&path) => continue,
+                Ok(path) => path,
+                Err(miss) => {
+                    tried.misses.push(miss);
+                    continue;
+                }
+            };
+            match look(core, file, &path, how, &mut tried) {
+                Some(found) => return Ok(found),
+                None => seen.push(path),
+            }
+        }
+        if let (Some(fetch), Some(id)) = (fetch, &file.build_id) {
+            let request = Request { build_id: id.clone(), artifact: Artifact::Executable };
+            match fetch.fetch(&request) {
+                Ok(path) => {
+                    if let Some(found) = look(core, file, &path, How::Fetched, &mut tried) {
+                        return Ok(found);
+                    }
+                }
+                Err(why) => tried.misses.push(Miss { path: PathBuf::from(request.path()), how: How::Fetched, why }),
+            }
+        }
+        Err(tried)
+    }
+
+    /// The paths to look at, in order.
+    fn candidates(&self, file: &MappedElf) -> Vec<(How, Result<PathBuf, Miss>)> {
+        let bytes = file.path.strip_suffix(DELETED).unwrap_or(&file.path);
+        let path = Path::new(OsStr::from_bytes(bytes));
+        let name = path.file_name().filter(|_| !bytes.is_empty());
+        let mut out = Vec::new();
+        if path.is_absolute() {
+            out.push((How::Path, Ok(path.to_owned())));
+        } else if !bytes.is_empty() {
+            let why = "it is not an absolute path".to_owned();
+            out.push((How::Path, Err(Miss { path: path.to_owned(), how: How::Path, why })));
+        }
+        if let Some(root) = &self.root {
+            out.push((How::Root, below(root, path, How::Root)));
+        }
+        if let (Some(beside), Some(name)) = (&self.beside, name) {
+            out.push((How::Beside, Ok(beside.join(name))));
+        }
+        for bin in &self.bins {
+            match name {
+                Some(name) if bin.is_dir() => out.push((How::Named, Ok(bin.join(name)))),
+                _ => out.push((How::Named, Ok(bin.clone()))),
+            }
+        }
+        if let Some(id) = &file.build_id {
+            out.extend(self.by_build_id(id, "").into_iter().map(|path| (How::BuildId, path)));
+        }
+        out
+    }
+
+    /// That path in each folder of debug files, the one below the root first.
+    fn in_debug_dirs<'a>(&'a self, path: &'a Path, how: How) -> impl Iterator<Item = Result<PathBuf, Miss>> {
+        let in_root = self.root.iter().map(move |root| below(root, &Path::new(DEBUG_DIR).join(path), how));
+        in_root.chain(self.debug_dirs.iter().map(move |dir| Ok(dir.join(path))))
+    }
+
+    /// `.build-id/ab/cdef…` in each of them.
+    fn by_build_id(&self, id: &[u8], ending: &str) -> Vec<Result<PathBuf, Miss>> {
+        let text = hex(id);
+        match text.split_at_checked(2).filter(|(_, rest)| !rest.is_empty()) {
+            Some((a, b)) => {
+                let path = PathBuf::from(format!(".build-id/{a}/{b}{ending}"));
+                self.in_debug_dirs(&path, How::BuildId).collect()
+            }
+            None => Vec::new(),
+        }
+    }
+}
+
+/// A path below a root, or why there is none.
+fn below(root: &Path, path: &Path, how: How) -> Result<PathBuf, Miss> {
+    root::resolve(root, path).map_err(|error| Miss {
+        path: root.join(path.strip_prefix("/").unwrap_or(path)),
+        how,
+        why: in_words(&error),
+    })
+}
+
+fn in_words(error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::NotFound { "not there".to_owned() } else { error.to_string() }
+}
+
+/// Looks at one candidate.
+fn look(core: &Core, file: &MappedElf, path: &Path, how: How, tried: &mut Tried) -> Option<Found> {
+    let mut miss = |why: String| tried.misses.push(Miss { path: path.to_owned(), how, why });
+    let image = match open(path) {
+        Ok(image) => Arc::new(image),
+        Err(why) => {
+            miss(why);
+            return None;
+        }
+    };
+    let id = core.compare(file, &image);
+    match id.answer {
+        Attachment::Same => return Some(Found { path: path.to_owned(), how, id, image }),
+        Attachment::Other => miss(id.to_string()),
+        Attachment::CannotTell => {
+            miss(id.to_string());
+            tried.doubtful.get_or_insert_with(|| (path.to_owned(), how));
+        }
+    }
+    None
+}
+
+/// Opens an ELF file; why not, in words.
+fn open(path: &Path) -> Result<Image, String> {
+    let mapped = MappedFile::open(path).map_err(|error| match error {
+        crate::TargetError::Io { error, .. } => in_words(&error),
+        crate::TargetError::NotRegular(_) => "not a regular file".to_owned(),
+        other => other.to_string(),
+    })?;
+    Image::parse(Arc::new(mapped)).map_err(|error| error.to_string())
+}
+
+/// Lower-case hexadecimal, as build ids are written.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
