@@ -7,7 +7,7 @@
 
 mod printed;
 
-use gopsy_model::{Headline, Known, Source, Status, Trust};
+use gopsy_model::{Headline, Known, Role, Source, Status, Trust};
 use gopsy_program::{CoreError, CoreEvidence, Evidence, Program};
 use printed::Printed;
 use std::io::Read;
@@ -45,7 +45,8 @@ fn compare(program: &Program, text: &str) {
     assert!(printed.len() >= 3, "the text is not what was expected:\n{text}");
     // The runtime prints the crashing goroutine first, the others in the order of allgs.
     let crashed = program.crashed().unwrap();
-    let order = std::iter::once(crashed).chain(program.stacks().filter(|id| *id != crashed)).collect::<Vec<_>>();
+    let goroutines = program.stacks().filter(|id| program.goroutine(*id).role == Role::Goroutine);
+    let order = std::iter::once(crashed).chain(goroutines.filter(|id| *id != crashed)).collect::<Vec<_>>();
     let found: Vec<Printed> = order.iter().map(|id| printed::from_program(program, *id)).collect();
     for (printed, found) in printed.iter().zip(&found) {
         assert_eq!(printed, found, "goroutine {:?}", printed.id);

@@ -1,5 +1,6 @@
 //! The code of a process.
 
+use crate::Pc;
 use gopsy_image::{Func, Pclntab};
 use gopsy_mem::{Addr, Bias};
 
@@ -37,6 +38,16 @@ impl<'a> Code<'a> {
             let index = u32::try_from(table.index_of(bias.unload(pc))?).ok()?;
             Some(FuncRef { module, index })
         })
+    }
+
+    /// Where a goroutine will go on that left off at `pc`: behind a call, or, if it has never run, at the first instruction of
+    /// its function.
+    #[must_use]
+    pub fn resumption(&self, pc: Addr) -> Pc {
+        match self.function(pc) {
+            Some((func, bias)) if bias.load(func.entry()) == pc => Pc::Interrupted(pc),
+            _ => Pc::Return(pc),
+        }
     }
 
     /// A function, and what was added to the addresses that its tables state.

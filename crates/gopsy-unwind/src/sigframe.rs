@@ -7,10 +7,33 @@ use gopsy_mem::{Addr, Fault, Memory, MemoryExt};
 const RSP: u64 = 160;
 const RIP: u64 = 168;
 const CS: u64 = 184;
+const FS: u64 = 188;
 /// `struct ucontext` takes 304 bytes; siginfo follows.
 const SIGINFO: u64 = 304;
 /// The code segment of 64-bit user code (`__USER_CS`).
 const USER_CS: u16 = 0x33;
+
+/// The registers in the order in which the runtime prints them (`dumpregs` in `runtime/signal_amd64.go`), with their places.
+const REGISTERS: [(&str, u64); 18] = [
+    ("rax", 144),
+    ("rbx", 128),
+    ("rcx", 152),
+    ("rdx", 136),
+    ("rdi", 104),
+    ("rsi", 112),
+    ("rbp", 120),
+    ("rsp", RSP),
+    ("r8", 40),
+    ("r9", 48),
+    ("r10", 56),
+    ("r11", 64),
+    ("r12", 72),
+    ("r13", 80),
+    ("r14", 88),
+    ("r15", 96),
+    ("rip", RIP),
+    ("rflags", 176),
+];
 
 /// What was interrupted by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +48,8 @@ pub struct SignalFrame {
     pub pc: Addr,
     /// The stack pointer then.
     pub sp: Addr,
+    /// Where the kernel put it: right above the handler's return address.
+    pub ucontext: Addr,
 }
 
 impl SignalFrame {
@@ -41,8 +66,25 @@ impl SignalFrame {
             address: mem.u64(at(SIGINFO.saturating_add(16)))?,
             pc: mem.ptr(at(RIP))?,
             sp: mem.ptr(at(RSP))?,
+            ucontext,
         };
         let plausible = mem.u16(at(CS))? == USER_CS && (1..=64).contains(&frame.number);
         Ok(plausible.then_some(frame))
+    }
+
+    /// The registers of the interrupted code, in the order in which the runtime prints them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn registers(&self, mem: &dyn Memory) -> Result<Vec<(&'static str, u64)>, Fault> {
+        let at = |offset: u64| Addr(self.ucontext.0.wrapping_add(offset));
+        let mut registers = Vec::new();
+        for (name, offset) in REGISTERS {
+            registers.push((name, mem.u64(at(offset))?));
+        }
+        for (name, offset) in [("cs", CS), ("fs", FS), ("gs", CS.saturating_add(2))] {
+            registers.push((name, u64::from(mem.u16(at(offset))?)));
+        }
+        Ok(registers)
     }
 }

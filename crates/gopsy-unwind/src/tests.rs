@@ -239,14 +239,16 @@ fn from_the_system_stack_to_the_goroutine() {
     check(&memory, start, &on_system, |walk| {
         assert_eq!(
             trace(walk)[..2],
-            [row("runtime.systemstack", On::Goroutine, 0x7000_0108), row("main.caller", On::Goroutine, 0x7000_0130)]
+            [row("runtime.systemstack", On::System, 0x7200_0108), row("main.caller", On::Goroutine, 0x7000_0130)]
         );
         assert_eq!(walk.end, End::Outermost);
     });
     check(&memory, start, &stacks(), |walk| assert!(matches!(walk.end, End::Broken(_))));
     // morestack never returns: the goroutine goes on where it left off.
     let start = (Pc::Return(Addr(pc("runtime.morestack", 8))), 0x7200_0100);
-    check(&plain(), start, &on_system, |walk| assert_eq!(trace(walk)[0].0, "main.leaf"));
+    check(&plain(), start, &on_system, |walk| {
+        assert_eq!([&trace(walk)[0].0, &trace(walk)[1].0], ["runtime.morestack", "main.leaf"]);
+    });
 }
 
 #[test]

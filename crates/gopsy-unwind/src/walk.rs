@@ -187,31 +187,17 @@ impl<'a> Walker<'a> {
         let Some(Site { func, role, delta, top_frame, sp_write }) = self.sites.at(at.pc, self.code) else {
             return broken(format!("{} is in no Go function", at.pc.address()));
         };
-        let Some((mut on, mut stack)) = stacks.holding(at.sp) else {
+        let Some((on, stack)) = stacks.holding(at.sp) else {
             return broken(format!("the stack pointer {} is in none of the thread's stacks", at.sp));
         };
-        let mut sp = at.sp;
-        if on == On::System
-            && let Some(sched) = stacks.sched.filter(|s| !s.sp.is_null())
-        {
-            match role {
-                FuncRole::Morestack => return Step::To(Cursor { pc: Pc::Return(sched.pc), sp: sched.sp }),
-                FuncRole::Systemstack => match stacks.holding(sched.sp) {
-                    Some((On::Goroutine, range)) => (on, stack, sp) = (On::Goroutine, range, sched.sp),
-                    _ => return broken("g.sched does not point into the goroutine's stack".to_owned()),
-                },
-                _ => {}
-            }
-        }
-        let switched = sp != at.sp;
         let Some(delta) = delta else {
             return broken("the function's table says nothing about its stack pointer".to_owned());
         };
-        let fp = sp.checked_add(delta).and_then(|a| a.checked_add(WORD)).filter(|fp| *fp <= stack.end);
-        let Some(fp) = fp else {
-            return broken(format!("a frame at {sp} would reach beyond the end of its stack"));
+        let frame_end = |sp: Addr| sp.checked_add(delta).and_then(|a| a.checked_add(WORD));
+        let Some(fp) = frame_end(at.sp).filter(|fp| *fp <= stack.end) else {
+            return broken(format!("a frame at {} would reach beyond the end of its stack", at.sp));
         };
-        visit(&RawFrame { pc: at.pc, sp, fp, func, on });
+        visit(&RawFrame { pc: at.pc, sp: at.sp, fp, func, on });
         if top_frame {
             return if role == FuncRole::Handler {
                 self.cross_signal(fp, stacks, signals)
@@ -219,9 +205,23 @@ impl<'a> Walker<'a> {
                 Step::End(End::Outermost)
             };
         }
-        if sp_write && !switched && role != FuncRole::Cgocallback {
+        // Where the goroutine waits for its thread to come back from the system stack.
+        let waiting = stacks.sched.filter(|s| on == On::System && !s.sp.is_null());
+        let back_at = match (role, waiting) {
+            (FuncRole::Morestack, Some(sched)) => {
+                return Step::To(Cursor { pc: Pc::Return(sched.pc), sp: sched.sp });
+            }
+            // It returns on the goroutine's stack, where it was called, as if its frame stood there.
+            (FuncRole::Systemstack, Some(sched)) => match stacks.holding(sched.sp) {
+                Some((On::Goroutine, range)) => frame_end(sched.sp).filter(|fp| *fp <= range.end),
+                _ => None,
+            },
+            _ if sp_write && role != FuncRole::Cgocallback => None,
+            _ => Some(fp),
+        };
+        let Some(fp) = back_at else {
             return broken("the function switches stacks in a way that its table does not tell".to_owned());
-        }
+        };
         match fp.checked_sub(WORD).map(|slot| self.mem.ptr(slot)) {
             Some(Ok(back)) if back.is_null() => broken("a return address is 0".to_owned()),
             Some(Ok(back)) if role == FuncRole::Injected => Step::To(Cursor { pc: Pc::Interrupted(back), sp: fp }),

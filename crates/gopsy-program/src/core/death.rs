@@ -1,9 +1,8 @@
 //! What the runtime said, or would have said, about the death.
 
-use super::threads::{alive, throw_on_system_stack};
 use super::{CoreEvidence, Entry};
-use gopsy_mem::Addr;
-use gopsy_model::{Crash, Headline, Known, Missing, PanicLine, Signal, Source, Str, Trust};
+use gopsy_mem::{Addr, MemoryExt};
+use gopsy_model::{Crash, Headline, Known, Missing, PanicLine, Registers, Signal, Source, Str, Trust};
 use gopsy_runtime::{Culprit, GoSignal, How, M, Runtime};
 use gopsy_unwind::SignalFrame;
 
@@ -14,85 +13,114 @@ const SIGBUS: u32 = 7;
 const SIGFPE: u32 = 8;
 const SIGSEGV: u32 = 11;
 
+/// So many bytes at the faulting instruction does the runtime print.
+const INSTRUCTION_BYTES: u64 = 16;
+
+/// What is known of a death.
+#[derive(Default)]
+struct Told {
+    headlines: Vec<Headline>,
+    diagnostics: Vec<Str>,
+    registers: Registers,
+    notes: Vec<String>,
+}
+
 impl CoreEvidence {
     /// What the runtime would have said about this death.
     pub(super) fn describe(&mut self, culprit: &Culprit) {
-        let address = culprit.g.value().copied();
-        if culprit.how == How::Thrown && self.threw_on_system_stack(culprit) {
-            let thread = self.threads.iter().position(|m| m.address == culprit.m.address);
-            self.crash.system_stack = thread.map(|_| self.entries.len());
-            self.entries.extend(thread.map(Entry::System));
-            self.crash.stacks.end = self.entries.len();
-        }
         let runtime = self.runtime();
-        let crashed = address.and_then(|a| self.entries.iter().position(|e| *e == Entry::Goroutine(a)));
+        let address = culprit.g.value().copied();
+        let thread = self.threads.iter().position(|m| m.address == culprit.m.address);
         let from_g = address.and_then(|a| runtime.signal(a)).map(|s| signal(&s, &culprit.m));
-        let (headlines, diagnostics, notes) = match culprit.how {
+        let told = match culprit.how {
             How::Panic => self.panicked(&runtime, address),
-            How::Thrown => self.thrown(&runtime, culprit),
-            How::Signalled => {
-                (Vec::new(), Vec::new(), vec!["a signal ended the process without the runtime's doing".to_owned()])
-            }
+            How::Thrown => self.thrown(&runtime, culprit, thread),
+            How::Signalled => Told {
+                notes: vec!["a signal ended the process without the runtime's doing".to_owned()],
+                ..Told::default()
+            },
+        };
+        let own = |entry: &Entry| address.is_some_and(|a| *entry == Entry::Goroutine(a));
+        let system = thread.and_then(|t| self.entries.iter().position(|e| *e == Entry::System(t)));
+        // SIGQUIT asks for a dump: nobody failed. Where the thread ran no goroutine, its own stack failed under a signal;
+        // after a throw the runtime prints the goroutines in their order, and the first stands for them.
+        let asked_for = matches!(told.headlines.first(), Some(Headline::Signal(s)) if &*s.name == "SIGQUIT");
+        let signalled = matches!(told.headlines.first(), Some(Headline::Signal(_)));
+        let crashed = match self.entries.iter().position(own) {
+            _ if asked_for => None,
+            Some(id) => Some(id),
+            None if signalled => system,
+            None => (!self.entries.is_empty()).then_some(0),
         };
         if address.is_none() {
             self.note("the thread that died ran no goroutine");
         }
-        self.notes.extend(notes);
-        self.crash = Crash { headlines, diagnostics, signal: from_g, crashed, ..std::mem::take(&mut self.crash) };
+        self.notes.extend(told.notes);
+        self.crash = Crash {
+            headlines: told.headlines,
+            diagnostics: told.diagnostics,
+            registers: told.registers,
+            signal: from_g,
+            crashed,
+            system_stack: system,
+            ..std::mem::take(&mut self.crash)
+        };
     }
 
-    fn panicked(&self, runtime: &Runtime<'_>, g: Option<Addr>) -> (Vec<Headline>, Vec<Str>, Vec<String>) {
-        let (mut headlines, mut notes) = (Vec::new(), Vec::new());
+    fn panicked(&self, runtime: &Runtime<'_>, g: Option<Addr>) -> Told {
+        let mut told = Told::default();
         let innermost = g.and_then(|g| runtime.g(g).panic.into_value());
         for (depth, panic) in (0..).zip(innermost.map(|p| runtime.panics(p)).unwrap_or_default()) {
             match panic.value {
-                Known::Have { value, .. } => headlines.push(Headline::Panic(PanicLine {
+                Known::Have { value, .. } => told.headlines.push(Headline::Panic(PanicLine {
                     value,
                     recovered: panic.recovered,
                     repanicked: panic.repanicked,
                     depth,
                 })),
-                Known::Missing(why) => notes.push(format!("the value of a panic is not known: {why}")),
+                Known::Missing(why) => told.notes.push(format!("the value of a panic is not known: {why}")),
             }
         }
-        (headlines, Vec::new(), notes)
+        told
     }
 
     /// `throw`, `fatal` or a fatal signal. Which of them is told by what stands on the thread's stacks: a handler that
     /// dies (`sighandler`) was called for a signal, and then nothing that was printed before belongs to this death.
-    fn thrown(&self, runtime: &Runtime<'_>, culprit: &Culprit) -> (Vec<Headline>, Vec<Str>, Vec<String>) {
-        let none = |why: String| (Vec::new(), Vec::new(), vec![why]);
-        let g = culprit.g.value().map(|g| runtime.g(*g));
-        let code = self.code();
-        let Some(walk) = self.thread_walk(&culprit.m, g.as_ref(), &|f| alive(f, &code)) else {
-            return none("the core has no registers of the thread that died".to_owned());
+    fn thrown(&self, runtime: &Runtime<'_>, culprit: &Culprit, thread: Option<usize>) -> Told {
+        let none = |why: &str| Told { notes: vec![why.to_owned()], ..Told::default() };
+        let Some(walk) = thread.and_then(|t| self.of_thread(t)) else {
+            return none("the core has no registers of the thread that died");
         };
+        let code = self.code();
         if walk.frames.iter().any(|f| code.raw_name(f.func) == Some(b"runtime.sighandler")) {
             return match walk.signals.last() {
-                Some(frame) => {
-                    let mut signal = fatal_signal(runtime, frame, &culprit.m);
-                    signal.in_foreign_code = !self.in_go(frame.pc);
-                    (vec![Headline::Signal(signal)], Vec::new(), Vec::new())
-                }
-                None => none("the signal that ended the process is not known: its frame was not found".to_owned()),
+                Some(frame) => self.signalled(runtime, frame, culprit),
+                None => none("the signal that ended the process is not known: its frame was not found"),
             };
         }
         match runtime.backlog() {
             Known::Have { value, .. } => match printed(&value) {
-                Some((headlines, diagnostics)) => (headlines, diagnostics, Vec::new()),
-                None => {
-                    none("the text of the fatal error is not in the runtime's record of what it printed".to_owned())
-                }
+                Some((headlines, diagnostics)) => Told { headlines, diagnostics, ..Told::default() },
+                None => none("the text of the fatal error is not in the runtime's record of what it printed"),
             },
-            Known::Missing(why) => none(format!("the text of the fatal error is not known: {why}")),
+            Known::Missing(why) => none(&format!("the text of the fatal error is not known: {why}")),
         }
     }
 
-    fn threw_on_system_stack(&self, culprit: &Culprit) -> bool {
-        let code = self.code();
-        let g = culprit.g.value().map(|g| self.runtime().g(*g));
-        let walk = self.thread_walk(&culprit.m, g.as_ref(), &|f| alive(f, &code));
-        walk.is_some_and(|walk| throw_on_system_stack(&walk, &code).is_some())
+    /// A fatal signal, from the frame that the kernel made for it.
+    fn signalled(&self, runtime: &Runtime<'_>, frame: &SignalFrame, culprit: &Culprit) -> Told {
+        let mut signal = fatal_signal(runtime, frame, &culprit.m);
+        signal.in_foreign_code = !self.in_go(frame.pc);
+        // As the runtime prints it (`sighandler`).
+        if matches!(frame.number, SIGILL | SIGFPE) {
+            signal.instruction_bytes = self.core.bytes(frame.pc, INSTRUCTION_BYTES, 16).unwrap_or_default();
+        }
+        let registers = frame.registers(&self.core).unwrap_or_default();
+        Told {
+            headlines: vec![Headline::Signal(signal)],
+            registers: registers.into_iter().map(|(name, value)| (name.into(), value)).collect(),
+            ..Told::default()
+        }
     }
 
     /// Whether an instruction belongs to a Go function.

@@ -10,8 +10,8 @@ use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
 use gopsy_runtime::{G, Layouts, M, Runtime, RuntimeError, Threads};
 use gopsy_target::{Attachment, Core, MappedFile, TargetError};
-use gopsy_unwind::{Code, Sites};
-use std::cell::RefCell;
+use gopsy_unwind::{Code, Sites, Walk};
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,8 +56,8 @@ pub enum CoreError {
     Runtime(#[from] RuntimeError),
 }
 
-/// A core with its binary. Stacks are goroutines in the order of `allgs`, without the dead ones, and behind them the system
-/// stack of the thread that died, where the runtime would have printed it.
+/// A core with its binary. Stacks are goroutines in the order of `allgs`, without the dead ones, and behind them those of
+/// the threads that stand on their system stacks.
 pub struct CoreEvidence {
     core: Core,
     image: Arc<Image>,
@@ -71,6 +71,8 @@ pub struct CoreEvidence {
     sites: Sites,
     /// Why goroutines wait, in words, by the runtime's number.
     reasons: RefCell<HashMap<u64, Str>>,
+    /// The walks of the threads, by their index.
+    walks: Vec<OnceCell<Option<Walk>>>,
     /// The stacks that were asked for last. All of them would be too many to keep.
     kept: RefCell<Vec<(StackId, Stack)>>,
 }
@@ -154,10 +156,27 @@ impl CoreEvidence {
         let died = core.threads().iter().find(|t| t.signal != 0).map(|t| t.tid);
         let culprit = runtime.culprit(&threads, died);
         extent_notes(&core, &mut notes);
-        let crash = Crash { stacks: 0..entries.len(), ..Crash::default() };
+        let walks = threads.iter().map(|_| OnceCell::new()).collect();
         let (sites, reasons, kept) = (Sites::default(), RefCell::default(), RefCell::default());
-        let mut evidence =
-            CoreEvidence { bias, layouts, build, entries, threads, crash, notes, sites, reasons, kept, core, image };
+        let crash = Crash::default();
+        let mut evidence = CoreEvidence {
+            bias,
+            layouts,
+            build,
+            entries,
+            threads,
+            crash,
+            notes,
+            sites,
+            reasons,
+            walks,
+            kept,
+            core,
+            image,
+        };
+        let on_system: Vec<usize> = (0..evidence.threads.len()).filter(|t| evidence.on_system_stack(*t)).collect();
+        evidence.entries.extend(on_system.into_iter().map(Entry::System));
+        evidence.crash.stacks = 0..evidence.entries.len();
         match culprit {
             Some(culprit) => evidence.describe(&culprit),
             None => evidence.note("no thread of the runtime was dying: who ended the process is not known yet"),
@@ -182,7 +201,7 @@ impl CoreEvidence {
     fn header(&self, address: Addr) -> Goroutine {
         let runtime = self.runtime();
         let g = runtime.g(address);
-        let thread = self.thread_of(&g);
+        let thread = self.thread_of(&g).and_then(|t| self.threads.get(t));
         let (m, mp) = match (&g.m, thread) {
             (_, Some(thread)) => (thread.id.clone(), g.m.clone().map(|m| m.0)),
             (Known::Have { .. }, None) => {
@@ -228,17 +247,20 @@ impl CoreEvidence {
         }
     }
 
-    /// A thread's system stack as its header would have told of it.
+    /// A thread's system stack as its header would have told of it: `goroutine 0 … [idle]`.
     fn system_header(&self, thread: usize) -> Goroutine {
         let bare = Goroutine::bare(Role::System);
-        match self.threads.get(thread) {
-            Some(m) => Goroutine {
-                m: m.id.clone(),
-                mp: Known::have(m.address.0, self.layouts.trust(), Source::Core),
-                gp: m.g0.clone().map(|g| g.0),
-                ..bare
-            },
-            None => bare,
+        let Some(m) = self.threads.get(thread) else { return bare };
+        let status = match &m.g0 {
+            Known::Have { value, .. } => self.runtime().g(*value).status,
+            Known::Missing(why) => Known::Missing(why.clone()),
+        };
+        Goroutine {
+            status,
+            m: m.id.clone(),
+            mp: Known::have(m.address.0, self.layouts.trust(), Source::Core),
+            gp: m.g0.clone().map(|g| g.0),
+            ..bare
         }
     }
 

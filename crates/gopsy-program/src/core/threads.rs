@@ -23,18 +23,42 @@ const DYING: &[&[u8]] = &[
 impl CoreEvidence {
     /// The stacks of a thread from where it stands outwards, up to the first frame for which `stop` holds.
     pub(super) fn thread_walk(&self, m: &M, g: Option<&G>, stop: &dyn Fn(&RawFrame) -> bool) -> Option<Walk> {
-        let tid = u32::try_from(*m.tid.value()?).ok()?;
-        let registers = self.core.threads().iter().find(|t| t.tid == tid).map(|t| &t.registers)?;
+        let registers = self.registers_of(m)?;
         let stacks = Stacks::of(&self.runtime(), g, Some(m));
         let code = self.code();
         let walker = Walker::new(&self.core, &code, &self.sites);
         Some(walker.walk_until(Pc::Interrupted(registers.pc()), registers.sp(), &stacks, stop))
     }
 
+    /// The registers of a thread, by its number. A thread that has not told the runtime its number yet (`minit`) is the only
+    /// one that no other claims.
+    fn registers_of(&self, m: &M) -> Option<&gopsy_target::Registers> {
+        let claims = |m: &M, tid: u32| m.tid.value() == Some(&u64::from(tid));
+        let threads = self.core.threads();
+        if let Some(thread) = threads.iter().find(|t| claims(m, t.tid)) {
+            return Some(&thread.registers);
+        }
+        let mut others = threads.iter().filter(|t| !self.threads.iter().any(|m| claims(m, t.tid)));
+        match (m.tid.value(), others.next(), others.next()) {
+            (Some(0), Some(thread), None) => Some(&thread.registers),
+            _ => None,
+        }
+    }
+
+    /// The walk of a thread through all its stacks, kept.
+    pub(super) fn of_thread(&self, thread: usize) -> Option<&Walk> {
+        let walk = || {
+            let m = self.threads.get(thread)?;
+            let g = m.curg.value().filter(|g| !g.is_null()).map(|g| self.runtime().g(*g));
+            self.thread_walk(m, g.as_ref(), &|_| false)
+        };
+        self.walks.get(thread)?.get_or_init(walk).as_ref()
+    }
+
     /// The thread that runs a goroutine.
-    pub(super) fn thread_of(&self, g: &G) -> Option<&M> {
+    pub(super) fn thread_of(&self, g: &G) -> Option<usize> {
         let m = g.m.value().filter(|m| !m.is_null())?;
-        self.threads.iter().find(|t| t.address == *m && t.curg.value() == Some(&g.address))
+        self.threads.iter().position(|t| t.address == *m && t.curg.value() == Some(&g.address))
     }
 
     /// The frames of a stack.
@@ -46,49 +70,66 @@ impl CoreEvidence {
         }
     }
 
+    /// A goroutine's frames, as the runtime begins them: in a system call, where it will return to; on a thread that
+    /// executes it, where that stands; on a thread that executes the runtime on its system stack for it, and on none, where
+    /// it left off.
     fn goroutine_stack(&self, id: StackId, g: &G) -> Stack {
+        let code = self.code();
         let thread = self.thread_of(g);
-        // In a system call: where it will return to. On a thread: where that stands. Else where it left off.
         let syscall = g.syscall.value().filter(|s| !s.pc.is_null() && g.status.value() == Some(&Status::Syscall));
-        let saved = match (syscall, thread) {
-            (Some(saved), _) => Some(*saved),
-            (None, Some(_)) => None,
+        let walk = thread.and_then(|t| self.of_thread(t));
+        let on_its_own = walk.filter(|walk| self.system_frames(walk, &code).is_empty());
+        let (pc, sp) = match (syscall, on_its_own) {
+            (None, Some(walk)) => {
+                let crashed = self.crash.crashed == Some(id);
+                let above = |f: &&RawFrame| f.on != On::Goroutine || (crashed && is_dying(f, &code));
+                let skip = walk.frames.iter().take_while(above).count();
+                return gopsy_unwind::frames(walk, skip, &code, Source::Core);
+            }
+            (Some(saved), _) => (Pc::Return(saved.pc), saved.sp),
             (None, None) => match &g.sched {
-                Known::Have { value, .. } => Some(*value),
+                Known::Have { value, .. } => (code.resumption(value.pc), value.sp),
                 Known::Missing(why) => return unavailable(&format!("where it left off is not known: {why}")),
             },
         };
-        let code = self.code();
-        let walk = match (saved, thread) {
-            (Some(saved), _) => {
-                let walker = Walker::new(&self.core, &code, &self.sites);
-                walker.walk(Pc::Return(saved.pc), saved.sp, &Stacks::of(&self.runtime(), Some(g), thread))
-            }
-            (None, Some(thread)) => match self.thread_walk(thread, Some(g), &|_| false) {
-                Some(walk) => walk,
-                None => return unavailable("the core has no registers of its thread"),
-            },
-            (None, None) => return unavailable("nothing says where it stands"),
-        };
-        let dying = |f: &&RawFrame| !alive(f, &code);
-        let skip = if self.crash.crashed == Some(id) { walk.frames.iter().take_while(dying).count() } else { 0 };
-        gopsy_unwind::frames(&walk, skip, &code, Source::Core)
+        let stacks = Stacks::of(&self.runtime(), Some(g), thread.and_then(|t| self.threads.get(t)));
+        let walk = Walker::new(&self.core, &code, &self.sites).walk(pc, sp, &stacks);
+        gopsy_unwind::frames(&walk, 0, &code, Source::Core)
     }
 
-    /// A thread's system stack, from the throw outwards.
-    fn system_stack(&self, thread: usize) -> Stack {
-        let walk = self.threads.get(thread).and_then(|m| self.thread_walk(m, None, &|_| false));
-        let Some(mut walk) = walk else { return unavailable("the core has no registers of its thread") };
+    /// What a thread does on its system stack: a range of the frames of its walk. Empty when the thread executes a goroutine on that goroutine's stack, and for the runtime's own dying
+    /// after a throw on a goroutine's stack.
+    fn system_frames(&self, walk: &Walk, code: &Code<'_>) -> std::ops::Range<usize> {
+        // What stands on the signal stack came later.
+        let interrupted = walk.frames.iter().rposition(|f| f.on == On::Signal).map_or(0, |last| last.saturating_add(1));
+        let begin = match threw(walk, code) {
+            Some(at) if at >= interrupted => at,
+            _ => interrupted,
+        };
+        let rest = walk.frames.iter().skip(begin);
+        let len = rest.take_while(|f| f.on == On::System).count();
+        let only_dying = walk.frames.iter().skip(begin).take(len).all(|f| is_dying(f, code));
+        if only_dying { 0..0 } else { begin..begin.saturating_add(len) }
+    }
+
+    /// Whether a thread stands on its system stack.
+    pub(super) fn on_system_stack(&self, thread: usize) -> bool {
         let code = self.code();
-        // As the runtime prints it: from the throw on, and this stack alone.
-        let begin = throw_on_system_stack(&walk, &code).unwrap_or(0);
-        let end = walk.frames.iter().skip(begin).position(|f| f.on != On::System);
-        if let Some(end) = end {
-            walk.frames.truncate(begin.saturating_add(end));
-            walk.outer.clear();
-            walk.end = End::Outermost;
+        self.of_thread(thread).is_some_and(|walk| !self.system_frames(walk, &code).is_empty())
+    }
+
+    /// The frames of a thread on its system stack.
+    fn system_stack(&self, thread: usize) -> Stack {
+        let Some(walk) = self.of_thread(thread) else { return unavailable("the core has no registers of its thread") };
+        let code = self.code();
+        let range = self.system_frames(walk, &code);
+        let mut own = walk.clone();
+        own.frames.truncate(range.end);
+        if range.end < walk.frames.len() {
+            own.end = End::Outermost;
+            own.outer.clear();
         }
-        gopsy_unwind::frames(&walk, begin, &code, Source::Core)
+        gopsy_unwind::frames(&own, range.start, &code, Source::Core)
     }
 
     /// The key of a goroutine that no thread runs: where it stands is in its g, and only the places count.
@@ -102,7 +143,7 @@ impl CoreEvidence {
         let stacks = Stacks { goroutine: standing.stack, ..Stacks::default() };
         let (code, mut hasher, mut signals) = (self.code(), KeyHasher::new(), Vec::new());
         let walker = Walker::new(&self.core, &code, &self.sites);
-        let end = walker.visit(Pc::Return(sched.pc), sched.sp, &stacks, &mut signals, &mut |frame| {
+        let end = walker.visit(code.resumption(sched.pc), sched.sp, &stacks, &mut signals, &mut |frame| {
             hasher.number(self.sites.source_key(frame.pc, &code));
             true
         });
@@ -115,21 +156,15 @@ impl CoreEvidence {
     }
 }
 
-/// Where in a walk the runtime threw, if it did so on the thread's system stack: it then prints that stack by itself.
-pub(super) fn throw_on_system_stack(walk: &Walk, code: &Code<'_>) -> Option<usize> {
-    let threw = |f: &RawFrame| matches!(code.raw_name(f.func), Some(b"runtime.throw" | b"runtime.fatal"));
-    let at = walk.frames.iter().position(threw)?;
-    walk.frames.get(at).filter(|f| f.on == On::System).map(|_| at)
+/// Where in a walk the runtime threw.
+pub(super) fn threw(walk: &Walk, code: &Code<'_>) -> Option<usize> {
+    let name = |f: &RawFrame| matches!(code.raw_name(f.func), Some(b"runtime.throw" | b"runtime.fatal"));
+    walk.frames.iter().position(name)
 }
 
 /// Whether a frame is one of the runtime's own dying, by its name.
 pub(super) fn is_dying(frame: &RawFrame, code: &Code<'_>) -> bool {
     code.raw_name(frame.func).is_some_and(|name| DYING.contains(&name))
-}
-
-/// Whether a frame is what the goroutine itself was doing when it died.
-pub(super) fn alive(frame: &RawFrame, code: &Code<'_>) -> bool {
-    frame.on == On::Goroutine && !is_dying(frame, code)
 }
 
 fn unavailable(why: &str) -> Stack {
