@@ -13,6 +13,7 @@
 
 mod death;
 mod g;
+pub mod globals;
 mod layouts;
 mod m;
 mod panics;
