@@ -14,6 +14,7 @@
 mod death;
 mod g;
 mod labels;
+pub mod globals;
 mod layouts;
 mod m;
 mod panics;
