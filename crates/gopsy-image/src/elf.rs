@@ -105,6 +105,8 @@ pub struct Image {
     go_build_id: Option<BuildId>,
     /// Where the dynamic section stands in the file, and its size.
     dynamic: Option<(u64, u64)>,
+    /// What the loader makes read-only when it has filled it in (`PT_GNU_RELRO`): where, and how many bytes.
+    read_only_after: Vec<(LinkAddr, u64)>,
     relocations: OnceLock<Relocations>,
     module: OnceLock<Result<GoModule, ImageError>>,
     debug: OnceLock<Result<DebugInfo, ImageError>>,
@@ -143,6 +145,11 @@ impl Image {
                 .iter()
                 .find(|p| p.p_type(LE) == elf::PT_DYNAMIC)
                 .map(|p| (p.p_offset(LE), p.p_filesz(LE))),
+            read_only_after: programs
+                .iter()
+                .filter(|p| p.p_type(LE) == elf::PT_GNU_RELRO)
+                .map(|p| (LinkAddr(p.p_vaddr(LE)), p.p_memsz(LE)))
+                .collect(),
             relocations: OnceLock::new(),
             module: OnceLock::new(),
             debug: OnceLock::new(),
@@ -230,6 +237,15 @@ impl Image {
     #[must_use]
     pub fn is_executable(&self, address: LinkAddr) -> bool {
         self.segments.iter().any(|s| s.executable && address.offset_from(s.address).is_some_and(|o| o < s.memory_size))
+    }
+
+    /// Whether the running program may write there: in a writable segment, and not in what the loader makes read-only when it
+    /// has filled it in.
+    #[must_use]
+    pub fn is_variable(&self, address: LinkAddr) -> bool {
+        let within = |start: LinkAddr, size: u64| address.offset_from(start).is_some_and(|o| o < size);
+        self.segments.iter().any(|s| s.writable && within(s.address, s.memory_size))
+            && !self.read_only_after.iter().any(|(start, size)| within(*start, *size))
     }
 
     /// The address of a symbol of the symbol table (absent in stripped files). Linear in the table's size: for several

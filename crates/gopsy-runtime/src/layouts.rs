@@ -2,7 +2,7 @@
 
 use crate::slots::GSlots;
 use crate::tables::{Table, Tables};
-use crate::{Release, RuntimeError};
+use crate::{Release, RuntimeError, variables};
 use gopsy_image::{DebugInfo, Field, Image, ImageError, StructLayout, Variable};
 use gopsy_mem::LinkAddr;
 use gopsy_model::Trust;
@@ -84,7 +84,7 @@ impl Layouts {
             Err(error) => return Err(error),
         }
         let (Some(goarch), true) = (image.machine().goarch(), found.is_empty()) else { return Ok(found) };
-        let variables = variables(image);
+        let variables = variables::of(image, VARIABLES);
         for name in ["runtime.allgs", "runtime.allm"] {
             if !variables.contains_key(name) {
                 return Err(RuntimeError::NotFound(name));
@@ -174,12 +174,6 @@ impl Layouts {
     ) -> Self {
         Layouts { structs, variables, types, basis: Basis::DebugInfo, slots: OnceLock::new() }
     }
-}
-
-/// The variables of package runtime in a binary without debug information: from its symbol table.
-fn variables(image: &Image) -> HashMap<String, Variable> {
-    let symbols = image.symbols(VARIABLES);
-    symbols.into_iter().map(|(name, symbol)| (name.to_owned(), symbol)).collect()
 }
 
 /// How far apart two releases are: by minor, then by patch.

@@ -13,8 +13,8 @@
 
 mod death;
 mod g;
-mod labels;
 pub mod globals;
+mod labels;
 mod layouts;
 mod m;
 mod panics;
@@ -24,6 +24,7 @@ mod release;
 mod slots;
 mod tables;
 mod types;
+mod variables;
 
 #[cfg(test)]
 mod testkit;

@@ -1,0 +1,87 @@
+//! Where package runtime has its variables in a binary without debug information: by its symbol table, else by its code.
+
+use crate::globals::{Answer, Code, FunctionCode, Globals};
+use gopsy_image::{Image, Pclntab, Stated, Variable};
+use gopsy_mem::LinkAddr;
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// The runtime's reasons for waiting are short; this many there are at most.
+const MAX_REASONS: u64 = 128;
+const MAX_REASON: u64 = 64;
+
+/// The variables of those names, as far as they are found.
+pub(crate) fn of(image: &Image, names: &[&'static str]) -> HashMap<String, Variable> {
+    let symbols = image.symbols(names);
+    if !symbols.is_empty() {
+        return symbols.into_iter().map(|(name, symbol)| (name.to_owned(), symbol)).collect();
+    }
+    let Ok(table) = image.pclntab() else { return HashMap::new() };
+    let globals = Globals::find(&Listed::of(image, table));
+    let mut found = HashMap::new();
+    for name in names {
+        if let Some(Answer::Found { address, .. }) = globals.get(name) {
+            found.insert((*name).to_owned(), Variable { address: *address, size: size(image, name, *address) });
+        }
+    }
+    found
+}
+
+/// The size of a variable whose size the code does not tell.
+fn size(image: &Image, name: &str, at: LinkAddr) -> Option<u64> {
+    match name {
+        // `[512]byte` in all releases from 1.16 to 1.27 (runtime/print.go).
+        "runtime.printBacklog" => Some(512),
+        "runtime.printBacklogIndex" | "runtime.allm" => Some(8),
+        // `[_NSIG]sigTabT`, 65 of them, of 24 bytes (runtime/sigtab_linux_generic.go, runtime/os_linux.go).
+        "runtime.sigtable" => Some(65 * 24),
+        "runtime.waitReasonStrings" => Some(reasons(image, at).saturating_mul(16)),
+        _ => None,
+    }
+}
+
+/// How many string headers stand there, one behind the other. The linker has filled them in; the first is empty.
+fn reasons(image: &Image, at: LinkAddr) -> u64 {
+    let is_reason = |index: u64| {
+        let header = at.checked_add(index.saturating_mul(16))?;
+        let (text, len) = (LinkAddr(image.word(header)?), image.word(header.checked_add(8)?)?);
+        let mut buf = [0; 64];
+        let bytes = buf.get_mut(..usize::try_from(len).ok().filter(|_| len <= MAX_REASON)?)?;
+        let printable = image.fill(text, bytes) && bytes.iter().all(|b| (b' '..=b'~').contains(b));
+        Some(if len == 0 { index == 0 } else { printable && !image.is_variable(text) })
+    };
+    (0..MAX_REASONS).take_while(|index| is_reason(*index).unwrap_or(false)).count().try_into().unwrap_or(0)
+}
+
+/// The functions of package runtime, by name.
+struct Listed<'a> {
+    image: &'a Image,
+    functions: HashMap<&'a [u8], Vec<(LinkAddr, LinkAddr)>>,
+}
+
+impl<'a> Listed<'a> {
+    fn of(image: &'a Image, table: Pclntab<'a>) -> Self {
+        let mut functions: HashMap<&[u8], Vec<_>> = HashMap::new();
+        for func in (0..table.len()).filter_map(|i| table.func(i)) {
+            if let Some(name) = func.raw_name().filter(|n| n.starts_with(b"runtime")) {
+                functions.entry(name).or_default().push((func.entry(), func.end()));
+            }
+        }
+        Listed { image, functions }
+    }
+}
+
+impl Code for Listed<'_> {
+    fn functions(&self, name: &str) -> Vec<FunctionCode<'_>> {
+        let of_name = self.functions.get(name.as_bytes()).map_or(&[][..], Vec::as_slice);
+        let code = |(entry, end): &(LinkAddr, LinkAddr)| {
+            let bytes = self.image.read(*entry, end.offset_from(*entry)?)?;
+            Some(FunctionCode { entry: *entry, bytes: Cow::Borrowed(bytes) })
+        };
+        of_name.iter().filter_map(code).collect()
+    }
+
+    fn is_variable(&self, at: LinkAddr) -> bool {
+        self.image.is_variable(at)
+    }
+}
