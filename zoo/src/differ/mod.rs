@@ -20,7 +20,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use gopsy_program::{CoreEvidence, Program, TextEvidence};
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ use crate::{Kit, Remains, Toolchain, Workshop};
 pub use compare::{Difference, compare};
 pub use permitted::{PERMITTED, Permitted, permitted};
 pub use plan::{Cell, every_cell, pairwise};
-pub use ready::{READY, is_ready};
+pub use ready::{READY, Ready, is_ready};
 pub use report::Report;
 
 /// What came of one run.
@@ -164,13 +164,18 @@ fn fingerprint(cell: &Cell<'_>, go: &Toolchain) -> Result<String> {
 }
 
 fn judge(remains: &Remains, binary: &Path) -> Outcome {
-    let Some(core) = &remains.core else {
-        return Outcome::NoCore(match remains.exit {
+    match &remains.core {
+        Some(core) => hold_against(&remains.text, core, binary),
+        None => Outcome::NoCore(match remains.exit {
             Some(exit) => format!("it ended with status {exit}"),
             None => "it did not die".to_owned(),
-        });
-    };
-    let dump = gopsy_text::read_bytes(&remains.text, &gopsy_text::Options::default());
+        }),
+    }
+}
+
+/// Reads a text and a core with its binary, and compares them.
+pub fn hold_against(text: &[u8], core: &Path, binary: &Path) -> Outcome {
+    let dump = gopsy_text::read_bytes(text, &gopsy_text::Options::default());
     // A program may live through a death or print one: what ended the process stands last.
     let Some(text) = TextEvidence::programs(dump).pop() else { return Outcome::NoText };
     let read = || match CoreEvidence::open(core, Some(binary)) {
@@ -199,15 +204,4 @@ fn without_folder(reason: &str, binary: &Path) -> String {
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
-}
-
-/// Removes what a bench without `keep` leaves: empty folders.
-///
-/// # Errors
-/// When the folder is there and cannot be removed.
-pub fn remove(folder: &Path) -> Result<()> {
-    match folder.exists() {
-        true => fs::remove_dir_all(folder).with_context(|| folder.display().to_string()),
-        false => Ok(()),
-    }
 }
