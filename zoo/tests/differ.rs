@@ -10,9 +10,12 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use gopsy_zoo::differ::{self, Bench, Cell, Outcome, Report};
-use gopsy_zoo::{BuildMode, CORE_VERSIONS, Kit, Toolchain, Zoo, core_pattern_problem};
+use gopsy_zoo::{BuildMode, CORE_VERSIONS, Kit, Subject, Toolchain, Zoo, core_pattern_problem};
 
 const JOBS: usize = 2;
+
+/// Runs of each specimen.
+const EACH: usize = 2;
 
 /// Says why nothing is done, and fails where that is not allowed.
 fn skip(why: &str) {
@@ -34,7 +37,7 @@ fn deaths_leave_cores_and_what_is_ready_is_equal() {
     let zoo = Zoo::own().expect("every specimen can be loaded");
     let (mut cells, _) = differ::every_cell(&zoo.specimens);
     if std::env::var("GOPSY_ZOO").as_deref() != Ok("all") {
-        cells = differ::pairwise(&cells);
+        cells = differ::pairwise(&cells, EACH);
     }
     let folder = tempfile::tempdir().expect("a folder to build in");
     let (report, complaints) = (Mutex::new(Report::default()), Mutex::new(Vec::new()));
@@ -78,7 +81,7 @@ fn the_core_of_another_death_is_told() {
     let bench = Bench::at(folder.path(), true);
     let deaths = ["nil-field", "index-range"].map(|name| {
         let specimen = zoo.get(name).expect("the specimen is there");
-        let cell = Cell { specimen, version: "1.26", mode: BuildMode::Plain };
+        let cell = Cell { subject: Subject::Specimen(specimen), version: "1.26", mode: BuildMode::Plain };
         assert!(matches!(bench.one(&cell, &go), Outcome::Compared { .. }), "{name}");
         folder.path().join(name).join("go1.26-plain")
     });

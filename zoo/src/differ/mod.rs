@@ -24,11 +24,11 @@ use anyhow::Result;
 use gopsy_program::{CoreEvidence, Program, TextEvidence};
 use serde::{Deserialize, Serialize};
 
-use crate::{Kit, Remains, Toolchain, Workshop};
+use crate::{Kit, Remains, Subject, Toolchain, Workshop};
 
 pub use compare::{Difference, compare};
 pub use permitted::{PERMITTED, Permitted, permitted};
-pub use plan::{Cell, every_cell, pairwise};
+pub use plan::{Cell, every_cell, pairwise, program_cells};
 pub use ready::{READY, Ready, is_ready};
 pub use report::Report;
 
@@ -95,7 +95,7 @@ impl Bench {
             for _ in 0..jobs.max(1) {
                 scope.spawn(|| {
                     while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let outcome = match kit.for_run(cell.specimen, cell.version, cell.mode) {
+                        let outcome = match kit.for_run(cell.subject, cell.version, cell.mode) {
                             Ok(go) => self.one(cell, go),
                             Err(why) => Outcome::Skipped(why),
                         };
@@ -109,7 +109,7 @@ impl Bench {
 
     /// Makes one death and compares.
     pub fn one(&self, cell: &Cell<'_>, go: &Toolchain) -> Outcome {
-        let folder = self.folder.join(&cell.specimen.name).join(format!("go{}-{}", cell.version, cell.mode));
+        let folder = self.folder.join(cell.subject.name()).join(format!("go{}-{}", cell.version, cell.mode));
         let workshop = Workshop::at(&folder);
         let mut keep = self.keep;
         let outcome = match self.remains(cell, go, &folder, &workshop) {
@@ -136,7 +136,7 @@ impl Bench {
         {
             return Ok(Remains { text: fs::read(&text)?, core: workshop.core()?, exit: old.exit });
         }
-        let remains = workshop.die(cell.specimen, go, cell.mode)?;
+        let remains = workshop.die(cell.subject, go, cell.mode)?;
         if self.keep {
             fs::write(&text, &remains.text)?;
             fs::write(&made, toml::to_string(&Made { of, exit: remains.exit })?)?;
@@ -154,13 +154,18 @@ fn size_on_disk(core: &Path) -> u64 {
 /// What a run's files depend on: the source, how it is run, the release. Equal for equal things.
 fn fingerprint(cell: &Cell<'_>, go: &Toolchain) -> Result<String> {
     let mut hasher = DefaultHasher::new();
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(&cell.specimen.folder)?.map(|e| Ok(e?.path())).collect::<Result<_, std::io::Error>>()?;
-    files.sort();
-    for file in files {
-        (file.file_name(), fs::read(&file)?).hash(&mut hasher);
+    match cell.subject {
+        Subject::Specimen(specimen) => {
+            let listed = fs::read_dir(&specimen.folder)?;
+            let mut files = listed.map(|e| Ok(e?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;
+            files.sort();
+            for file in files {
+                (file.file_name(), fs::read(&file)?).hash(&mut hasher);
+            }
+        }
+        Subject::Program(program) => format!("{program:?}").hash(&mut hasher),
     }
-    Ok(format!("{} {} {} {:016x}", cell.specimen.name, go.release, cell.mode, hasher.finish()))
+    Ok(format!("{} {} {} {:016x}", cell.subject.name(), go.release, cell.mode, hasher.finish()))
 }
 
 fn judge(remains: &Remains, binary: &Path) -> Outcome {
