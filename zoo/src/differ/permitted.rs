@@ -42,6 +42,11 @@ pub const PERMITTED: &[Permitted] = &[
         applies: |d| d.kind == "diagnostic.overwritten",
     },
     Permitted {
+        name: "address-of-sent",
+        reason: "a signal that was sent has no address: from Go 1.22 on the sender's process id is printed as one",
+        applies: |d| d.kind == "signal.address-of-sent",
+    },
+    Permitted {
         name: "cut-without-a-word",
         reason: "up to Go 1.20 a traceback that a frame with inlined ones took past its limit ends without saying so",
         applies: |d| d.kind == "stack.outer-cut",
