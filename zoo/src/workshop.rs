@@ -18,11 +18,8 @@ pub const RECORDING_FOLDER: &str = "/tmp/zoo/app";
 /// The place of the Go installation in recorded texts.
 const PLAIN_GOROOT: &str = "/usr/local/go";
 
-/// The longest life of a specimen.
+/// The longest life of a specimen. A core of a gigabyte takes its time to write.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The longest life of a specimen that should leave a core: some never die in some build modes, and each of them is waited for.
-const PATIENCE_FOR_CORE: Duration = Duration::from_secs(20);
 
 /// What makes a build link externally: cgo in package main.
 const CGO_FILE: (&str, &str) = ("zz_cgo.go", "package main\n\nimport \"C\"\n");
@@ -53,7 +50,7 @@ pub struct Remains {
     pub text: Vec<u8>,
     /// The core in the folder of the workshop, if the kernel wrote one.
     pub core: Option<PathBuf>,
-    /// Exit status, 128 + n when signal n ended it; nothing when it was still alive after twenty seconds.
+    /// Exit status, 128 + n when signal n ended it; nothing when it was still alive after a minute.
     pub exit: Option<i32>,
 }
 
@@ -103,7 +100,7 @@ impl Workshop {
                 self.build(specimen, go, mode)?;
                 let mut command = self.program(&specimen.expect.run.args, &specimen.expect.run.env, limit);
                 command.env("GOTRACEBACK", "crash");
-                watch(command, Streams::Apart, PATIENCE_FOR_CORE, |watched| signal(specimen, watched))
+                watch(command, Streams::Apart, PATIENCE, |watched| signal(specimen, watched))
             }
             Subject::Program(program) => {
                 self.install(program, go, mode)?;

@@ -169,12 +169,11 @@ fn fingerprint(cell: &Cell<'_>, go: &Toolchain) -> Result<String> {
 }
 
 fn judge(remains: &Remains, binary: &Path) -> Outcome {
-    match &remains.core {
-        Some(core) => hold_against(&remains.text, core, binary),
-        None => Outcome::NoCore(match remains.exit {
-            Some(exit) => format!("it ended with status {exit}"),
-            None => "it did not die".to_owned(),
-        }),
+    match (&remains.core, remains.exit) {
+        // A program that was killed while the kernel wrote its core leaves a piece of one.
+        (_, None) => Outcome::NoCore("it did not die".to_owned()),
+        (None, Some(exit)) => Outcome::NoCore(format!("it ended with status {exit}")),
+        (Some(core), Some(_)) => hold_against(&remains.text, core, binary),
     }
 }
 
