@@ -17,14 +17,18 @@ mod build_mode;
 mod check;
 pub mod differ;
 mod expect;
+mod public;
 mod shape;
 mod specimen;
+pub mod tables;
 mod toolchain;
+mod watch;
 mod workshop;
 
 pub use build_mode::BuildMode;
 pub use check::{Aspect, Failure, check, explain};
 pub use expect::{Confidence, Expect, Mode, Never, Run, Says};
+pub use public::{PublicProgram, Subject};
 pub use shape::{Shape, counted_headers, kind_phrases};
 pub use specimen::{Mark, Specimen, Zoo};
 pub use toolchain::{CORE_VERSIONS, Kit, Toolchain, VERSIONS, go_command};

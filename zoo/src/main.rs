@@ -1,5 +1,6 @@
 //! `zoo list`, `zoo record`, `zoo check`, `zoo differ`: see `README.md`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,14 +9,15 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, bail, ensure};
 use gopsy_zoo::differ::{self, Bench, Report};
 use gopsy_zoo::{
-    Aspect, BuildMode, CORE_VERSIONS, Failure, Kit, RECORDING_FOLDER, Specimen, Toolchain, VERSIONS, Workshop, Zoo,
+    Aspect, BuildMode, CORE_VERSIONS, Failure, Kit, PublicProgram, RECORDING_FOLDER, Specimen, Toolchain, VERSIONS,
+    Workshop, Zoo,
 };
 
 const USAGE: &str = "usage:
   zoo list
   zoo record [--only NAME] [--go VERSION]
   zoo check --gopsy PATH [--only NAME] [--go VERSION] [--verbose]
-  zoo differ [--only NAME] [--go VERSION] [--mode MODE] [--pairwise] [--jobs N] [--keep DIR] [--table FILE] [--verbose]";
+  zoo differ [--only NAME] [--go VERSION] [--mode MODE] [--each N | --programs] [--jobs N] [--keep DIR] [--table FILE] [--verbose]";
 
 /// Where `zoo differ` makes its runs when they are not to be kept.
 const DIFFER_FOLDER: &str = "/tmp/zoo-differ";
@@ -46,7 +48,8 @@ struct Arguments {
     gopsy: Option<PathBuf>,
     verbose: bool,
     mode: Option<BuildMode>,
-    pairwise: bool,
+    each: Option<usize>,
+    programs: bool,
     jobs: Option<usize>,
     keep: Option<PathBuf>,
     table: Option<PathBuf>,
@@ -67,7 +70,8 @@ impl Arguments {
                     let mode = BuildMode::parse(&word).with_context(|| format!("there is no build mode {word}"))?;
                     arguments.mode = Some(mode);
                 }
-                "--pairwise" => arguments.pairwise = true,
+                "--each" => arguments.each = Some(value()?.parse().context("--each wants a number")?),
+                "--programs" => arguments.programs = true,
                 "--jobs" => arguments.jobs = Some(value()?.parse().context("--jobs wants a number")?),
                 "--keep" => arguments.keep = Some(value()?.into()),
                 "--table" => arguments.table = Some(value()?.into()),
@@ -89,7 +93,7 @@ impl Arguments {
 /// True when all went well.
 fn run(arguments: &Arguments) -> Result<bool> {
     let mut specimens = Zoo::own()?.specimens;
-    if let Some(only) = &arguments.only {
+    if let Some(only) = arguments.only.as_ref().filter(|_| !arguments.programs) {
         specimens.retain(|s| &s.name == only);
         ensure!(!specimens.is_empty(), "there is no specimen {only}");
     }
@@ -244,10 +248,15 @@ fn differ(specimens: &[Specimen], arguments: &Arguments) -> Result<bool> {
     if let Some(problem) = gopsy_zoo::core_pattern_problem() {
         bail!(problem);
     }
-    let (mut cells, left_out) = differ::every_cell(specimens);
+    let programs = PublicProgram::all()?;
+    let (mut cells, left_out) = match arguments.programs {
+        true => (differ::program_cells(&programs), BTreeMap::new()),
+        false => differ::every_cell(specimens),
+    };
+    cells.retain(|c| arguments.only.as_ref().is_none_or(|only| only == c.subject.name()));
     cells.retain(|c| arguments.wants(c.version) && arguments.mode.is_none_or(|mode| mode == c.mode));
-    if arguments.pairwise {
-        cells = differ::pairwise(&cells);
+    if let Some(each) = arguments.each {
+        cells = differ::pairwise(&cells, each);
     }
     let versions: Vec<&'static str> = CORE_VERSIONS.into_iter().filter(|v| arguments.wants(v)).collect();
     let kit = Kit::find(&versions);

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{BuildMode, Specimen};
+use crate::{BuildMode, Subject};
 
 /// The Go versions of the recorded texts, oldest first.
 pub const VERSIONS: [&str; 6] = ["1.16", "1.19", "1.21", "1.24", "1.26", "1.27"];
@@ -101,8 +101,8 @@ impl Kit {
     ///
     /// # Errors
     /// What this machine lacks for it.
-    pub fn for_run(&self, specimen: &Specimen, version: &str, mode: BuildMode) -> Result<&Toolchain, String> {
-        if (specimen.needs_cgo() || mode.needs_cgo()) && !self.has_cc {
+    pub fn for_run(&self, subject: Subject<'_>, version: &str, mode: BuildMode) -> Result<&Toolchain, String> {
+        if (subject.needs_cgo() || mode.needs_cgo()) && !self.has_cc {
             return Err("there is no gcc".to_owned());
         }
         match self.toolchains.get(version) {

@@ -1,16 +1,15 @@
 //! Building a specimen and watching it die.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::{PipeReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use crate::{BuildMode, Mode, Specimen, Toolchain};
+use crate::watch::{Streams, Watched, watch};
+use crate::{BuildMode, Mode, PublicProgram, Specimen, Subject, Toolchain};
 
 /// Recorded texts name this folder, the same one for every specimen, so that
 /// a path in a stack cannot give the answer away.
@@ -19,11 +18,8 @@ pub const RECORDING_FOLDER: &str = "/tmp/zoo/app";
 /// The place of the Go installation in recorded texts.
 const PLAIN_GOROOT: &str = "/usr/local/go";
 
-/// The longest life of a specimen.
+/// The longest life of a specimen. A core of a gigabyte takes its time to write.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The longest life of a specimen that should leave a core: some never die in some build modes, and each of them is waited for.
-const PATIENCE_FOR_CORE: Duration = Duration::from_secs(20);
 
 /// What makes a build link externally: cgo in package main.
 const CGO_FILE: (&str, &str) = ("zz_cgo.go", "package main\n\nimport \"C\"\n");
@@ -54,7 +50,7 @@ pub struct Remains {
     pub text: Vec<u8>,
     /// The core in the folder of the workshop, if the kernel wrote one.
     pub core: Option<PathBuf>,
-    /// Exit status, 128 + n when signal n ended it; nothing when it was still alive after twenty seconds.
+    /// Exit status, 128 + n when signal n ended it; nothing when it was still alive after a minute.
     pub exit: Option<i32>,
 }
 
@@ -67,14 +63,16 @@ impl Workshop {
     pub fn run(&self, specimen: &Specimen, go: &Toolchain) -> Result<Outcome> {
         self.clear()?;
         copy_source(&specimen.folder, &self.folder)?;
-        let command = match specimen.expect.run.mode {
+        let run = &specimen.expect.run;
+        let command = match run.mode {
             Mode::Run => {
                 self.build(specimen, go, BuildMode::Plain)?;
-                self.program(specimen, "ulimit -c 0")
+                self.program(&run.args, &run.env, "ulimit -c 0")
             }
             Mode::Test => self.test(specimen, go),
         };
-        let seen = watch(command, specimen, Streams::Joined, PATIENCE)?;
+        let seen = watch(command, Streams::Joined, PATIENCE, |watched| signal(specimen, watched))
+            .with_context(|| specimen.name.clone())?;
         let exit = seen.exit.with_context(|| format!("{} had to be killed after {PATIENCE:?}", specimen.name))?;
         let mut text = String::from_utf8_lossy(&seen.error).into_owned();
         if let Some(file) = &specimen.expect.run.crash_file {
@@ -85,21 +83,34 @@ impl Workshop {
         Ok(Outcome { text: text.replace(&goroot, PLAIN_GOROOT), exit })
     }
 
-    /// Builds the specimen in one mode and lets it die as under `GOTRACEBACK=crash`, so that the kernel writes a core.
+    /// Builds a specimen or a public program in one mode and lets it die as under `GOTRACEBACK=crash`, so that the kernel writes a core.
     /// Where the kernel's pattern puts cores elsewhere there is none: see [`core_pattern_problem`].
     ///
     /// # Errors
     /// When it does not build or cannot be started.
-    pub fn die(&self, specimen: &Specimen, go: &Toolchain, mode: BuildMode) -> Result<Remains> {
+    pub fn die(&self, subject: Subject<'_>, go: &Toolchain, mode: BuildMode) -> Result<Remains> {
         self.clear()?;
-        copy_source(&specimen.folder, &self.folder)?;
-        if mode == BuildMode::Cgo {
-            fs::write(self.folder.join(CGO_FILE.0), CGO_FILE.1)?;
-        }
-        self.build(specimen, go, mode)?;
-        let mut command = self.program(specimen, "ulimit -c unlimited");
-        command.env("GOTRACEBACK", "crash");
-        let seen = watch(command, specimen, Streams::Apart, PATIENCE_FOR_CORE)?;
+        let limit = "ulimit -c unlimited";
+        let seen = match subject {
+            Subject::Specimen(specimen) => {
+                copy_source(&specimen.folder, &self.folder)?;
+                if mode == BuildMode::Cgo {
+                    fs::write(self.folder.join(CGO_FILE.0), CGO_FILE.1)?;
+                }
+                self.build(specimen, go, mode)?;
+                let mut command = self.program(&specimen.expect.run.args, &specimen.expect.run.env, limit);
+                command.env("GOTRACEBACK", "crash");
+                watch(command, Streams::Apart, PATIENCE, |watched| signal(specimen, watched))
+            }
+            Subject::Program(program) => {
+                self.install(program, go, mode)?;
+                let errand = program.errand()?;
+                let mut command = self.program(&errand.args, &BTreeMap::new(), limit);
+                command.env("GOTRACEBACK", "crash").env("HOME", &self.folder);
+                watch(command, Streams::Apart, PATIENCE, |watched| errand.run(watched))
+            }
+        };
+        let seen = seen.with_context(|| subject.name().to_owned())?;
         Ok(Remains { text: seen.error, core: self.core()?, exit: seen.exit })
     }
 
@@ -127,16 +138,28 @@ impl Workshop {
         Ok(())
     }
 
-    fn go(&self, specimen: &Specimen, go: &Toolchain, mode: BuildMode) -> Command {
+    fn go(&self, go: &Toolchain, cgo: bool) -> Command {
         let mut command = go.command();
-        let cgo = specimen.needs_cgo() || mode.needs_cgo();
         command.env("CGO_ENABLED", if cgo { "1" } else { "0" }).current_dir(&self.folder);
         command
     }
 
+    /// Builds a program of the module proxy, which may download it.
+    fn install(&self, program: &PublicProgram, go: &Toolchain, mode: BuildMode) -> Result<()> {
+        let version = program.versions.get(&go.version).with_context(|| format!("not for Go {}", go.version))?;
+        let mut command = self.go(go, mode.needs_cgo());
+        command.env("GOBIN", &self.folder).arg("install").args(mode.flags_with(&[]));
+        let output = command.arg(format!("{}@{version}", program.package)).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{} {version}: {}", program.name, said.lines().last().unwrap_or_default());
+        let name = program.package.rsplit('/').next().unwrap_or_default();
+        fs::rename(self.folder.join(name), self.binary())?;
+        Ok(())
+    }
+
     fn build(&self, specimen: &Specimen, go: &Toolchain, mode: BuildMode) -> Result<()> {
         let output = self
-            .go(specimen, go, mode)
+            .go(go, specimen.needs_cgo() || mode.needs_cgo())
             .args(["build", "-o", "app"])
             .args(mode.flags_with(&specimen.expect.run.build))
             .arg(".")
@@ -153,20 +176,20 @@ impl Workshop {
     }
 
     /// The program in an empty environment, with the shell's limit on core files.
-    fn program(&self, specimen: &Specimen, limit: &str) -> Command {
+    fn program(&self, args: &[String], env: &BTreeMap<String, String>, limit: &str) -> Command {
         let mut command = Command::new("sh");
         command
             .args(["-c", &format!("{limit} && exec ./app \"$@\""), "app"])
-            .args(&specimen.expect.run.args)
+            .args(args)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .envs(&specimen.expect.run.env)
+            .envs(env)
             .current_dir(&self.folder);
         command
     }
 
     fn test(&self, specimen: &Specimen, go: &Toolchain) -> Command {
-        let mut command = self.go(specimen, go, BuildMode::Plain);
+        let mut command = self.go(go, specimen.needs_cgo());
         command
             .args(["test", "-vet=off"])
             .args(&specimen.expect.run.build)
@@ -187,6 +210,15 @@ fn copy_source(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Sends the specimen's signal, if it has one, when it has printed that it is ready.
+fn signal(specimen: &Specimen, watched: &mut Watched) -> Result<()> {
+    let run = &specimen.expect.run;
+    let Some(signal) = &run.signal else { return Ok(()) };
+    watched.wait_for_line(run.signal_when.as_deref().unwrap_or(""))?;
+    std::thread::sleep(SETTLE);
+    watched.send(signal)
+}
+
 /// Why no core can be had here, if that is so: the kernel gives it to a program, or puts it where it is not looked for.
 pub fn core_pattern_problem() -> Option<String> {
     let file = "/proc/sys/kernel/core_pattern";
@@ -204,122 +236,6 @@ fn pattern_problem(pattern: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("kernel.core_pattern is {pattern:?}: {why} (sysctl kernel.core_pattern=core would do)"))
-}
-
-/// Whether a program's two outputs are one pipe, as on a terminal, or one each.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Streams {
-    Joined,
-    Apart,
-}
-
-/// What a program printed and how it ended.
-struct Seen {
-    /// Standard error; both outputs where they are joined.
-    error: Vec<u8>,
-    /// Nothing when it did not end by itself.
-    exit: Option<i32>,
-}
-
-fn watch(mut command: Command, specimen: &Specimen, streams: Streams, patience: Duration) -> Result<Seen> {
-    let (reader, writer) = std::io::pipe()?;
-    let mut outputs = vec![Output::follow(reader)];
-    let other = match streams {
-        Streams::Joined => writer.try_clone()?,
-        Streams::Apart => {
-            let (reader, writer) = std::io::pipe()?;
-            outputs.push(Output::follow(reader));
-            writer
-        }
-    };
-    command.stdin(Stdio::null()).stdout(other).stderr(writer);
-    let mut child = command.spawn().with_context(|| format!("cannot start {}", specimen.name))?;
-    drop(command);
-    let deadline = Instant::now() + patience;
-    let ended = match &specimen.expect.run.signal {
-        Some(signal) => {
-            let ready = specimen.expect.run.signal_when.as_deref().unwrap_or("");
-            send(signal, ready, &outputs, &mut child, deadline).and_then(|()| wait(&mut child, deadline))
-        }
-        None => wait(&mut child, deadline),
-    };
-    if !matches!(ended, Ok(Some(_))) {
-        child.kill()?;
-        child.wait()?;
-    }
-    let exit = ended.with_context(|| format!("{} had to be killed", specimen.name))?.map(exit_number);
-    let mut printed = outputs.into_iter().map(Output::finish);
-    Ok(Seen { error: printed.next().unwrap_or_default(), exit })
-}
-
-fn send(signal: &str, ready: &str, outputs: &[Output], child: &mut Child, deadline: Instant) -> Result<()> {
-    while !outputs.iter().any(|o| o.has_line(ready)) {
-        if child.try_wait()?.is_some() || Instant::now() > deadline {
-            bail!("the line {ready:?} was never printed");
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    thread::sleep(SETTLE);
-    let status = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status()?;
-    ensure!(status.success(), "cannot send {signal}");
-    Ok(())
-}
-
-/// Nothing when it is still alive at the deadline.
-fn wait(child: &mut Child, deadline: Instant) -> Result<Option<ExitStatus>> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() > deadline {
-            return Ok(None);
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn exit_number(status: ExitStatus) -> i32 {
-    use std::os::unix::process::ExitStatusExt;
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
-}
-
-/// What the program has printed so far, read by a thread.
-struct Output {
-    seen: Arc<Mutex<Vec<u8>>>,
-    thread: JoinHandle<()>,
-}
-
-impl Output {
-    fn follow(mut reader: PipeReader) -> Self {
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let shared = Arc::clone(&seen);
-        let thread = thread::spawn(move || {
-            let mut buffer = [0; 1 << 16];
-            while let Ok(length @ 1..) = reader.read(&mut buffer) {
-                let mut seen = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                seen.extend_from_slice(&buffer[..length]);
-            }
-        });
-        Self { seen, thread }
-    }
-
-    fn text(&self) -> String {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&seen).into_owned()
-    }
-
-    fn has_line(&self, wanted: &str) -> bool {
-        self.text().lines().any(|line| line == wanted)
-    }
-
-    /// Waits for the end of the pipe: all writers are gone.
-    fn finish(self) -> Vec<u8> {
-        let Self { seen, thread } = self;
-        // The thread only reads and appends; had it panicked, what it read is still good.
-        let _ = thread.join();
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut seen)
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use gopsy_zoo::{BuildMode, Kit, Shape, Specimen, Toolchain, VERSIONS, Workshop, Zoo};
+use gopsy_zoo::{BuildMode, Kit, Shape, Specimen, Subject, Toolchain, VERSIONS, Workshop, Zoo};
 
 /// Most specimens wait for the go command, which keeps about one core busy.
 const WORKERS: usize = 2;
@@ -24,7 +24,7 @@ fn specimens_die_as_recorded() {
     let mut skipped: BTreeMap<String, usize> = BTreeMap::new();
     let mut work = Vec::new();
     for (specimen, version) in planned {
-        match kit.for_run(specimen, version, BuildMode::Plain) {
+        match kit.for_run(Subject::Specimen(specimen), version, BuildMode::Plain) {
             Ok(go) => work.push((specimen, go)),
             Err(why) => *skipped.entry(why).or_default() += 1,
         }

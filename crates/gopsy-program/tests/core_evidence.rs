@@ -8,7 +8,7 @@
 mod printed;
 
 use gopsy_model::{Headline, Known, Role, Source, Status, Trust};
-use gopsy_program::{CoreError, CoreEvidence, Evidence, Program};
+use gopsy_program::{CoreError, CoreEvidence, CoreOptions, Evidence, Program};
 use printed::Printed;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -151,7 +151,11 @@ fn files_that_are_no_core_are_told_apart() {
 fn exercise(core: Vec<u8>, binary: Vec<u8>) {
     let Ok(core) = gopsy_target::Core::parse(std::sync::Arc::new(core)) else { return };
     let Ok(image) = gopsy_image::Image::parse(std::sync::Arc::new(binary)) else { return };
-    let Ok(evidence) = CoreEvidence::join(core, std::sync::Arc::new(image), Path::new("nilfield")) else { return };
+    let Ok(evidence) =
+        CoreEvidence::join(core, std::sync::Arc::new(image), Path::new("nilfield"), &CoreOptions::default())
+    else {
+        return;
+    };
     let program = Program::new(evidence);
     let _ = (program.identity(), program.notes());
     for id in program.stacks() {

@@ -107,6 +107,19 @@ impl Layouts {
         Ok(found)
     }
 
+    /// The layouts of a release that is not, or may not be, the binary's: only what the memory proves of them is read.
+    ///
+    /// # Errors
+    /// As [`Layouts::candidates`].
+    pub fn of_release(image: &Image, release: &Release) -> Result<Layouts, RuntimeError> {
+        let types = image.module_data()?.types;
+        let goarch = image.machine().goarch().ok_or(RuntimeError::NotFound("the machine's layouts"))?;
+        let variables = variables::of(image, VARIABLES);
+        let table = Tables::of(goarch, STRUCTS).table(release);
+        let basis = Basis::Nearest(table.release);
+        Ok(Layouts { basis, ..Layouts::made_of(table.structs, variables, Some(types)) })
+    }
+
     fn from_debug_info(debug: &DebugInfo) -> Result<Layouts, RuntimeError> {
         let found = debug.of_runtime(STRUCTS, VARIABLES)?;
         for name in ["runtime.g", "runtime.m", "runtime.gobuf", "runtime.stack"] {

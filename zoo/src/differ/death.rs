@@ -151,7 +151,10 @@ fn compare_signals(text: &Signal, core: &Signal, place: &mut Place<'_>) {
     }
     place.value("signal.description", &text.description, &core.description, |text| quoted(text));
     place.value("signal.code", &text.code, &core.code, |code| format!("{code:#x}"));
-    place.value("signal.address", &text.address, &core.address, hex);
+    // si_code of a signal that a process sent is not positive (sigaction(2)).
+    let sent = text.code.value().is_some_and(|code| *code <= 0) && core.address.value().is_none();
+    let kind = if sent { "signal.address-of-sent" } else { "signal.address" };
+    place.value(kind, &text.address, &core.address, hex);
     place.value("signal.pc", &text.pc, &core.pc, hex);
     place.value("signal.m", &text.m, &core.m, u64::to_string);
     if text.in_foreign_code && !core.in_foreign_code {

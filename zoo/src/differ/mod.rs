@@ -20,16 +20,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use gopsy_program::{CoreEvidence, Program, TextEvidence};
 use serde::{Deserialize, Serialize};
 
-use crate::{Kit, Remains, Toolchain, Workshop};
+use crate::{Kit, Remains, Subject, Toolchain, Workshop};
 
 pub use compare::{Difference, compare};
 pub use permitted::{PERMITTED, Permitted, permitted};
-pub use plan::{Cell, every_cell, pairwise};
-pub use ready::{READY, is_ready};
+pub use plan::{Cell, every_cell, pairwise, program_cells};
+pub use ready::{READY, Ready, is_ready};
 pub use report::Report;
 
 /// What came of one run.
@@ -95,7 +95,7 @@ impl Bench {
             for _ in 0..jobs.max(1) {
                 scope.spawn(|| {
                     while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let outcome = match kit.for_run(cell.specimen, cell.version, cell.mode) {
+                        let outcome = match kit.for_run(cell.subject, cell.version, cell.mode) {
                             Ok(go) => self.one(cell, go),
                             Err(why) => Outcome::Skipped(why),
                         };
@@ -109,7 +109,7 @@ impl Bench {
 
     /// Makes one death and compares.
     pub fn one(&self, cell: &Cell<'_>, go: &Toolchain) -> Outcome {
-        let folder = self.folder.join(&cell.specimen.name).join(format!("go{}-{}", cell.version, cell.mode));
+        let folder = self.folder.join(cell.subject.name()).join(format!("go{}-{}", cell.version, cell.mode));
         let workshop = Workshop::at(&folder);
         let mut keep = self.keep;
         let outcome = match self.remains(cell, go, &folder, &workshop) {
@@ -136,7 +136,7 @@ impl Bench {
         {
             return Ok(Remains { text: fs::read(&text)?, core: workshop.core()?, exit: old.exit });
         }
-        let remains = workshop.die(cell.specimen, go, cell.mode)?;
+        let remains = workshop.die(cell.subject, go, cell.mode)?;
         if self.keep {
             fs::write(&text, &remains.text)?;
             fs::write(&made, toml::to_string(&Made { of, exit: remains.exit })?)?;
@@ -154,23 +154,32 @@ fn size_on_disk(core: &Path) -> u64 {
 /// What a run's files depend on: the source, how it is run, the release. Equal for equal things.
 fn fingerprint(cell: &Cell<'_>, go: &Toolchain) -> Result<String> {
     let mut hasher = DefaultHasher::new();
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(&cell.specimen.folder)?.map(|e| Ok(e?.path())).collect::<Result<_, std::io::Error>>()?;
-    files.sort();
-    for file in files {
-        (file.file_name(), fs::read(&file)?).hash(&mut hasher);
+    match cell.subject {
+        Subject::Specimen(specimen) => {
+            let listed = fs::read_dir(&specimen.folder)?;
+            let mut files = listed.map(|e| Ok(e?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;
+            files.sort();
+            for file in files {
+                (file.file_name(), fs::read(&file)?).hash(&mut hasher);
+            }
+        }
+        Subject::Program(program) => format!("{program:?}").hash(&mut hasher),
     }
-    Ok(format!("{} {} {} {:016x}", cell.specimen.name, go.release, cell.mode, hasher.finish()))
+    Ok(format!("{} {} {} {:016x}", cell.subject.name(), go.release, cell.mode, hasher.finish()))
 }
 
 fn judge(remains: &Remains, binary: &Path) -> Outcome {
-    let Some(core) = &remains.core else {
-        return Outcome::NoCore(match remains.exit {
-            Some(exit) => format!("it ended with status {exit}"),
-            None => "it did not die".to_owned(),
-        });
-    };
-    let dump = gopsy_text::read_bytes(&remains.text, &gopsy_text::Options::default());
+    match (&remains.core, remains.exit) {
+        // A program that was killed while the kernel wrote its core leaves a piece of one.
+        (_, None) => Outcome::NoCore("it did not die".to_owned()),
+        (None, Some(exit)) => Outcome::NoCore(format!("it ended with status {exit}")),
+        (Some(core), Some(_)) => hold_against(&remains.text, core, binary),
+    }
+}
+
+/// Reads a text and a core with its binary, and compares them.
+pub fn hold_against(text: &[u8], core: &Path, binary: &Path) -> Outcome {
+    let dump = gopsy_text::read_bytes(text, &gopsy_text::Options::default());
     // A program may live through a death or print one: what ended the process stands last.
     let Some(text) = TextEvidence::programs(dump).pop() else { return Outcome::NoText };
     let read = || match CoreEvidence::open(core, Some(binary)) {
@@ -199,15 +208,4 @@ fn without_folder(reason: &str, binary: &Path) -> String {
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
-}
-
-/// Removes what a bench without `keep` leaves: empty folders.
-///
-/// # Errors
-/// When the folder is there and cannot be removed.
-pub fn remove(folder: &Path) -> Result<()> {
-    match folder.exists() {
-        true => fs::remove_dir_all(folder).with_context(|| folder.display().to_string()),
-        false => Ok(()),
-    }
 }

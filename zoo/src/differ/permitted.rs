@@ -42,6 +42,11 @@ pub const PERMITTED: &[Permitted] = &[
         applies: |d| d.kind == "diagnostic.overwritten",
     },
     Permitted {
+        name: "address-of-sent",
+        reason: "a signal that was sent has no address: from Go 1.22 on the sender's process id is printed as one",
+        applies: |d| d.kind == "signal.address-of-sent",
+    },
+    Permitted {
         name: "cut-without-a-word",
         reason: "up to Go 1.20 a traceback that a frame with inlined ones took past its limit ends without saying so",
         applies: |d| d.kind == "stack.outer-cut",
@@ -55,7 +60,7 @@ pub const PERMITTED: &[Permitted] = &[
     Permitted {
         name: "moved-on",
         reason: "the runtime does not stop the world to print: a goroutine that can run goes on until the process ends",
-        applies: |d| !d.at_rest && !d.absent && could_run(d) && says_where_it_stands(d.kind),
+        applies: |d| !d.at_rest && could_run(d) && says_where_it_stands(d.kind) && (!d.absent || applies_no_more(d)),
     },
 ];
 
@@ -74,6 +79,16 @@ fn could_run(difference: &Difference) -> bool {
         matches!(status, Some(Status::Runnable | Status::Running | Status::Syscall | Status::Preempted))
     };
     difference.goroutines.as_deref().is_some_and(|(text, core)| able(text.status.value()) || able(core.status.value()))
+}
+
+/// The core has no wait reason because the goroutine does not wait any more, or no thread because it left it.
+fn applies_no_more(difference: &Difference) -> bool {
+    let now = difference.goroutines.as_deref().and_then(|(_, core)| core.status.value());
+    match difference.kind {
+        "goroutine.wait-reason" => now.is_some_and(|status| *status != Status::Waiting),
+        "goroutine.m" | "goroutine.mp" => matches!(now, Some(Status::Runnable | Status::Waiting)),
+        _ => false,
+    }
 }
 
 /// What changes when a goroutine goes on: not what it is, only what it does.
@@ -107,6 +122,13 @@ mod tests {
         assert_eq!(named(&about("goroutine.status", Status::Waiting, Status::Running)), Some("moved-on"));
         assert_eq!(named(&about("frame.line", Status::Waiting, Status::Waiting)), None);
         assert_eq!(named(&about("creator.line", Status::Runnable, Status::Running)), None);
+        // A wait that is over has no reason, and one that is not has.
+        let reason = |core| Difference { absent: true, ..about("goroutine.wait-reason", Status::Waiting, core) };
+        assert_eq!(named(&reason(Status::Runnable)), Some("moved-on"));
+        assert_eq!(named(&reason(Status::Waiting)), None);
+        let thread = |core| Difference { absent: true, ..about("goroutine.m", Status::Running, core) };
+        assert_eq!(named(&thread(Status::Waiting)), Some("moved-on"));
+        assert_eq!(named(&thread(Status::Running)), None);
         // A core that is silent has not moved on: it is not read.
         let silent = Difference { absent: true, ..about("frame.line", Status::Waiting, Status::Running) };
         assert_eq!(named(&silent), None);

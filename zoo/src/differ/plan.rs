@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::{BuildMode, CORE_VERSIONS, Mode, Specimen};
+use crate::{BuildMode, CORE_VERSIONS, Mode, PublicProgram, Specimen, Subject};
 
-/// One run: a specimen, a Go version and a build mode.
+/// One run: a specimen or a public program, a Go version and a build mode.
 #[derive(Debug, Clone, Copy)]
 pub struct Cell<'a> {
-    pub specimen: &'a Specimen,
+    pub subject: Subject<'a>,
     pub version: &'static str,
     pub mode: BuildMode,
 }
@@ -15,7 +15,7 @@ pub struct Cell<'a> {
 impl Cell<'_> {
     /// `index-range go1.27 pie`
     pub fn name(&self) -> String {
-        format!("{} go{} {}", self.specimen.name, self.version, self.mode)
+        format!("{} go{} {}", self.subject.name(), self.version, self.mode)
     }
 }
 
@@ -27,12 +27,24 @@ pub fn every_cell(specimens: &[Specimen]) -> (Vec<Cell<'_>>, BTreeMap<&'static s
             for mode in BuildMode::ALL {
                 match why_not(specimen, version, mode) {
                     Some(why) => *left_out.entry(why).or_default() += 1,
-                    None => cells.push(Cell { specimen, version, mode }),
+                    None => cells.push(Cell { subject: Subject::Specimen(specimen), version, mode }),
                 }
             }
         }
     }
     (cells, left_out)
+}
+
+/// Every run of the public programs.
+pub fn program_cells(programs: &[PublicProgram]) -> Vec<Cell<'_>> {
+    let mut cells = Vec::new();
+    for program in programs {
+        for version in CORE_VERSIONS.into_iter().filter(|v| program.versions.contains_key(*v)) {
+            let subject = Subject::Program(program);
+            cells.extend(BuildMode::ALL.map(|mode| Cell { subject, version, mode }));
+        }
+    }
+    cells
 }
 
 /// Exit statuses of a program that the runtime ends: by itself, and with `abort` under `GOTRACEBACK=crash`.
@@ -65,26 +77,26 @@ fn why_not(specimen: &Specimen, version: &str, mode: BuildMode) -> Option<&'stat
     }
 }
 
-/// A part of the runs in which every specimen has two, and every pair of version and mode many: always the same part.
+/// A part of the runs in which every specimen has a few (`each`), and every pair of version and mode many: always the
+/// same part for the same number.
 ///
 /// Each specimen's runs are those whose pairs (specimen with version, specimen with mode, version with mode) were taken
 /// least often before.
-pub fn pairwise<'a>(cells: &[Cell<'a>]) -> Vec<Cell<'a>> {
-    const EACH: usize = 2;
+pub fn pairwise<'a>(cells: &[Cell<'a>], each: usize) -> Vec<Cell<'a>> {
     let mut taken: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut chosen = Vec::new();
-    for of_one in cells.chunk_by(|a, b| a.specimen.name == b.specimen.name) {
+    for of_one in cells.chunk_by(|a, b| a.subject.name() == b.subject.name()) {
         let mut left: Vec<Cell<'a>> = of_one.to_vec();
-        for _ in 0..EACH {
+        for _ in 0..each {
             let cost = |cell: &Cell<'a>| {
                 let times = |pair| taken.get(&pair).copied().unwrap_or(0);
-                let own = [cell.version, cell.mode.as_str()].map(|part| times((cell.specimen.name.as_str(), part)));
+                let own = [cell.version, cell.mode.as_str()].map(|part| times((cell.subject.name(), part)));
                 let (version, mode) = (times((cell.version, "")), times(("", cell.mode.as_str())));
                 (own[0] + own[1], times((cell.version, cell.mode.as_str())), version + mode)
             };
             let Some(best) = (0..left.len()).min_by_key(|i| cost(&left[*i])) else { break };
             let cell = left.remove(best);
-            let (version, mode, name) = (cell.version, cell.mode.as_str(), cell.specimen.name.as_str());
+            let (version, mode, name) = (cell.version, cell.mode.as_str(), cell.subject.name());
             for pair in [(name, version), (name, mode), (version, mode), (version, ""), ("", mode)] {
                 *taken.entry(pair).or_default() += 1;
             }
@@ -106,8 +118,8 @@ mod tests {
         let (cells, left_out) = every_cell(&zoo.specimens);
         let all = zoo.specimens.len() * CORE_VERSIONS.len() * BuildMode::ALL.len();
         assert_eq!(cells.len() + left_out.values().sum::<usize>(), all);
-        let part = pairwise(&cells);
-        let specimens = |cells: &[Cell<'_>]| cells.iter().map(|c| c.specimen.name.clone()).collect::<BTreeSet<_>>();
+        let part = pairwise(&cells, 2);
+        let specimens = |cells: &[Cell<'_>]| cells.iter().map(|c| c.subject.name().to_owned()).collect::<BTreeSet<_>>();
         assert_eq!(specimens(&part), specimens(&cells));
         for version in CORE_VERSIONS {
             for mode in BuildMode::ALL {
@@ -116,7 +128,7 @@ mod tests {
             }
         }
         for name in specimens(&part) {
-            let own: Vec<_> = part.iter().filter(|c| c.specimen.name == name).collect();
+            let own: Vec<_> = part.iter().filter(|c| c.subject.name() == name).collect();
             assert!(own.len() == 2 && own[0].version != own[1].version && own[0].mode != own[1].mode, "{name}");
         }
     }
@@ -125,7 +137,7 @@ mod tests {
     fn what_leaves_no_core_is_left_out() {
         let zoo = Zoo::own().unwrap();
         let (cells, _) = every_cell(&zoo.specimens);
-        let has = |name: &str| cells.iter().any(|c| c.specimen.name == name);
+        let has = |name: &str| cells.iter().any(|c| c.subject.name() == name);
         assert!(has("index-range") && has("null-in-c") && has("relayed-threads"));
         for name in ["http-panic", "test-stuck", "profile-stacks", "sanitizer", "traceback-none", "race-counter"] {
             assert!(!has(name), "{name}");

@@ -357,6 +357,24 @@ fn a_stack_in_a_panics_value_is_no_goroutine_of_an_old_core() {
 }
 
 #[test]
+fn only_a_signal_that_was_sent_may_lack_its_address() {
+    let found = |code, address: Known<u64>| {
+        let (mut text, mut core) = (Told::new(Source::Text), core());
+        for (told, address) in [(&mut text, None), (&mut core, Some(address))] {
+            let signal = told.crash.signal.as_mut().unwrap();
+            signal.code = other(code);
+            signal.address = address.unwrap_or(other(4711));
+        }
+        let found = against(text, core);
+        found.iter().filter(|d| permitted(d).is_none()).map(Difference::group).collect::<Vec<_>>()
+    };
+    let none = || Known::Missing(Missing::NotApplicable);
+    assert_eq!(found(0, none()), [""; 0]);
+    assert_eq!(found(0, other(1)), ["signal.address"]);
+    assert_eq!(found(1, none()), ["signal.address (absent)"]);
+}
+
+#[test]
 fn what_the_runtime_overwrote_is_permitted_and_no_more() {
     let (mut text, core) = (Told::new(Source::Text), core());
     let dump = (0..40).map(|i| format!("*(object+{}) = 0x{i:08x}", i * 8).into());

@@ -14,10 +14,14 @@ pub(super) fn layouts(
     bias: Bias,
     build: Option<&BuildInfo>,
     attachment: Attachment,
+    layouts_of: Option<&Release>,
     notes: &mut Vec<String>,
 ) -> Result<Layouts, CoreError> {
     let release = build.and_then(|b| Release::parse(&b.version));
-    let candidates = Layouts::candidates(image, release.as_ref())?;
+    let candidates = match layouts_of {
+        Some(other) => vec![Layouts::of_release(image, other)?],
+        None => Layouts::candidates(image, release.as_ref())?,
+    };
     let table = image.pclntab().map_err(RuntimeError::from)?;
     let function = |pc: Addr| {
         let at = bias.unload(pc);
@@ -32,7 +36,7 @@ pub(super) fn layouts(
             if let Basis::Nearest(near) = layouts.basis() {
                 let named = build.map_or("of unknown release", |b| b.version.as_str());
                 notes.push(format!(
-                    "the runtime's structures are read by the layouts of {near} ({named} is not in gopsy's tables), \
+                    "the runtime's structures are read by the layouts of {near} (the program is {named}), \
                      and only as far as this core proves them"
                 ));
             }

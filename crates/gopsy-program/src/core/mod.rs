@@ -8,7 +8,7 @@ use crate::{Evidence, StackId};
 use gopsy_image::{BuildInfo, Image, ImageError, Machine};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
-use gopsy_runtime::{G, Layouts, M, Runtime, RuntimeError, Threads};
+use gopsy_runtime::{G, Layouts, M, Release, Runtime, RuntimeError, Threads};
 use gopsy_target::{Attachment, Core, MappedFile, TargetError};
 use gopsy_unwind::{Code, Sites, Walk};
 use std::cell::{OnceCell, RefCell};
@@ -103,27 +103,45 @@ const DURABLE: [&str; 9] = [
     "synctest.Wait",
 ];
 
+/// How a core is to be read.
+#[derive(Debug, Clone, Default)]
+pub struct CoreOptions {
+    /// The binary. Without it, it is looked for where the core says that it was, and beside the core.
+    pub binary: Option<PathBuf>,
+    /// The release by whose layouts the runtime's structures are read, whatever the binary says of itself. Only what the
+    /// memory proves of them is read then.
+    pub layouts_of: Option<Release>,
+}
+
 impl CoreEvidence {
     /// Opens a core. Without a binary it looks where the core says that it was, and beside the core.
     ///
     /// # Errors
     /// When either cannot be read, they do not belong together, or the binary is no Go program.
     pub fn open(core: &Path, binary: Option<&Path>) -> Result<Self, CoreError> {
+        Self::open_with(core, &CoreOptions { binary: binary.map(Path::to_owned), ..CoreOptions::default() })
+    }
+
+    /// Opens a core as the options say.
+    ///
+    /// # Errors
+    /// As [`CoreEvidence::open`].
+    pub fn open_with(core: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
         let opened = Core::open(core)?;
-        let path = match binary {
-            Some(path) => path.to_owned(),
+        let path = match &options.binary {
+            Some(path) => path.clone(),
             None => find_binary(&opened, core)?,
         };
         let mapped = MappedFile::open(&path)?;
         let image = Image::parse(Arc::new(mapped)).map_err(|error| CoreError::Binary { path: path.clone(), error })?;
-        Self::join(opened, Arc::new(image), &path)
+        Self::join(opened, Arc::new(image), &path, options)
     }
 
     /// Joins a core and a binary that are already open; `path` names the binary in messages.
     ///
     /// # Errors
     /// When they do not belong together, or the binary is no Go program.
-    pub fn join(mut core: Core, image: Arc<Image>, path: &Path) -> Result<Self, CoreError> {
+    pub fn join(mut core: Core, image: Arc<Image>, path: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
         let mut notes = Vec::new();
         if core.machine() != Machine::X86_64 {
             return Err(CoreError::Machine(core.machine().goarch().unwrap_or("another machine")));
@@ -142,7 +160,8 @@ impl CoreEvidence {
         };
         image.module().map_err(|error| CoreError::Binary { path: path.to_owned(), error })?;
         let build = image.build_info().ok();
-        let layouts = fitting::layouts(&core, &image, bias, build.as_ref(), attachment, &mut notes)?;
+        let layouts =
+            fitting::layouts(&core, &image, bias, build.as_ref(), attachment, options.layouts_of.as_ref(), &mut notes)?;
         let runtime = Runtime::new(&core, &layouts, bias, Source::Core);
         let Threads { list: threads, broken } = runtime.threads()?;
         notes.extend(broken.map(|why| format!("the list of threads breaks off behind {}: {why}", threads.len())));

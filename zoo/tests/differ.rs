@@ -1,0 +1,99 @@
+//! Cores against the texts of the same deaths, made anew with real Go.
+//!
+//! A part of all runs is made in which every specimen, Go version and build mode has its turns with each other;
+//! `GOPSY_ZOO=all` makes them all. Whatever gopsy can or cannot read yet, each must leave a core and a text; the cells of
+//! the list `READY` must have no difference. Where there is no Go, or the kernel puts cores elsewhere, it says what was
+//! skipped; with `zoo` in `GOPSY_REQUIRE` a skip is a failure.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Mutex;
+
+use gopsy_zoo::differ::{self, Bench, Cell, Outcome, Report};
+use gopsy_zoo::{BuildMode, CORE_VERSIONS, Kit, Subject, Toolchain, Zoo, core_pattern_problem};
+
+const JOBS: usize = 2;
+
+/// Runs of each specimen.
+const EACH: usize = 2;
+
+/// Says why nothing is done, and fails where that is not allowed.
+fn skip(why: &str) {
+    let required = std::env::var("GOPSY_REQUIRE").is_ok_and(|r| r.split(',').any(|tier| tier.trim() == "zoo"));
+    say(&format!("zoo: skipped: {why}\n"));
+    assert!(!required, "GOPSY_REQUIRE asks for the zoo, but {why}");
+}
+
+/// Not eprint!, which the test harness keeps to itself when all is well.
+fn say(text: &str) {
+    std::io::stderr().write_all(text.as_bytes()).expect("standard error is open");
+}
+
+#[test]
+fn deaths_leave_cores_and_what_is_ready_is_equal() {
+    if let Some(problem) = core_pattern_problem() {
+        return skip(&problem);
+    }
+    let zoo = Zoo::own().expect("every specimen can be loaded");
+    let (mut cells, _) = differ::every_cell(&zoo.specimens);
+    if std::env::var("GOPSY_ZOO").as_deref() != Ok("all") {
+        cells = differ::pairwise(&cells, EACH);
+    }
+    let folder = tempfile::tempdir().expect("a folder to build in");
+    let (report, complaints) = (Mutex::new(Report::default()), Mutex::new(Vec::new()));
+    let kit = Kit::find(&CORE_VERSIONS);
+    Bench::at(folder.path(), false).run(&cells, &kit, JOBS, &|cell, outcome| {
+        let line = report.lock().expect("no worker panics with it").add(cell, outcome);
+        if is_wrong(cell, outcome) {
+            complaints.lock().expect("no worker panics with it").push(line.unwrap_or_else(|| cell.name()));
+        }
+    });
+    let report = report.into_inner().expect("no worker panics with it");
+    say(&format!("zoo: cores against texts: {}", report.counts()));
+    let complaints = complaints.into_inner().expect("no worker panics with it");
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    for (why, count) in report.skipped() {
+        skip(&format!("{count} runs: {why}"));
+    }
+    assert_eq!(report.runs() + report.skipped().values().sum::<usize>(), cells.len());
+}
+
+fn is_wrong(cell: &Cell<'_>, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Compared { .. } | Outcome::Unreadable(_) => differ::is_ready(cell) && !outcome.is_equal(),
+        Outcome::Panicked | Outcome::NoCore(_) | Outcome::NoText | Outcome::NotMade(_) => true,
+        Outcome::Skipped(_) => false,
+    }
+}
+
+/// The core of one death does not bear out the text of another.
+#[test]
+fn the_core_of_another_death_is_told() {
+    if let Some(problem) = core_pattern_problem() {
+        return skip(&problem);
+    }
+    let zoo = Zoo::own().expect("every specimen can be loaded");
+    let go = match Toolchain::find("1.26") {
+        Ok(go) => go,
+        Err(error) => return skip(&format!("{error:#}")),
+    };
+    let folder = tempfile::tempdir().expect("a folder to build in");
+    let bench = Bench::at(folder.path(), true);
+    let deaths = ["nil-field", "index-range"].map(|name| {
+        let specimen = zoo.get(name).expect("the specimen is there");
+        let cell = Cell { subject: Subject::Specimen(specimen), version: "1.26", mode: BuildMode::Plain };
+        assert!(matches!(bench.one(&cell, &go), Outcome::Compared { .. }), "{name}");
+        folder.path().join(name).join("go1.26-plain")
+    });
+    let against = |text: &Path, core: &Path| {
+        let text = std::fs::read(text.join("stderr.txt")).expect("the text is kept");
+        match differ::hold_against(&text, &core.join("core"), &core.join("app")) {
+            Outcome::Compared { different, .. } => different.iter().map(|d| d.kind).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let [nil, index] = &deaths;
+    assert!(!against(nil, nil).contains(&"panic.value"));
+    assert!(against(nil, index).contains(&"panic.value"));
+    assert!(against(index, nil).contains(&"frame.function"));
+}
