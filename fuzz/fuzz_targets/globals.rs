@@ -4,6 +4,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
+use gopsy_image::Machine;
 use gopsy_mem::LinkAddr;
 use gopsy_runtime::globals::{Answer, Code, FunctionCode, Globals, Step};
 use std::borrow::Cow;
@@ -87,6 +88,10 @@ fn store(size: u16) -> &'static [u8] {
 }
 
 impl Code for Program {
+    fn machine(&self) -> Machine {
+        Machine::X86_64
+    }
+
     fn functions(&self, name: &str) -> Vec<FunctionCode<'_>> {
         let all = self.0.iter().enumerate().filter(|(_, (other, _))| *other == name);
         all.map(|(i, (_, code))| FunctionCode { entry: LinkAddr(FUNCTION * i as u64), bytes: Cow::Borrowed(code) })

@@ -11,6 +11,7 @@
 #[path = "globals/toolchain.rs"]
 mod toolchain;
 
+use gopsy_image::Machine;
 use gopsy_mem::LinkAddr;
 use gopsy_runtime::globals::{Answer, Code, FunctionCode, Globals};
 use object::read::elf::{ElfFile64, ProgramHeader};
@@ -58,6 +59,10 @@ impl<'a> Symbols<'a> {
 }
 
 impl Code for Symbols<'_> {
+    fn machine(&self) -> Machine {
+        Machine::X86_64
+    }
+
     fn functions(&self, name: &str) -> Vec<FunctionCode<'_>> {
         let bytes = |at: u64, size: u64| {
             let section = self.elf.sections().find(|s| s.address() <= at && at < s.address() + s.size())?;

@@ -50,6 +50,7 @@ fn a_search_that_would_take_long_is_given_up() {
 #[derive(Default)]
 struct Program {
     functions: Vec<(&'static str, Vec<u8>)>,
+    machine: Option<Machine>,
 }
 
 const LEA_RAX: [u8; 3] = [0x48, 0x8d, 0x05]; // REX.W 8D /r, ModRM 05: lea rax, [rip+disp32]
@@ -77,6 +78,10 @@ impl Program {
 }
 
 impl Code for Program {
+    fn machine(&self) -> Machine {
+        self.machine.unwrap_or(Machine::X86_64)
+    }
+
     fn functions(&self, name: &str) -> Vec<FunctionCode<'_>> {
         let all = self.functions.iter().enumerate().filter(|(_, (other, _))| *other == name);
         all.map(|(i, (_, code))| FunctionCode { entry: AT(Self::entry(i)), bytes: Cow::Borrowed(code) }).collect()
@@ -156,6 +161,14 @@ fn what_is_not_known_is_withheld_with_its_reason() {
     let constants = Globals::find(&with_for_each_g(locks(), 0x7200));
     assert_eq!(constants.get("runtime.allgs"), Some(&Answer::Withheld(Withheld::NoFit)));
     assert_eq!(nothing.get("runtime.nosuch"), None);
+}
+
+#[test]
+fn other_machines_have_no_recipes() {
+    let program = Program { machine: Some(Machine::Aarch64), ..with_for_each_g(locks(), 0x8200) };
+    let globals = Globals::find(&program);
+    assert!(globals.iter().all(|(_, answer)| *answer == Answer::Withheld(Withheld::OtherMachine)));
+    assert!(globals.get("runtime.allgs").is_some());
 }
 
 #[test]
