@@ -180,6 +180,10 @@ pub(crate) fn unpack(file: File, format: Format, limits: &Limits) -> io::Result<
     let mut piece = vec![0u8; PIECE];
     let stopped = loop {
         let (filled, failed) = fill(&mut *decoder, &mut piece);
+        if sparse.at == 0 && failed.is_none() && crate::input::is_core(&piece) != Some(true) {
+            // A compressed something else, which may be long: that it is no core is known now.
+            break None;
+        }
         let left = limits.len.saturating_sub(sparse.at);
         let count = filled.min(usize::try_from(left).unwrap_or(usize::MAX));
         match sparse.append(piece.get(..count).unwrap_or(&[]), limits.reserve) {
