@@ -1,7 +1,7 @@
 //! Where package runtime has its variables in a binary without debug information: by its symbol table, else by its code.
 
 use crate::globals::{Answer, Code, FunctionCode, Globals};
-use gopsy_image::{Image, Pclntab, Stated, Variable};
+use gopsy_image::{Image, Machine, Pclntab, Stated, Variable};
 use gopsy_mem::LinkAddr;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -72,6 +72,10 @@ impl<'a> Listed<'a> {
 }
 
 impl Code for Listed<'_> {
+    fn machine(&self) -> Machine {
+        self.image.machine()
+    }
+
     fn functions(&self, name: &str) -> Vec<FunctionCode<'_>> {
         let of_name = self.functions.get(name.as_bytes()).map_or(&[][..], Vec::as_slice);
         let code = |(entry, end): &(LinkAddr, LinkAddr)| {

@@ -75,16 +75,17 @@ impl Core {
         files
     }
 
-    /// Something in it could be executed (gcore does not say of what it leaves out), and it begins as ELF files do, or
-    /// its beginning is not in the core.
+    /// It begins as ELF files do, or its beginning is not in the core; and something in it could be executed. Of what
+    /// gcore leaves out nothing says that: there the beginning must be seen.
     fn may_be_elf(&self, file: &MappedElf) -> bool {
-        let execute = |m: &FileMapping| self.segment_at(m.range.start).is_none_or(|s| s.executable);
+        let Some(base) = file.base() else { return false };
+        let segments = || file.mappings.iter().map(|m| self.segment_at(m.range.start));
+        let execute = segments().flatten().any(|s| s.executable);
         let mut magic = [0; 4];
-        file.mappings.iter().any(execute)
-            && match file.base() {
-                Some(base) => Held(self).read(base, &mut magic).is_err() || magic == elf::ELFMAG,
-                None => false,
-            }
+        match Held(self).read(base, &mut magic) {
+            Ok(()) => magic == elf::ELFMAG && (execute || segments().any(|s| s.is_none())),
+            Err(_) => execute,
+        }
     }
 }
 

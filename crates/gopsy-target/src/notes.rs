@@ -108,7 +108,7 @@ pub struct ProcessInfo {
     pub name: String,
     /// The first 79 bytes of its arguments, joined by blanks (`pr_psargs`).
     pub arguments: String,
-    /// The parent's process id.
+    /// The parent: the id of the thread that started this process, as the kernel has it (seen with 6.18).
     pub parent: u32,
     /// Its real user id.
     pub uid: u32,

@@ -2,6 +2,7 @@
 
 mod files;
 mod kinds;
+mod properties;
 mod unpacking;
 
 use crate::testkit::CoreFile;

@@ -17,7 +17,7 @@ const PAGE: usize = 4096;
 /// What is unpacked at once.
 const PIECE: usize = 1 << 18;
 /// How much may be written before the free space is looked at again.
-const LOOK: u64 = 64 << 20;
+const LOOK: u64 = 16 << 20;
 /// The largest window that is unpacked: `zstd --long=27`, and the dictionary of `xz -9` with room to spare. systemd
 /// compresses with zstd's level 3, whose window has 2 MiB.
 const MAX_WINDOW: u64 = 128 << 20;
@@ -59,7 +59,8 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { len: 1 << 40, reserve: 1 << 30, folder: None }
+        // A terabyte of zeros takes minutes and no disk; folders for temporary files are often small.
+        Limits { len: 1 << 40, reserve: 128 << 20, folder: None }
     }
 }
 
@@ -81,7 +82,7 @@ impl fmt::Display for Stopped {
         match self {
             Stopped::Damaged(why) => write!(f, "the compressed file is damaged: {why}"),
             Stopped::TooLong => write!(f, "it is longer than is allowed"),
-            Stopped::NoSpace => write!(f, "the disk would be full"),
+            Stopped::NoSpace => write!(f, "the folder for temporary files would be full"),
             Stopped::Refused(why) => write!(f, "the temporary file could not be written: {why}"),
         }
     }
@@ -179,6 +180,10 @@ pub(crate) fn unpack(file: File, format: Format, limits: &Limits) -> io::Result<
     let mut piece = vec![0u8; PIECE];
     let stopped = loop {
         let (filled, failed) = fill(&mut *decoder, &mut piece);
+        if sparse.at == 0 && failed.is_none() && crate::input::is_core(&piece) != Some(true) {
+            // A compressed something else, which may be long: that it is no core is known now.
+            break None;
+        }
         let left = limits.len.saturating_sub(sparse.at);
         let count = filled.min(usize::try_from(left).unwrap_or(usize::MAX));
         match sparse.append(piece.get(..count).unwrap_or(&[]), limits.reserve) {

@@ -143,6 +143,15 @@ fn a_bomb_is_stopped() {
 }
 
 #[test]
+fn what_is_no_core_is_not_unpacked() {
+    // Its first bytes tell: there is no need of the room that is not there.
+    for (format, packed) in compressed(&big().1[0x2_0000..]) {
+        let error = open(&packed, &Limits { reserve: 1 << 60, ..Limits::default() }).unwrap_err();
+        assert!(matches!(error, crate::TargetError::NotCore), "{format}: {error}");
+    }
+}
+
+#[test]
 fn a_window_that_is_too_large_is_refused() {
     let noise = big().0.repeat(3);
     let Some(packed) = tool(&["zstd", "-q", "-c", "--long=31", "--ultra", "-1"], &noise) else { return };
