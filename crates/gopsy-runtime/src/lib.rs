@@ -11,6 +11,7 @@
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects))]
 
+mod ancestors;
 mod death;
 mod g;
 pub mod globals;
@@ -31,6 +32,7 @@ mod testkit;
 #[cfg(test)]
 mod tests;
 
+pub use ancestors::Ancestor;
 pub use death::{Culprit, How};
 pub use g::{G, GoSignal, Gobuf, Goroutines, Standing};
 pub use labels::Label;

@@ -93,7 +93,8 @@ impl Runtime<'_> {
         })
     }
 
-    /// `abi.Name`: a byte of flags, a varint length, the bytes.
+    /// `abi.Name`: a byte of flags, a varint length, the bytes. In Go 1.16 two bytes of length, the higher first: that of a short
+    /// name begins with 0, which no varint of a name does.
     fn name_at(&self, at: Addr) -> Result<String, gopsy_mem::Fault> {
         let (mut len, mut cursor) = (0u64, Addr(at.0.wrapping_add(1)));
         for shift in [0u32, 7, 14] {
@@ -103,6 +104,10 @@ impl Runtime<'_> {
             if byte & 0x80 == 0 {
                 break;
             }
+        }
+        if len == 0 {
+            len = u64::from(self.mem.u8(cursor)?);
+            cursor = Addr(cursor.0.wrapping_add(1));
         }
         let bytes = self.mem.bytes(cursor, len, MAX_NAME)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -31,6 +31,36 @@ pub fn frames(walk: &Walk, skip: usize, code: &Code<'_>, memory: Source) -> Stac
     stack
 }
 
+/// The frames of a stack of which only pcs were recorded, one for each function of the source (`printAncestorTraceback` in
+/// `runtime/traceback.go`): the runtime looks each up as it is, and prints none of a frame's own words.
+#[must_use]
+pub fn recorded(pcs: &[Addr], code: &Code<'_>, memory: Source) -> Stack {
+    let mut stack = Stack::default();
+    for pc in pcs {
+        let Some((func, bias)) = code.function(*pc) else {
+            stack.unavailable = Some(format!("{pc} is in no Go function").into());
+            break;
+        };
+        let at = bias.unload(*pc);
+        let Some(source) = func.source_frames(at).ok().and_then(|all| all.into_iter().next()) else { break };
+        let none = || Known::Missing(Missing::NotApplicable);
+        let offset = at.offset_from(func.entry()).filter(|o| *o > 0);
+        stack.frames.push(Frame {
+            offset: offset.map_or_else(none, |o| Known::have(o, Trust::Table, memory)),
+            pc: Known::have(pc.0, Trust::DebugInfo, memory),
+            sp: none(),
+            fp: none(),
+            args: Known::Missing(Missing::OptimisedOut),
+            inlined: source.inlined,
+            foreign: false,
+            function: listed(source.function).map(|n| FunctionName(printed_name(&n).into())),
+            file: listed(source.file).map(Into::into),
+            line: listed(source.line).map(i64::from),
+        });
+    }
+    stack
+}
+
 /// Who created a goroutine, from the address behind the `go` statement's call (`printcreatedby1` in
 /// `runtime/traceback.go`). Like the runtime it names the function in the code, not one inlined into it.
 #[must_use]

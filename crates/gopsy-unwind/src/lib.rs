@@ -32,7 +32,7 @@ mod tests;
 
 pub use code::{Code, FuncRef};
 pub(crate) use frames::source_key;
-pub use frames::{creation, frames};
+pub use frames::{creation, frames, recorded};
 pub use name::printed_name;
 pub use sigframe::SignalFrame;
 pub use sites::Sites;

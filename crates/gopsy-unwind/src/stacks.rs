@@ -4,6 +4,10 @@ use gopsy_mem::{Addr, Range};
 use gopsy_model::Known;
 use gopsy_runtime::{G, Gobuf, M, Runtime};
 
+/// So far may frames reach beyond what the runtime takes for the end of a system stack: it is the address of a variable of
+/// `mstart0`, or the stack pointer in `rt0_go` (`runtime/proc.go`, `runtime/asm_amd64.s`), with frames of their own above.
+const ABOVE_SYSTEM: u64 = 4096;
+
 /// Which stack a frame stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum On {
@@ -44,7 +48,8 @@ impl Stacks {
     /// The stack that holds that stack pointer. A pointer to a stack's very end belongs to it: the stack is then empty.
     #[must_use]
     pub fn holding(&self, sp: Addr) -> Option<(On, Range)> {
-        let all = [(On::Goroutine, self.goroutine), (On::Signal, self.signal), (On::System, self.system)];
+        let system = self.system.map(|r| Range { end: Addr(r.end.0.saturating_add(ABOVE_SYSTEM)), ..r });
+        let all = [(On::Goroutine, self.goroutine), (On::Signal, self.signal), (On::System, system)];
         all.into_iter().find_map(|(on, range)| range.filter(|r| r.start <= sp && sp <= r.end).map(|r| (on, r)))
     }
 }

@@ -198,12 +198,12 @@ impl<'a> Walker<'a> {
             return broken(format!("a frame at {} would reach beyond the end of its stack", at.sp));
         };
         visit(&RawFrame { pc: at.pc, sp: at.sp, fp, func, on });
+        // Up to Go 1.18 the handler is no top frame; what its return address names is the kernel's way back.
+        if role == FuncRole::Handler {
+            return self.cross_signal(fp, stacks, signals);
+        }
         if top_frame {
-            return if role == FuncRole::Handler {
-                self.cross_signal(fp, stacks, signals)
-            } else {
-                Step::End(End::Outermost)
-            };
+            return Step::End(End::Outermost);
         }
         // Where the goroutine waits for its thread to come back from the system stack.
         let waiting = stacks.sched.filter(|s| on == On::System && !s.sp.is_null());

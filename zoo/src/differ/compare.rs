@@ -342,7 +342,9 @@ fn function(frame: &Frame) -> String {
 fn compare_frame(text: &Frame, core: &Frame, place: &mut Place<'_>) {
     compare_files(["frame.file", "frame.path"], &text.file, &core.file, place);
     place.value("frame.line", &text.line, &core.line, i64::to_string);
-    place.flag("frame.inlined", text.inlined, core.inlined);
+    // Of an ancestor's frames the runtime prints none of their arguments, inlined or not.
+    let recorded = place.goroutines.as_ref().is_some_and(|(text, _)| text.role == Role::Ancestor);
+    place.flag("frame.inlined", text.inlined && !recorded, core.inlined && !recorded);
     place.value("frame.offset", &text.offset, &core.offset, hex);
     place.value("frame.pc", &text.pc, &core.pc, hex);
     place.value("frame.sp", &text.sp, &core.sp, hex);

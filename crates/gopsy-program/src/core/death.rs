@@ -1,10 +1,11 @@
 //! What the runtime said, or would have said, about the death.
 
+use super::threads::threw;
 use super::{CoreEvidence, Entry};
 use gopsy_mem::{Addr, MemoryExt};
 use gopsy_model::{Crash, Headline, Known, Missing, PanicLine, Registers, Signal, Source, Str, Trust};
 use gopsy_runtime::{Culprit, GoSignal, How, M, Runtime};
-use gopsy_unwind::SignalFrame;
+use gopsy_unwind::{On, SignalFrame, Walk};
 
 /// Signals of linux/amd64 whose siginfo holds a fault address.
 const SIGILL: u32 = 4;
@@ -31,7 +32,10 @@ impl CoreEvidence {
         let runtime = self.runtime();
         let address = culprit.g.value().copied();
         let thread = self.threads.iter().position(|m| m.address == culprit.m.address);
-        let from_g = address.and_then(|a| runtime.signal(a)).map(|s| signal(&s, &culprit.m));
+        // After a throw on the system stack it is that stack's g whose signal the runtime prints (`dopanic_m`).
+        let threw_on_system = thread.is_some_and(|t| self.threw_on_system_stack(t));
+        let who = if threw_on_system { culprit.m.g0.value().copied() } else { address };
+        let from_g = who.and_then(|a| runtime.signal(a)).map(|s| signal(&s, &culprit.m));
         let told = match culprit.how {
             How::Panic => self.panicked(&runtime, address),
             How::Thrown => self.thrown(&runtime, culprit, thread),
@@ -123,6 +127,14 @@ impl CoreEvidence {
         }
     }
 
+    /// Whether the runtime threw on a thread's system stack.
+    fn threw_on_system_stack(&self, thread: usize) -> bool {
+        let code = self.code();
+        let threw =
+            |walk: &Walk| threw(walk, &code).and_then(|at| walk.frames.get(at).map(|f| f.on)) == Some(On::System);
+        self.of_thread(thread).is_some_and(threw)
+    }
+
     /// Whether an instruction belongs to a Go function.
     fn in_go(&self, pc: Addr) -> bool {
         self.code().find(pc).is_some()
@@ -172,23 +184,17 @@ fn fatal_signal(runtime: &Runtime<'_>, frame: &SignalFrame, m: &M) -> Signal {
     }
 }
 
-/// The last `fatal error: …` among what the runtime printed, with the lines of its own before it.
+/// The last `fatal error: …` among what the runtime printed, with the lines of its own before it: read as any crash text is.
 fn printed(backlog: &str) -> Option<(Vec<Headline>, Vec<Str>)> {
+    // The program may have printed such a line too; nothing up to it belongs to this death.
+    let is_fatal = |l: &&str| l.starts_with("fatal error: ");
     let lines: Vec<&str> = backlog.lines().collect();
-    let fatal = lines.iter().rposition(|l| l.starts_with("fatal error: "))?;
-    let (mut headlines, mut diagnostics) = (Vec::new(), Vec::new());
-    let own = |l: &&&str| l.starts_with("runtime: ") || l.starts_with("unexpected fault address ");
-    let before = lines.get(..fatal)?.iter().rev().take_while(own).count();
-    for line in lines.get(fatal.checked_sub(before)?..=fatal)? {
-        if let Some(text) = line.strip_prefix("fatal error: ") {
-            headlines.push(Headline::Fatal(text.into()));
-        } else if let Some(address) = line.strip_prefix("unexpected fault address 0x") {
-            headlines.push(Headline::FaultAddress(u64::from_str_radix(address, 16).ok()?));
-        } else {
-            diagnostics.push((*line).into());
-        }
-    }
-    Some((headlines, diagnostics))
+    let last = lines.iter().rposition(|l| is_fatal(&l))?;
+    let before = lines.get(..last)?.iter().rposition(|l| is_fatal(&l)).map_or(0, |at| at.saturating_add(1));
+    let own = lines.get(before..=last)?.join("\n");
+    let dump = gopsy_text::read_bytes(own.as_bytes(), &gopsy_text::Options::default());
+    let crash = dump.crashes().last()?;
+    Some((crash.headlines.clone(), crash.diagnostics.clone()))
 }
 
 #[cfg(test)]
@@ -208,7 +214,8 @@ mod tests {
         let (headlines, _) = printed("unexpected fault address 0xdead0000\nfatal error: fault\n").unwrap_or_default();
         assert_eq!(headlines, [Headline::FaultAddress(0xdead_0000), Headline::Fatal("fault".into())]);
         assert_eq!(printed("hello\n"), None);
-        assert_eq!(printed("unexpected fault address 0xzz\nfatal error: fault\n"), None);
+        let (headlines, _) = printed("unexpected fault address 0xzz\nfatal error: fault\n").unwrap_or_default();
+        assert_eq!(headlines, [Headline::Fatal("fault".into())]);
     }
 
     #[test]

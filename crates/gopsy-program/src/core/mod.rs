@@ -84,6 +84,8 @@ enum Entry {
     Goroutine(Addr),
     /// The system stack of a thread, by its index.
     System(usize),
+    /// Who started a goroutine, by the address of its g, and how many generations before.
+    Ancestor(Addr, usize),
 }
 
 /// So many stacks are kept after they were asked for: rules ask for the same few again and again.
@@ -195,6 +197,7 @@ impl CoreEvidence {
         };
         let on_system: Vec<usize> = (0..evidence.threads.len()).filter(|t| evidence.on_system_stack(*t)).collect();
         evidence.entries.extend(on_system.into_iter().map(Entry::System));
+        evidence.add_ancestors();
         evidence.crash.stacks = 0..evidence.entries.len();
         match culprit {
             Some(culprit) => evidence.describe(&culprit),
@@ -283,6 +286,30 @@ impl CoreEvidence {
         }
     }
 
+    /// An ancestor as the runtime names it: `[originating from goroutine N]`.
+    fn ancestor_header(&self, g: Addr, index: usize) -> Goroutine {
+        let bare = Goroutine::bare(Role::Ancestor);
+        let Some(ancestor) = self.runtime().ancestors(g).into_iter().nth(index) else { return bare };
+        let creation = gopsy_unwind::creation(&self.code(), ancestor.go_pc, Known::not_printed());
+        let created_by = if ancestor.id == 1 { Known::Missing(Missing::NotApplicable) } else { creation };
+        Goroutine { ancestor: Some(ancestor.id), created_by, ..bare }
+    }
+
+    /// Ancestors are recorded for all goroutines or for none; of the first goroutines, the runtime's own among them, some have
+    /// none to record.
+    fn add_ancestors(&mut self) {
+        const LOOKED_AT: usize = 64;
+        let runtime = self.runtime();
+        let goroutines =
+            || self.entries.iter().filter_map(|e| if let Entry::Goroutine(g) = e { Some(*g) } else { None });
+        if goroutines().take(LOOKED_AT).all(|g| runtime.ancestors(g).is_empty()) {
+            return;
+        }
+        let of = |g: Addr| (0..runtime.ancestors(g).len()).map(move |index| Entry::Ancestor(g, index));
+        let found: Vec<Entry> = goroutines().flat_map(of).collect();
+        self.entries.extend(found);
+    }
+
     /// Why a goroutine waits, in words.
     fn reason(&self, number: u64) -> Option<Str> {
         if let Some(reason) = self.reasons.borrow().get(&number) {
@@ -336,6 +363,7 @@ impl Evidence for CoreEvidence {
         match self.entries.get(id) {
             Some(Entry::Goroutine(address)) => self.header(*address),
             Some(Entry::System(thread)) => self.system_header(*thread),
+            Some(Entry::Ancestor(g, index)) => self.ancestor_header(*g, *index),
             None => Goroutine::bare(Role::Goroutine),
         }
     }

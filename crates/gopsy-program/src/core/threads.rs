@@ -66,6 +66,10 @@ impl CoreEvidence {
         match self.entries.get(id) {
             Some(Entry::Goroutine(address)) => self.goroutine_stack(id, &self.runtime().g(*address)),
             Some(Entry::System(thread)) => self.system_stack(*thread),
+            Some(Entry::Ancestor(g, index)) => match self.runtime().ancestors(*g).get(*index) {
+                Some(ancestor) => gopsy_unwind::recorded(&ancestor.pcs, &self.code(), Source::Core),
+                None => unavailable("nothing is recorded of it"),
+            },
             None => unavailable("there is no such goroutine"),
         }
     }
