@@ -37,6 +37,8 @@ pub(crate) enum FuncRole {
     Injected,
     /// The kernel's signal frame stands above it.
     Handler,
+    /// The outermost of its stack (`topofstack` in `runtime/traceback.go`). Go 1.16 has no flag for it.
+    Outermost,
 }
 
 impl FuncRole {
@@ -49,6 +51,7 @@ impl FuncRole {
                 FuncRole::Injected
             }
             b"runtime.sigtramp" | b"runtime.cgoSigtramp" | b"runtime.sigprofNonGoWrapper" => FuncRole::Handler,
+            b"runtime.goexit" | b"runtime.mstart" | b"runtime.rt0_go" => FuncRole::Outermost,
             _ => FuncRole::Plain,
         }
     }

@@ -202,7 +202,7 @@ impl<'a> Walker<'a> {
         if role == FuncRole::Handler {
             return self.cross_signal(fp, stacks, signals);
         }
-        if top_frame {
+        if top_frame || role == FuncRole::Outermost {
             return Step::End(End::Outermost);
         }
         // Where the goroutine waits for its thread to come back from the system stack.

@@ -138,13 +138,19 @@ fn compare_stack(text: &Program, id: StackId, core: &Program, found: &mut Vec<Di
     compare_frames(&stack, &core.stack(other), &mut Place { found, at, goroutines: Some(pair), at_rest });
 }
 
-/// Whether a panic's value in the core holds the header of this goroutine, and is printed as it is.
+/// Whether a panic's value in the core holds the header of this goroutine: the reader of texts takes such a stack for what
+/// it is, the place where the panic came from.
 pub(super) fn is_quoted(goroutine: &Goroutine, core: &Program) -> bool {
     let Some(number) = goroutine.id.value() else { return false };
     let header = format!("goroutine {number} [");
     let holds =
         |h: &Headline| matches!(h, Headline::Panic(panic) if panic.value.lines().any(|l| l.starts_with(&header)));
-    prints_values_bare(core) && core.crash().headlines.iter().any(holds)
+    core.crash().headlines.iter().any(holds)
+}
+
+/// Whether a panic's value goes on with a stack.
+pub(super) fn quotes_stack(value: &str) -> bool {
+    value.lines().any(|line| line.starts_with("goroutine ") && line.contains(" ["))
 }
 
 /// Whether the lines of a panic's value begin at the margin. From Go 1.23 on they are indented (printindented,
@@ -166,10 +172,13 @@ fn counterpart(goroutine: &Goroutine, stack: &Stack, core: &Program) -> Option<S
         });
     }
     if goroutine.role == Role::Ancestor {
-        return core.stacks().find(|id| {
+        // Several goroutines may come from one, which stood elsewhere each time.
+        let same = |id: &StackId| {
             let theirs = core.goroutine(*id);
             theirs.role == Role::Ancestor && theirs.ancestor == goroutine.ancestor
-        });
+        };
+        let alike = |id: &StackId| core.stack(*id).frames.iter().map(function).eq(stack.frames.iter().map(function));
+        return core.stacks().filter(same).find(alike).or_else(|| core.stacks().find(same));
     }
     if let Some(gp) = goroutine.gp.value() {
         return core.stacks().find(|id| core.goroutine(*id).gp.value() == Some(gp));

@@ -3,7 +3,7 @@
 use gopsy_model::{Goroutine, Headline, PanicLine, Role, Signal, Str};
 use gopsy_program::Program;
 
-use super::compare::{Difference, Place, hex, is_quoted, prints_values_bare, quoted};
+use super::compare::{Difference, Place, hex, is_quoted, prints_values_bare, quoted, quotes_stack};
 
 pub(super) fn compare_deaths(text: &Program, core: &Program, found: &mut Vec<Difference>) {
     let at = "the death".to_owned();
@@ -12,7 +12,13 @@ pub(super) fn compare_deaths(text: &Program, core: &Program, found: &mut Vec<Dif
     let diagnostics = &text.crash().diagnostics;
     for (index, line) in diagnostics.iter().enumerate() {
         if !core.crash().diagnostics.contains(line) {
-            let kind = if is_overwritten(&diagnostics[index + 1..]) { "diagnostic.overwritten" } else { "diagnostic" };
+            let kind = if is_overwritten(&diagnostics[index + 1..], text) {
+                "diagnostic.overwritten"
+            } else if of_the_traceback(line) {
+                "diagnostic.of-the-traceback"
+            } else {
+                "diagnostic"
+            };
             place.absent(kind, quoted(line), "not said");
         }
     }
@@ -28,10 +34,21 @@ pub(super) fn compare_deaths(text: &Program, core: &Program, found: &mut Vec<Dif
 /// Bytes that the runtime keeps of what it printed last before it died (`printBacklog`, runtime/print.go).
 const BACKLOG: usize = 512;
 
-/// Whether what was printed behind a line took its place in the record. Only the words of an object are counted: they
-/// are certainly printed before the fatal error, and there are many (findObject, badPointer, runtime/mbitmap.go).
-fn is_overwritten(later: &[Str]) -> bool {
-    later.iter().filter(|line| line.starts_with("*(object+")).map(|line| line.len() + 1).sum::<usize>() > BACKLOG
+/// Whether what was printed behind a line took its place in the record. Only the words of an object are counted, each with a
+/// blank before it, and the fatal error: they are certainly printed, and there are many words (findObject, badPointer,
+/// runtime/mbitmap.go).
+fn is_overwritten(later: &[Str], text: &Program) -> bool {
+    let words = later.iter().filter(|line| line.starts_with("*(object+")).map(|line| line.len() + 2);
+    let fatal = text.crash().headlines.iter().filter_map(|h| match h {
+        Headline::Fatal(fatal) => Some("fatal error: \n".len() + fatal.len()),
+        _ => None,
+    });
+    words.clone().count() > 0 && words.chain(fatal).sum::<usize>() > BACKLOG
+}
+
+/// What the runtime prints while it prints stacks: nothing of that is recorded (`printpanics` and what follows it).
+fn of_the_traceback(line: &str) -> bool {
+    ["runtime: unknown pc ", "runtime: unexpected return pc for "].iter().any(|start| line.starts_with(start))
 }
 
 fn compare_crashed(text: &Program, core: &Program, place: &mut Place<'_>) {
@@ -126,7 +143,9 @@ fn words(headline: &Headline) -> String {
 }
 
 fn compare_panics(text: &PanicLine, core: &PanicLine, bare: bool, place: &mut Place<'_>) {
-    let cut = bare && core.value.strip_prefix(&*text.value).is_some_and(|rest| rest.starts_with("\n\n"));
+    let rest = core.value.strip_prefix(&*text.value);
+    let quotes = rest.is_some_and(|rest| rest.starts_with('\n') && quotes_stack(rest));
+    let cut = quotes || (bare && rest.is_some_and(|rest| rest.starts_with("\n\n")));
     if cut {
         place.unequal("panic.value-cut", quoted(&text.value), quoted(&core.value));
     } else if text.value != core.value {

@@ -33,7 +33,8 @@ pub const PERMITTED: &[Permitted] = &[
     },
     Permitted {
         name: "value-with-empty-line",
-        reason: "up to Go 1.22 a panic's value is printed as it is: behind an empty line nothing tells it from what follows",
+        reason: "up to Go 1.22 a panic's value is printed as it is: behind an empty line nothing tells it from what follows; and \
+                 a stack in a value is read as the stack that it is",
         applies: |d| ["panic.value-cut", "goroutine.quoted", "crashed.quoted"].contains(&d.kind),
     },
     Permitted {
@@ -45,6 +46,11 @@ pub const PERMITTED: &[Permitted] = &[
         name: "address-of-sent",
         reason: "a signal that was sent has no address: from Go 1.22 on the sender's process id is printed as one",
         applies: |d| d.kind == "signal.address-of-sent",
+    },
+    Permitted {
+        name: "of-the-traceback",
+        reason: "the runtime printed it because it could not print a stack, and records nothing of what it prints then",
+        applies: |d| d.kind == "diagnostic.of-the-traceback",
     },
     Permitted {
         name: "cut-without-a-word",

@@ -110,8 +110,11 @@ impl CoreEvidence {
             Some(at) if at >= interrupted => at,
             _ => interrupted,
         };
-        let rest = walk.frames.iter().skip(begin);
-        let len = rest.take_while(|f| f.on == On::System).count();
+        let rest = || walk.frames.iter().skip(begin);
+        let len = rest().take_while(|f| f.on == On::System).count();
+        // A handler that ran on this very stack is the outermost that the runtime prints of it.
+        let handler = rest().take(len).position(|f| is_handler(f, code)).map_or(len, |at| at.saturating_add(1));
+        let len = len.min(handler);
         let only_dying = walk.frames.iter().skip(begin).take(len).all(|f| is_dying(f, code));
         if only_dying { 0..0 } else { begin..begin.saturating_add(len) }
     }
@@ -164,6 +167,11 @@ impl CoreEvidence {
 pub(super) fn threw(walk: &Walk, code: &Code<'_>) -> Option<usize> {
     let name = |f: &RawFrame| matches!(code.raw_name(f.func), Some(b"runtime.throw" | b"runtime.fatal"));
     walk.frames.iter().position(name)
+}
+
+/// Whether a frame is that with which the kernel calls a signal handler.
+fn is_handler(frame: &RawFrame, code: &Code<'_>) -> bool {
+    matches!(code.raw_name(frame.func), Some(b"runtime.sigtramp" | b"runtime.cgoSigtramp"))
 }
 
 /// Whether a frame is one of the runtime's own dying, by its name.
