@@ -27,23 +27,30 @@ pub struct Culprit {
 }
 
 impl Runtime<'_> {
-    /// The thread that crashed: the only one with `m.dying` set (`runtime.startpanic_m` sets it to 1; the threads that
-    /// are made to print themselves under `GOTRACEBACK=crash` leave it at 0), else the one that took the signal
-    /// (`died_tid`). `None` when neither names a thread of the runtime.
+    /// The thread that crashed: one with `m.dying` set (`runtime.startpanic_m` sets it to 1; the threads that are made to
+    /// print themselves under `GOTRACEBACK=crash` leave it at 0), else the one that took the signal (`died_tid`). `None` when
+    /// neither names a thread of the runtime.
+    ///
+    /// Of two that crashed at once the first prints itself and then waits for ever, while the second, when it has printed
+    /// too, ends the process (`dopanic_m` in `runtime/panic.go`): so the one that did not take the signal was the first. Of
+    /// more than two, the one that took the signal was the last; which of the others was the first does not show.
     #[must_use]
     pub fn culprit(&self, threads: &[M], died_tid: Option<u32>) -> Option<Culprit> {
-        let mut dying = threads.iter().filter(|m| m.dying.value().is_some_and(|d| *d != 0));
-        let (m, how) = match (dying.next(), dying.next()) {
-            (Some(m), None) => {
+        let took_signal = |m: &&M| died_tid.is_some_and(|tid| m.tid.value() == Some(&u64::from(tid)));
+        let dying: Vec<&M> = threads.iter().filter(|m| m.dying.value().is_some_and(|d| *d != 0)).collect();
+        let m = match dying.as_slice() {
+            [] => None,
+            [m] => Some(*m),
+            [a, b] if took_signal(b) => Some(*a),
+            [a, b] if took_signal(a) => Some(*b),
+            all => all.iter().copied().find(took_signal),
+        };
+        let (m, how) = match m {
+            Some(m) => {
                 let thrown = m.throwing.value().is_some_and(|t| *t != 0);
                 (m, if thrown { How::Thrown } else { How::Panic })
             }
-            // None, or several that crashed at once: then the kernel's word decides.
-            _ => {
-                let tid = u64::from(died_tid?);
-                let m = threads.iter().find(|m| m.tid.value() == Some(&tid))?;
-                (m, How::Signalled)
-            }
+            None => (threads.iter().find(took_signal)?, How::Signalled),
         };
         let g = match &m.curg {
             Known::Have { value, .. } if value.is_null() => Known::Missing(Missing::NotApplicable),

@@ -30,8 +30,10 @@ pub(crate) struct Record<'a> {
 impl Record<'_> {
     /// A member.
     pub(crate) fn word(&self, slot: Slot) -> Known<u64> {
-        let Some((offset, size)) = slot else {
-            return Known::Missing(Missing::NotSupported("this Go release has no such member".into()));
+        let Some((offset, size)) = slot.place else {
+            return Known::Missing(Missing::NotSupported(
+                format!("this Go release has no runtime.g.{}", slot.name).into(),
+            ));
         };
         let bytes = self.bytes.get(..self.len).and_then(|b| b.get(offset..)?.get(..size));
         match bytes {

@@ -2,8 +2,14 @@
 
 use crate::Layouts;
 
-/// A member that is one word: its offset and its size in bytes.
-pub(crate) type Slot = Option<(usize, usize)>;
+/// A member that is one word.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Slot {
+    /// Its name, for the reason why there is no value.
+    pub(crate) name: &'static str,
+    /// Its offset and its size in bytes; `None` when the release has no such member.
+    pub(crate) place: Option<(usize, usize)>,
+}
 
 /// The members of `runtime.g` that are asked of every goroutine.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +40,7 @@ const MAX_SIZE: usize = 16 * 1024;
 
 impl GSlots {
     pub(crate) fn of(layouts: &Layouts) -> GSlots {
-        let slot = |path: &[(&str, &str)]| -> Slot {
+        let place = |path: &[(&str, &str)]| {
             let (mut offset, mut size) = (0u64, None);
             for (of, name) in path {
                 let field = layouts.field(of, name)?;
@@ -44,8 +50,8 @@ impl GSlots {
             let size = size.filter(|s| matches!(s, 1 | 2 | 4 | 8))?;
             Some((usize::try_from(offset).ok()?, usize::try_from(size).ok()?))
         };
-        let g = |name| slot(&[("runtime.g", name)]);
-        let nested = |name, of, member| slot(&[("runtime.g", name), (of, member)]);
+        let g = |name| Slot { name, place: place(&[("runtime.g", name)]) };
+        let nested = |name, of, member| Slot { name, place: place(&[("runtime.g", name), (of, member)]) };
         GSlots {
             size: usize::try_from(layouts.size("runtime.g").unwrap_or(0)).unwrap_or(0).min(MAX_SIZE),
             goid: g("goid"),

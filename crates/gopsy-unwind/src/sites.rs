@@ -51,7 +51,7 @@ impl FuncRole {
                 FuncRole::Injected
             }
             b"runtime.sigtramp" | b"runtime.cgoSigtramp" | b"runtime.sigprofNonGoWrapper" => FuncRole::Handler,
-            b"runtime.goexit" | b"runtime.mstart" | b"runtime.rt0_go" => FuncRole::Outermost,
+            b"runtime.goexit" | b"runtime.mstart" | b"runtime.rt0_go" | b"runtime.mcall" => FuncRole::Outermost,
             _ => FuncRole::Plain,
         }
     }

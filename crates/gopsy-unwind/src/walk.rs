@@ -205,6 +205,9 @@ impl<'a> Walker<'a> {
         if top_frame || role == FuncRole::Outermost {
             return Step::End(End::Outermost);
         }
+        if role == FuncRole::Systemstack && on == On::System && !sp_write {
+            self.feigned_mstart(fp, visit);
+        }
         // Where the goroutine waits for its thread to come back from the system stack.
         let waiting = stacks.sched.filter(|s| on == On::System && !s.sp.is_null());
         let back_at = match (role, waiting) {
@@ -228,6 +231,19 @@ impl<'a> Walker<'a> {
             Some(Ok(back)) => Step::To(Cursor { pc: Pc::Return(back), sp: fp }),
             Some(Err(fault)) => broken(fault.to_string()),
             None => broken("a frame at address 0".to_owned()),
+        }
+    }
+
+    /// Go 1.16 puts a return address to mstart above systemstack's frame, so that its traceback ends there, and prints it.
+    fn feigned_mstart(&self, fp: Addr, visit: &mut dyn FnMut(&RawFrame)) {
+        let Some(Ok(back)) = fp.checked_sub(WORD).map(|slot| self.mem.ptr(slot)) else { return };
+        let pc = Pc::Interrupted(back);
+        let Some(Site { func, role: FuncRole::Outermost, delta: Some(delta), .. }) = self.sites.at(pc, self.code)
+        else {
+            return;
+        };
+        if let Some(end) = fp.checked_add(delta).and_then(|a| a.checked_add(WORD)) {
+            visit(&RawFrame { pc, sp: fp, fp: end, func, on: On::System });
         }
     }
 

@@ -177,7 +177,9 @@ fn counterpart(goroutine: &Goroutine, stack: &Stack, core: &Program) -> Option<S
             let theirs = core.goroutine(*id);
             theirs.role == Role::Ancestor && theirs.ancestor == goroutine.ancestor
         };
-        let alike = |id: &StackId| core.stack(*id).frames.iter().map(function).eq(stack.frames.iter().map(function));
+        let places =
+            |frames: &[Frame]| frames.iter().map(|f| (function(f), f.line.value().copied())).collect::<Vec<_>>();
+        let alike = |id: &StackId| places(&core.stack(*id).frames) == places(&stack.frames);
         return core.stacks().filter(same).find(alike).or_else(|| core.stacks().find(same));
     }
     if let Some(gp) = goroutine.gp.value() {

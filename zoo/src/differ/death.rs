@@ -12,7 +12,7 @@ pub(super) fn compare_deaths(text: &Program, core: &Program, found: &mut Vec<Dif
     let diagnostics = &text.crash().diagnostics;
     for (index, line) in diagnostics.iter().enumerate() {
         if !core.crash().diagnostics.contains(line) {
-            let kind = if is_overwritten(&diagnostics[index + 1..], text) {
+            let kind = if is_overwritten(&diagnostics[index..], text) {
                 "diagnostic.overwritten"
             } else if of_the_traceback(line) {
                 "diagnostic.of-the-traceback"
@@ -34,21 +34,21 @@ pub(super) fn compare_deaths(text: &Program, core: &Program, found: &mut Vec<Dif
 /// Bytes that the runtime keeps of what it printed last before it died (`printBacklog`, runtime/print.go).
 const BACKLOG: usize = 512;
 
-/// Whether what was printed behind a line took its place in the record. Only the words of an object are counted, each with a
+/// Whether what was printed behind a line took its place in the record, or part of it. Only the words of an object are counted, each with a
 /// blank before it, and the fatal error: they are certainly printed, and there are many words (findObject, badPointer,
 /// runtime/mbitmap.go).
-fn is_overwritten(later: &[Str], text: &Program) -> bool {
-    let words = later.iter().filter(|line| line.starts_with("*(object+")).map(|line| line.len() + 2);
+fn is_overwritten(from: &[Str], text: &Program) -> bool {
+    let words = from.iter().filter(|line| line.starts_with("*(object+")).map(|line| line.len() + 2);
     let fatal = text.crash().headlines.iter().filter_map(|h| match h {
         Headline::Fatal(fatal) => Some("fatal error: \n".len() + fatal.len()),
         _ => None,
     });
-    words.clone().count() > 0 && words.chain(fatal).sum::<usize>() > BACKLOG
+    words.clone().count() > 1 && words.chain(fatal).sum::<usize>() > BACKLOG
 }
 
 /// What the runtime prints while it prints stacks: nothing of that is recorded (`printpanics` and what follows it).
 fn of_the_traceback(line: &str) -> bool {
-    ["runtime: unknown pc ", "runtime: unexpected return pc for "].iter().any(|start| line.starts_with(start))
+    line.starts_with("runtime: ") && ["unknown pc ", "unexpected return pc for "].iter().any(|what| line.contains(what))
 }
 
 fn compare_crashed(text: &Program, core: &Program, place: &mut Place<'_>) {

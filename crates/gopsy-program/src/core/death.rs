@@ -103,7 +103,7 @@ impl CoreEvidence {
             };
         }
         match runtime.backlog() {
-            Known::Have { value, .. } => match printed(&value) {
+            Known::Have { value, .. } => match printed(&value, self.dying().max(1)) {
                 Some((headlines, diagnostics)) => Told { headlines, diagnostics, ..Told::default() },
                 None => none("the text of the fatal error is not in the runtime's record of what it printed"),
             },
@@ -125,6 +125,11 @@ impl CoreEvidence {
             registers: registers.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             ..Told::default()
         }
+    }
+
+    /// How many threads were dying.
+    fn dying(&self) -> usize {
+        self.threads.iter().filter(|m| m.dying.value().is_some_and(|d| *d != 0)).count()
     }
 
     /// Whether the runtime threw on a thread's system stack.
@@ -185,12 +190,13 @@ fn fatal_signal(runtime: &Runtime<'_>, frame: &SignalFrame, m: &M) -> Signal {
 }
 
 /// The last `fatal error: …` among what the runtime printed, with the lines of its own before it: read as any crash text is.
-fn printed(backlog: &str) -> Option<(Vec<Headline>, Vec<Str>)> {
+/// Where several threads died at once, each has such a line.
+fn printed(backlog: &str, deaths: usize) -> Option<(Vec<Headline>, Vec<Str>)> {
     // The program may have printed such a line too; nothing up to it belongs to this death.
-    let is_fatal = |l: &&str| l.starts_with("fatal error: ");
     let lines: Vec<&str> = backlog.lines().collect();
-    let last = lines.iter().rposition(|l| is_fatal(&l))?;
-    let before = lines.get(..last)?.iter().rposition(|l| is_fatal(&l)).map_or(0, |at| at.saturating_add(1));
+    let mut fatal = lines.iter().enumerate().rev().filter(|(_, l)| l.starts_with("fatal error: ")).map(|(at, _)| at);
+    let last = fatal.next()?;
+    let before = fatal.nth(deaths.saturating_sub(1)).map_or(0, |at| at.saturating_add(1));
     let own = lines.get(before..=last)?.join("\n");
     let dump = gopsy_text::read_bytes(own.as_bytes(), &gopsy_text::Options::default());
     let crash = dump.crashes().last()?;
@@ -205,17 +211,26 @@ mod tests {
     fn the_last_fatal_error_counts_with_the_lines_before_it() {
         let text = "fatal error: printed by the program\nhello\nruntime: goroutine stack exceeds 1000000000-byte limit\n\
                     runtime: sp=0x1 stack=[0x0, 0x2]\nfatal error: stack overflow\n";
-        let (headlines, diagnostics) = printed(text).unwrap_or_default();
+        let (headlines, diagnostics) = printed(text, 1).unwrap_or_default();
         assert_eq!(headlines, [Headline::Fatal("stack overflow".into())]);
         assert_eq!(
             diagnostics.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
             ["runtime: goroutine stack exceeds 1000000000-byte limit", "runtime: sp=0x1 stack=[0x0, 0x2]"]
         );
-        let (headlines, _) = printed("unexpected fault address 0xdead0000\nfatal error: fault\n").unwrap_or_default();
+        let (headlines, _) =
+            printed("unexpected fault address 0xdead0000\nfatal error: fault\n", 1).unwrap_or_default();
         assert_eq!(headlines, [Headline::FaultAddress(0xdead_0000), Headline::Fatal("fault".into())]);
-        assert_eq!(printed("hello\n"), None);
-        let (headlines, _) = printed("unexpected fault address 0xzz\nfatal error: fault\n").unwrap_or_default();
+        assert_eq!(printed("hello\n", 1), None);
+        let (headlines, _) = printed("unexpected fault address 0xzz\nfatal error: fault\n", 1).unwrap_or_default();
         assert_eq!(headlines, [Headline::Fatal("fault".into())]);
+    }
+
+    #[test]
+    fn two_that_died_at_once_have_a_line_each() {
+        let text =
+            "fatal error: of the program\nfatal error: concurrent map writes\nfatal error: concurrent map writes\n";
+        let (headlines, _) = printed(text, 2).unwrap_or_default();
+        assert_eq!(headlines, vec![Headline::Fatal("concurrent map writes".into()); 2]);
     }
 
     #[test]
