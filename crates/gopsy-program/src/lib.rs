@@ -32,6 +32,10 @@ pub trait Evidence {
     fn identity(&self) -> Identity;
     /// How many goroutines and thread stacks there are.
     fn stack_count(&self) -> usize;
+    /// Which of them are goroutines, where the source keeps other stacks behind them; else all.
+    fn goroutines(&self) -> std::ops::Range<StackId> {
+        0..self.stack_count()
+    }
     /// A goroutine or thread without its frames.
     fn goroutine(&self, id: StackId) -> Goroutine;
     /// Its frames.
@@ -73,6 +77,12 @@ impl Program {
     #[must_use]
     pub fn stack_count(&self) -> usize {
         self.evidence.stack_count()
+    }
+
+    /// Which of them are goroutines, where the source keeps the stacks of threads behind them; else all.
+    #[must_use]
+    pub fn goroutines(&self) -> std::ops::Range<StackId> {
+        self.evidence.goroutines()
     }
 
     /// What kind of source answers.

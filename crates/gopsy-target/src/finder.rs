@@ -154,12 +154,18 @@ impl Finder {
         Err(tried)
     }
 
-    /// The paths to look at, in order.
+    /// The paths to look at, in order: what somebody named comes first.
     fn candidates(&self, file: &MappedElf) -> Vec<(How, Result<PathBuf, Miss>)> {
         let bytes = file.path.strip_suffix(DELETED).unwrap_or(&file.path);
         let path = Path::new(OsStr::from_bytes(bytes));
         let name = path.file_name().filter(|_| !bytes.is_empty());
         let mut out = Vec::new();
+        for bin in &self.bins {
+            match name {
+                Some(name) if bin.is_dir() => out.push((How::Named, Ok(bin.join(name)))),
+                _ => out.push((How::Named, Ok(bin.clone()))),
+            }
+        }
         if path.is_absolute() {
             out.push((How::Path, Ok(path.to_owned())));
         } else if !bytes.is_empty() {
@@ -171,12 +177,6 @@ impl Finder {
         }
         if let (Some(beside), Some(name)) = (&self.beside, name) {
             out.push((How::Beside, Ok(beside.join(name))));
-        }
-        for bin in &self.bins {
-            match name {
-                Some(name) if bin.is_dir() => out.push((How::Named, Ok(bin.join(name)))),
-                _ => out.push((How::Named, Ok(bin.clone()))),
-            }
         }
         if let Some(id) = &file.build_id {
             out.extend(self.by_build_id(id, "").into_iter().map(|path| (How::BuildId, path)));

@@ -1,10 +1,12 @@
 //! From the words on the command line to Programs.
 
 use anyhow::{Context, Result, anyhow};
-use gopsy_program::{Program, TextEvidence};
+use gopsy_program::{CoreEvidence, CoreOptions, Program, TextEvidence};
+use gopsy_target::finder::Finder;
 use gopsy_target::input::{self, Input};
 use gopsy_text::{Dump, Options};
 use std::io::Read;
+use std::path::{Path, PathBuf};
 
 /// A TARGET that was read.
 pub(crate) struct Target {
@@ -18,8 +20,26 @@ pub(crate) struct Target {
     pub(crate) lines: u64,
 }
 
+/// Where a core's binary is looked for, beside where the core says that it was.
+#[derive(clap::Args, Clone, Default)]
+pub(crate) struct Binary {
+    /// The binary of a core, or a folder of binaries; it must be the very build (may be given several times)
+    #[arg(long = "bin", value_name = "PATH")]
+    bins: Vec<PathBuf>,
+    /// The root of the file system in which the core's process ran: a container's
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+}
+
+impl Binary {
+    fn options(&self) -> CoreOptions {
+        let finder = Finder { bins: self.bins.clone(), root: self.root.clone(), ..Finder::default() };
+        CoreOptions { finder, ..CoreOptions::default() }
+    }
+}
+
 /// Reads all TARGETs; a folder stands for the texts in it. What cannot be read is an error of its own.
-pub(crate) fn read_all(names: &[String], keep_args: bool) -> Vec<Result<Target>> {
+pub(crate) fn read_all(names: &[String], keep_args: bool, binary: &Binary) -> Vec<Result<Target>> {
     let options = Options { keep_args, ..Options::default() };
     let stdin = ["-".to_owned()];
     let names = if names.is_empty() { &stdin[..] } else { names };
@@ -37,7 +57,7 @@ pub(crate) fn read_all(names: &[String], keep_args: bool) -> Vec<Result<Target>>
                     });
                 }
             }
-            Ok(Input::Core(_)) => out.push(core(name)),
+            Ok(Input::Core(_)) => out.push(core(name, binary)),
             Ok(Input::Executable(path)) => {
                 let path = path.display();
                 out.push(Err(anyhow!(
@@ -58,8 +78,8 @@ fn text(name: &str, reader: impl Read, options: &Options) -> Result<Target> {
 }
 
 /// A core file: its program finds itself where the core says, or beside it.
-fn core(name: &str) -> Result<Target> {
-    let evidence = gopsy_program::CoreEvidence::open(std::path::Path::new(name), None)
+fn core(name: &str, binary: &Binary) -> Result<Target> {
+    let evidence = CoreEvidence::open_with(Path::new(name), &binary.options())
         .with_context(|| format!("cannot read the core {name}"))?;
     let program = Program::new(evidence);
     let notes = program.notes();

@@ -58,12 +58,6 @@ pub const PERMITTED: &[Permitted] = &[
         applies: |d| d.kind == "stack.outer-cut",
     },
     Permitted {
-        name: "sender",
-        reason: "the runtime prints the word in which a fault has its address also for a signal that somebody sent, where it \
-                 holds the sender's number",
-        applies: |d| d.kind == "signal.address" && d.absent,
-    },
-    Permitted {
         name: "moved-on",
         reason: "the runtime does not stop the world to print: a goroutine that can run goes on until the process ends",
         applies: |d| !d.at_rest && could_run(d) && says_where_it_stands(d.kind) && (!d.absent || applies_no_more(d)),

@@ -1,5 +1,6 @@
 //! A core file with its binary, as evidence.
 
+mod completeness;
 mod death;
 mod fitting;
 mod threads;
@@ -9,10 +10,12 @@ use gopsy_image::{BuildInfo, Image, ImageError, Machine};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
 use gopsy_runtime::{G, Layouts, M, Release, Runtime, RuntimeError, Threads};
+use gopsy_target::finder::{Finder, How, Tried};
 use gopsy_target::{Attachment, Core, MappedFile, TargetError};
 use gopsy_unwind::{Code, Sites, Walk};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,11 +33,13 @@ pub enum CoreError {
         /// What is wrong with it.
         error: ImageError,
     },
-    /// No binary was given, and none was found.
-    #[error("the binary {wanted} that wrote this core is not there\n\nhint: name it; it must be the same build")]
+    /// No binary was found that is proved to be the one.
+    #[error("{}", no_binary(.process, .tried))]
     NoBinary {
-        /// Where the core says that it was.
-        wanted: PathBuf,
+        /// What the core says of the process by itself.
+        process: String,
+        /// Where it was looked for.
+        tried: Tried,
     },
     /// The binary that was given did not write this core.
     #[error("{path} is another build than the one that wrote this core (the build ids differ)")]
@@ -108,20 +113,24 @@ const DURABLE: [&str; 9] = [
 /// How a core is to be read.
 #[derive(Debug, Clone, Default)]
 pub struct CoreOptions {
-    /// The binary. Without it, it is looked for where the core says that it was, and beside the core.
-    pub binary: Option<PathBuf>,
+    /// Where the binary is looked for, beside where the core says that it was, and beside the core.
+    pub finder: Finder,
     /// The release by whose layouts the runtime's structures are read, whatever the binary says of itself. Only what the
     /// memory proves of them is read then.
     pub layouts_of: Option<Release>,
 }
 
 impl CoreEvidence {
-    /// Opens a core. Without a binary it looks where the core says that it was, and beside the core.
+    /// Opens a core with its binary; without one it is looked for where the core says that it was, and beside the core.
     ///
     /// # Errors
     /// When either cannot be read, they do not belong together, or the binary is no Go program.
     pub fn open(core: &Path, binary: Option<&Path>) -> Result<Self, CoreError> {
-        Self::open_with(core, &CoreOptions { binary: binary.map(Path::to_owned), ..CoreOptions::default() })
+        let options = CoreOptions::default();
+        match binary {
+            Some(path) => Self::join(Core::open(core)?, image(path)?, path, &options),
+            None => Self::open_with(core, &options),
+        }
     }
 
     /// Opens a core as the options say.
@@ -130,13 +139,23 @@ impl CoreEvidence {
     /// As [`CoreEvidence::open`].
     pub fn open_with(core: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
         let opened = Core::open(core)?;
-        let path = match &options.binary {
-            Some(path) => path.clone(),
-            None => find_binary(&opened, core)?,
-        };
-        let mapped = MappedFile::open(&path)?;
-        let image = Image::parse(Arc::new(mapped)).map_err(|error| CoreError::Binary { path: path.clone(), error })?;
-        Self::join(opened, Arc::new(image), &path, options)
+        let beside = options.finder.beside.clone().or_else(|| core.parent().map(Path::to_owned));
+        let finder = Finder { beside, ..options.finder.clone() };
+        match finder.find(&opened, &opened.program(), None) {
+            Ok(found) => {
+                let mut evidence = Self::join(opened, found.image, &found.path, options)?;
+                if !finder.bins.is_empty() && found.how != How::Named {
+                    let path = found.path.display();
+                    evidence
+                        .notes
+                        .insert(0, format!("what was named is NOT the binary that wrote this core; {path} is"));
+                }
+                Ok(evidence)
+            }
+            // Nothing tells whether it is the one, and there is no other.
+            Err(Tried { doubtful: Some((path, _)), .. }) => Self::join(opened, image(&path)?, &path, options),
+            Err(tried) => Err(CoreError::NoBinary { process: completeness::process(&opened), tried }),
+        }
     }
 
     /// Joins a core and a binary that are already open; `path` names the binary in messages.
@@ -176,7 +195,6 @@ impl CoreEvidence {
         let entries: Vec<Entry> = alive.map(Entry::Goroutine).collect();
         let died = core.threads().iter().find(|t| t.signal != 0).map(|t| t.tid);
         let culprit = runtime.culprit(&threads, died);
-        extent_notes(&core, &mut notes);
         let walks = threads.iter().map(|_| OnceCell::new()).collect();
         let (sites, reasons, kept) = (Sites::default(), RefCell::default(), RefCell::default());
         let crash = Crash::default();
@@ -199,6 +217,8 @@ impl CoreEvidence {
         evidence.entries.extend(on_system.into_iter().map(Entry::System));
         evidence.add_ancestors();
         evidence.crash.stacks = 0..evidence.entries.len();
+        let missing = evidence.missing();
+        evidence.notes.extend(missing);
         match culprit {
             Some(culprit) => evidence.describe(&culprit),
             None => evidence.note("no thread of the runtime was dying: who ended the process is not known yet"),
@@ -359,6 +379,10 @@ impl Evidence for CoreEvidence {
         self.entries.len()
     }
 
+    fn goroutines(&self) -> Range<StackId> {
+        0..self.entries.iter().take_while(|e| matches!(e, Entry::Goroutine(_))).count()
+    }
+
     fn goroutine(&self, id: StackId) -> Goroutine {
         match self.entries.get(id) {
             Some(Entry::Goroutine(address)) => self.header(*address),
@@ -391,7 +415,7 @@ impl Evidence for CoreEvidence {
 
     fn brief(&self, id: StackId) -> Brief {
         let Some(Entry::Goroutine(address)) = self.entries.get(id) else {
-            return Brief { state: Brief::NO_STATE.into(), wait_minutes: None, copies: 1 };
+            return Brief { state: "system stack".into(), wait_minutes: None, copies: 1 };
         };
         let standing = self.runtime().standing(*address);
         let reason = || standing.wait_reason.and_then(|number| self.reason(number));
@@ -411,36 +435,23 @@ fn created_by(g: &G) -> Known<u64> {
     }
 }
 
-fn extent_notes(core: &Core, notes: &mut Vec<String>) {
-    let (named, held) = core.extent();
-    notes.extend(core.unpacked().map(ToString::to_string));
-    if core.truncated() {
-        notes.push("the core file was cut off: it ends before what its headers promise".to_owned());
-    }
-    if core.damaged_notes() > 0 {
-        notes.push(format!("{} notes of the core are damaged", core.damaged_notes()));
-    }
-    if held < named {
-        let percent = u128::from(held).saturating_mul(100).checked_div(u128::from(named)).unwrap_or(0);
-        notes.push(format!("the core holds {percent}% of the readable memory it names"));
-    }
-}
-
-/// Where the core says that the binary was, else a file of that name beside the core.
-fn find_binary(core: &Core, core_path: &Path) -> Result<PathBuf, CoreError> {
-    use std::os::unix::ffi::OsStrExt;
-    let wanted = core.executable().map(|m| PathBuf::from(std::ffi::OsStr::from_bytes(&m.path))).unwrap_or_default();
-    let beside = wanted.file_name().map(|name| core_path.with_file_name(name));
-    let there = |path: &PathBuf| path.is_absolute() && path.is_file();
-    if there(&wanted) {
-        return Ok(wanted);
-    }
-    match beside.filter(|path| path.is_file()) {
-        Some(path) => Ok(path),
-        None => Err(CoreError::NoBinary { wanted }),
-    }
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A binary.
+fn image(path: &Path) -> Result<Arc<Image>, CoreError> {
+    let mapped = MappedFile::open(path)?;
+    let image = Image::parse(Arc::new(mapped)).map_err(|error| CoreError::Binary { path: path.to_owned(), error })?;
+    Ok(Arc::new(image))
+}
+
+/// What to say when no binary fits.
+fn no_binary(process: &str, tried: &Tried) -> String {
+    let mut text = format!("{process}\n\nthe binary that wrote it is needed, the very same build; this was tried:");
+    for miss in &tried.misses {
+        text.push_str(&format!("\n  {miss}"));
+    }
+    text.push_str("\n\nhint: name it with --bin, or the root of its container's file system with --root");
+    text
 }

@@ -45,6 +45,8 @@ pub(crate) struct Explain {
     /// Leave out values, arguments, labels, user and host names
     #[arg(long)]
     redact: bool,
+    #[command(flatten)]
+    binary: target::Binary,
     /// Look for source files that the program calls A… under B… (may be given several times)
     #[arg(long, value_name = "A=B")]
     path_map: Vec<PathMap>,
@@ -55,7 +57,7 @@ impl Explain {
     pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
         let mut status = ExitCode::SUCCESS;
         let mut first = true;
-        for target in target::read_all(&self.targets, true) {
+        for target in target::read_all(&self.targets, true, &self.binary) {
             match target {
                 Ok(target) => {
                     if !self.target(target, look, &mut first)? {
@@ -123,7 +125,12 @@ impl Explain {
             return Ok(());
         }
         let groups = if gopsy_report::others_matter(verdict.kind) {
-            gopsy_program::group(&program, program.stacks(), &By::Stack, &Filter::default())
+            {
+                // Threads at work in the runtime say nothing to who looks for other goroutines.
+                let (stacks, goroutines) = (program.stacks(), program.goroutines());
+                let ids = stacks.start.max(goroutines.start)..stacks.end.min(goroutines.end);
+                gopsy_program::group(&program, ids, &By::Stack, &Filter::default())
+            }
         } else {
             Vec::new()
         };

@@ -51,9 +51,10 @@ impl FromStr for Count {
   gopsy stacks http://localhost:6060/debug/pprof/goroutine?debug=1
   gopsy stacks --by wait dump.txt
   gopsy stacks --grep ListenAndServe dump.txt
+  gopsy stacks core --bin ./server               a core; its binary finds itself, or is named
   gopsy stacks before.txt --diff after.txt       what grew")]
 pub(crate) struct Stacks {
-    /// Files, folders, `-` for standard input, or the URL of a goroutine profile of a running program
+    /// Texts, cores, folders, `-` for standard input, or the URL of a goroutine profile of a running program
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// What to count by: stack, state, wait, creator, label=KEY
@@ -71,6 +72,11 @@ pub(crate) struct Stacks {
     /// Compare with another dump: what grew, shrank, appeared, vanished
     #[arg(long, value_name = "OTHER")]
     diff: Option<String>,
+    /// Of a core also the threads that execute the runtime or C on their system stacks
+    #[arg(long)]
+    threads: bool,
+    #[command(flatten)]
+    binary: target::Binary,
     /// Write gopsy.stacks/1 (docs/wire/stacks.md)
     #[arg(long)]
     json: bool,
@@ -91,13 +97,13 @@ impl Stacks {
         let keep_args = self.goroutine.is_some();
         let other = match &self.diff {
             Some(other) => {
-                let mut read = target::read_all(std::slice::from_ref(other), false);
+                let mut read = target::read_all(std::slice::from_ref(other), false, &self.binary);
                 let one = read.pop().unwrap_or_else(|| Err(anyhow!("nothing to read in {other}")))?;
                 Some(self.count(one)?)
             }
             None => None,
         };
-        for (i, target) in target::read_all(&self.targets, keep_args).into_iter().enumerate() {
+        for (i, target) in target::read_all(&self.targets, keep_args, &self.binary).into_iter().enumerate() {
             let done = target.and_then(|t| self.count(t)).and_then(|counted| {
                 if i > 0 && !self.json {
                     print("\n")?;
@@ -125,9 +131,20 @@ impl Stacks {
             return Err(anyhow!("no goroutine in {} ({lines} lines read)", called(&name)));
         };
         let filter = Filter { goroutine: self.goroutine, grep: self.grep.clone() };
-        let groups = gopsy_program::group(&program, 0..program.stack_count(), &self.by.0, &filter);
+        let ids = if self.threads { 0..program.stack_count() } else { program.goroutines() };
+        let hidden = program.stack_count().saturating_sub(ids.len());
+        let groups = gopsy_program::group(&program, ids, &self.by.0, &filter);
         if groups.is_empty() {
             return Err(anyhow!("no goroutine of {} fits", called(&name)));
+        }
+        let mut notes = notes;
+        if hidden > 0 {
+            let (threads, stand) = if hidden == 1 {
+                ("thread", "stands on its system stack")
+            } else {
+                ("threads", "stand on their system stacks")
+            };
+            notes.push(format!("{hidden} {threads} {stand} (--threads)"));
         }
         Ok(Counted { name, program, groups, notes })
     }

@@ -1,0 +1,57 @@
+//! What a core does not hold, said in sentences.
+
+use super::{CoreEvidence, Entry};
+use gopsy_mem::MemoryExt;
+use gopsy_target::{Core, Lost};
+
+impl CoreEvidence {
+    /// What is missing, why, and what that costs. Nothing is said of memory that nobody misses: that of files whose very build
+    /// is at hand, and of the C library.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let mut notes: Vec<String> = self.core.unpacked().map(ToString::to_string).into_iter().collect();
+        if self.core.damaged_notes() > 0 {
+            notes.push(format!("{} notes of the core are damaged", self.core.damaged_notes()));
+        }
+        let completeness = self.core.completeness();
+        let of_others = |l: &&Lost| !matches!(l, Lost::Files { .. } | Lost::NotNamed { .. } | Lost::Shared { .. });
+        let lost: Vec<&Lost> = completeness.lost.iter().filter(of_others).collect();
+        if lost.is_empty() {
+            return notes;
+        }
+        let sum = |of: &dyn Fn(&gopsy_target::Amount) -> u64| {
+            completeness.amounts.iter().fold(0u64, |sum, amount| sum.saturating_add(of(amount)))
+        };
+        let (named, there) = (sum(&|a| a.named), sum(&|a| a.held.saturating_add(a.backed)));
+        let percent = u128::from(there).saturating_mul(100).checked_div(u128::from(named)).unwrap_or(0);
+        let goroutines = self.entries.iter().filter(|e| matches!(e, Entry::Goroutine(_))).count();
+        let unreadable = self.entries.iter().filter(|e| !self.is_there(e)).count();
+        notes.push(match unreadable {
+            0 => format!("the core holds {percent}% of the memory that it names"),
+            n => format!(
+                "the core holds {percent}% of the memory that it names; of {n} of {goroutines} goroutines the g or the \
+                 stack cannot be read"
+            ),
+        });
+        notes.extend(lost.iter().map(ToString::to_string));
+        notes
+    }
+
+    /// Whether the g of a goroutine and the place on its stack where it left off can be read.
+    fn is_there(&self, entry: &Entry) -> bool {
+        let Entry::Goroutine(address) = entry else { return true };
+        let standing = self.runtime().standing(*address);
+        standing.status.is_some() && standing.sched.is_some_and(|s| s.sp.is_null() || self.core.u64(s.sp).is_ok())
+    }
+}
+
+/// What a core says of its process without any binary.
+pub(super) fn process(core: &Core) -> String {
+    let who = match core.process() {
+        Some(process) => format!("{} (pid {})", process.name, process.pid),
+        None => "a process".to_owned(),
+    };
+    let threads = core.threads().len();
+    let signal = core.threads().iter().map(|t| t.signal).find(|s| *s != 0);
+    let died = signal.map_or_else(String::new, |s| format!(", which died of signal {s}"));
+    format!("a core of {who}{died}, with {threads} threads")
+}
