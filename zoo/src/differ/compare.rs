@@ -177,8 +177,7 @@ fn counterpart(goroutine: &Goroutine, stack: &Stack, core: &Program) -> Option<S
             let theirs = core.goroutine(*id);
             theirs.role == Role::Ancestor && theirs.ancestor == goroutine.ancestor
         };
-        let places =
-            |frames: &[Frame]| frames.iter().map(|f| (function(f), f.line.value().copied())).collect::<Vec<_>>();
+        let places = |frames: &[Frame]| frames.iter().map(|f| (function(f), stated_line(f))).collect::<Vec<_>>();
         let alike = |id: &StackId| places(&core.stack(*id).frames) == places(&stack.frames);
         return core.stacks().filter(same).find(alike).or_else(|| core.stacks().find(same));
     }
@@ -350,9 +349,16 @@ fn function(frame: &Frame) -> String {
     frame.function.value().map_or_else(|| "without a name".to_owned(), |name| name.as_str().to_owned())
 }
 
+/// The line that a text states. Where the runtime itself does not know it, it prints `?:0`.
+fn stated_line(frame: &Frame) -> Option<i64> {
+    frame.line.value().copied().filter(|line| *line != 0)
+}
+
 fn compare_frame(text: &Frame, core: &Frame, place: &mut Place<'_>) {
-    compare_files(["frame.file", "frame.path"], &text.file, &core.file, place);
-    place.value("frame.line", &text.line, &core.line, i64::to_string);
+    if stated_line(text).is_some() {
+        compare_files(["frame.file", "frame.path"], &text.file, &core.file, place);
+        place.value("frame.line", &text.line, &core.line, i64::to_string);
+    }
     // Of an ancestor's frames the runtime prints none of their arguments, inlined or not.
     let recorded = place.goroutines.as_ref().is_some_and(|(text, _)| text.role == Role::Ancestor);
     place.flag("frame.inlined", text.inlined && !recorded, core.inlined && !recorded);
