@@ -1,6 +1,6 @@
 //! Every core read by the layouts of every other release: whatever is then said is either true, or it is withheld.
 
-use gopsy_model::{Goroutine, Known, Stack};
+use gopsy_model::{Goroutine, Headline, Known, Signal, Stack};
 use gopsy_program::{Program, StackId};
 
 /// What a reading by other layouts came to.
@@ -91,7 +91,7 @@ impl Reading {
     fn death(&mut self, right: &Program, other: &Program) {
         let (a, b) = (right.crash(), other.crash());
         for headline in &b.headlines {
-            if a.headlines.contains(headline) {
+            if a.headlines.iter().any(|right| say_the_same(right, headline)) {
                 self.true_statements += 1;
             } else {
                 self.false_statements.push(format!("headline {headline:?} for {:?}", a.headlines));
@@ -109,5 +109,18 @@ impl Reading {
             });
             if same { self.true_statements += 1 } else { self.false_statements.push(format!("signal {b:?} for {a:?}")) }
         }
+    }
+}
+
+/// Whether two headlines say the same, however well it is known.
+fn say_the_same(a: &Headline, b: &Headline) -> bool {
+    match (a, b) {
+        (Headline::Signal(a), Headline::Signal(b)) => {
+            let of = |s: &Signal| {
+                (s.name.clone(), s.code.value().copied(), s.address.value().copied(), s.pc.value().copied())
+            };
+            of(a) == of(b)
+        }
+        _ => a == b,
     }
 }

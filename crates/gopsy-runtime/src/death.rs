@@ -36,6 +36,10 @@ impl Runtime<'_> {
     /// more than two, the one that took the signal was the last; which of the others was the first does not show.
     #[must_use]
     pub fn culprit(&self, threads: &[M], died_tid: Option<u32>) -> Option<Culprit> {
+        // Who took the signal is the last that died, perhaps not the first: without `m.dying` that cannot be told.
+        if threads.iter().any(|m| m.dying.missing().is_some()) {
+            return None;
+        }
         let took_signal = |m: &&M| died_tid.is_some_and(|tid| m.tid.value() == Some(&u64::from(tid)));
         let dying: Vec<&M> = threads.iter().filter(|m| m.dying.value().is_some_and(|d| *d != 0)).collect();
         let m = match dying.as_slice() {

@@ -43,6 +43,14 @@ impl Runtime<'_> {
             next = self.pointer(at, &[("runtime._panic", "link")]).into_value();
         }
         chain.reverse();
+        // Without its flags a panic of several cannot be told: it may have been recovered, or be the same as the next.
+        let flags_known = self.layouts.field("runtime._panic", "recovered").is_some();
+        if !flags_known && chain.len() > 1 {
+            for panic in &mut chain {
+                let why = "one of several panics, of which it is not known whether they were recovered";
+                panic.value = Known::Missing(Missing::NotSupported(why.into()));
+            }
+        }
         // printpanics: a panic whose predecessor is marked as repanicked is the same panic again and is not printed.
         let mut printed: Vec<Panic> = Vec::new();
         let mut repeated = false;
