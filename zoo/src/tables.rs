@@ -26,7 +26,8 @@ impl Reading {
                 None => reading.false_statements.push(format!("there is a goroutine at {:?}", goroutine.gp.value())),
             }
         }
-        let known = |id: &StackId| other.stacks().any(|o| other.goroutine(o).gp.value() == right.goroutine(*id).gp.value());
+        let known =
+            |id: &StackId| other.stacks().any(|o| other.goroutine(o).gp.value() == right.goroutine(*id).gp.value());
         reading.withheld += right.stacks().filter(|id| !known(id)).count() as u64;
         reading.death(right, other);
         reading
@@ -49,7 +50,8 @@ impl Reading {
         self.say(&format!("{name} wait reason"), &goroutine.wait_reason, &other.wait_reason);
         self.say(&format!("{name} m"), &goroutine.m, &other.m);
         self.say(&format!("{name} mp"), &goroutine.mp, &other.mp);
-        let created = |g: &Goroutine| g.created_by.clone().map(|c| (c.function, c.file.into_value(), c.line.into_value()));
+        let created =
+            |g: &Goroutine| g.created_by.clone().map(|c| (c.function, c.file.into_value(), c.line.into_value()));
         self.say(&format!("{name} creator"), &created(&goroutine), &created(other));
         let parent = |g: &Goroutine| g.created_by.clone().into_value().map_or(Known::not_printed(), |c| c.goroutine);
         self.say(&format!("{name} creating goroutine"), &parent(&goroutine), &parent(other));
@@ -77,7 +79,8 @@ impl Reading {
                 }
                 twin => {
                     let twin = twin.and_then(|t| t.function.value());
-                    self.false_statements.push(format!("{name} frame {index}: {:?} for {twin:?}", frame.function.value()));
+                    self.false_statements
+                        .push(format!("{name} frame {index}: {:?} for {twin:?}", frame.function.value()));
                     return;
                 }
             }
@@ -101,7 +104,9 @@ impl Reading {
             (a, b) => self.false_statements.push(format!("crashed {b:?} for {a:?}")),
         }
         if let (Some(b), a) = (&b.signal, &a.signal) {
-            let same = a.as_ref().is_some_and(|a| (&a.name, a.pc.value(), a.address.value()) == (&b.name, b.pc.value(), b.address.value()));
+            let same = a.as_ref().is_some_and(|a| {
+                (&a.name, a.pc.value(), a.address.value()) == (&b.name, b.pc.value(), b.address.value())
+            });
             if same { self.true_statements += 1 } else { self.false_statements.push(format!("signal {b:?} for {a:?}")) }
         }
     }
