@@ -96,6 +96,42 @@ pub(crate) fn matching(case: &Case<'_>) -> Vec<Finding> {
     PARSED.iter().filter_map(|entry| entry.matches(&facts)).collect()
 }
 
+/// The documented bugs of Go that a release still has: those whose end is a later release of Go. What is only sometimes
+/// met with that release, or is no bug of Go's, is not among them. `version` is `go1.26.8`; what follows a blank
+/// (experiments) does not count, and of a development version nothing is known.
+#[must_use]
+pub fn known_bugs(version: &str, os: &str, arch: &str) -> Vec<KnownIssue> {
+    let release = version.split(' ').next().unwrap_or(version);
+    if !release.starts_with("go1.") {
+        return Vec::new();
+    }
+    let version = Version::Exact(release.to_owned());
+    let bug = |entry: &Entry| {
+        let there = |when: &When| {
+            let may = |list: &[String], fact: &str| list.is_empty() || list.iter().any(|l| l == fact);
+            may(&when.os, os) && may(&when.arch, arch)
+        };
+        let tables = entry.when.iter().filter(|when| there(when));
+        let of_tables: Vec<&Range> = tables.clone().filter_map(|when| when.go.as_ref()).collect();
+        let ranges: Vec<&Range> = if entry.affected.is_empty() { of_tables } else { entry.affected.iter().collect() };
+        let mut covering = ranges.into_iter().filter(|r| r.before.is_some() && in_range(&version, r) == Fits::Yes);
+        let range = covering.next().filter(|_| tables.count() > 0)?;
+        let before = range.before.as_deref()?;
+        let why = match &range.from {
+            Some(from) => format!("{release} lies between {from} and {before}, which has the fix"),
+            None => format!("{release} is older than {before}, which has the fix"),
+        };
+        Some(KnownIssue {
+            id: entry.id.clone(),
+            title: entry.title.clone(),
+            why,
+            fixed_in: Some(if entry.fixed_in.is_empty() { before.to_owned() } else { entry.fixed_in.join(", ") }),
+            source: entry.source.clone(),
+        })
+    };
+    PARSED.iter().filter_map(bug).collect()
+}
+
 /// What the predicates ask, gathered once.
 struct Facts {
     kind: Kind,
@@ -486,6 +522,20 @@ mod tests {
         }
         assert!(texts >= 40);
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn bugs_that_a_release_still_has() {
+        let has = |version: &str, os: &str, id: &str| known_bugs(version, os, "amd64").iter().any(|b| b.id == id);
+        // archive/zip: in 1.16, fixed in 1.16.1. regexp: fixed in 1.16.15 and 1.17.8, so 1.17 has it again.
+        assert!(has("go1.16", "linux", "golang/go#44916") && !has("go1.16.1", "linux", "golang/go#44916"));
+        for (version, there) in [("go1.16.14", true), ("go1.16.15", false), ("go1.17.7", true), ("go1.17.8", false)] {
+            assert_eq!(has(version, "linux", "golang/go#51112"), there, "{version}");
+        }
+        assert!(has("go1.16 X:fieldtrack", "linux", "golang/go#44916"));
+        assert!(known_bugs("devel go1.16-abc", "linux", "amd64").is_empty());
+        // What no release of Go ends is no bug of a release.
+        assert!(!has("go1.20", "linux", "etcd-io/bbolt#187") && !has("go1.20", "darwin", "golang/go#45702"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod throws;
 mod verdict;
 
 pub use about::{Page, about, pages};
+pub use knowledge::known_bugs;
 pub use packages::{Owner, Owners, is_standard};
 
 use case::Case;

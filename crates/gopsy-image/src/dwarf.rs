@@ -3,6 +3,8 @@
 //! Everything the runtime crate asks for stands in compile units called `runtime` (the linker puts the types of package
 //! runtime and of what it uses into the first of them, its variables into another), so only those are read.
 
+pub(crate) mod lines;
+
 use crate::bytes;
 use crate::{Image, ImageError};
 use gimli::{EndianSlice, LittleEndian, SectionId, UnitHeader, UnitOffset};

@@ -4,7 +4,10 @@ use crate::bytes;
 use crate::note::Notes;
 use crate::reloc::Relocations;
 use crate::stated::{Part, Stated};
-use crate::{BuildInfo, DebugInfo, GoModule, ImageError, ModuleData, Pclntab, Variable, buildinfo, pclntab};
+use crate::{
+    BuildInfo, CodeInfo, DebugInfo, GoModule, ImageError, ModuleData, Pclntab, SymbolTable, Variable, buildinfo,
+    pclntab,
+};
 use gopsy_mem::LinkAddr;
 use object::LittleEndian as LE;
 use object::elf;
@@ -105,11 +108,15 @@ pub struct Image {
     go_build_id: Option<BuildId>,
     /// Where the dynamic section stands in the file, and its size.
     dynamic: Option<(u64, u64)>,
+    /// Where the name of the interpreter stands in the file, and its size.
+    interpreter: Option<(u64, u64)>,
     /// What the loader makes read-only when it has filled it in (`PT_GNU_RELRO`): where, and how many bytes.
     read_only_after: Vec<(LinkAddr, u64)>,
     relocations: OnceLock<Relocations>,
     module: OnceLock<Result<GoModule, ImageError>>,
     debug: OnceLock<Result<DebugInfo, ImageError>>,
+    code: OnceLock<Result<CodeInfo, ImageError>>,
+    symbols: OnceLock<SymbolTable>,
 }
 
 impl Image {
@@ -145,6 +152,10 @@ impl Image {
                 .iter()
                 .find(|p| p.p_type(LE) == elf::PT_DYNAMIC)
                 .map(|p| (p.p_offset(LE), p.p_filesz(LE))),
+            interpreter: programs
+                .iter()
+                .find(|p| p.p_type(LE) == elf::PT_INTERP)
+                .map(|p| (p.p_offset(LE), p.p_filesz(LE))),
             read_only_after: programs
                 .iter()
                 .filter(|p| p.p_type(LE) == elf::PT_GNU_RELRO)
@@ -153,6 +164,8 @@ impl Image {
             relocations: OnceLock::new(),
             module: OnceLock::new(),
             debug: OnceLock::new(),
+            code: OnceLock::new(),
+            symbols: OnceLock::new(),
             data,
         })
     }
@@ -179,6 +192,20 @@ impl Image {
     #[must_use]
     pub fn segments(&self) -> &[Segment] {
         &self.segments
+    }
+
+    /// All sections, in the order of the file; none where the section headers are gone or damaged.
+    #[must_use]
+    pub fn sections(&self) -> &[Section] {
+        &self.sections
+    }
+
+    /// The name of an interpreter that loads the file (`PT_INTERP`): it is linked dynamically.
+    #[must_use]
+    pub fn interpreter(&self) -> Option<&[u8]> {
+        self.interpreter
+            .and_then(|(at, len)| bytes::slice(self.file(), at, len))
+            .map(|name| name.split(|b| *b == 0).next().unwrap_or(name))
     }
 
     /// The section of that name.
@@ -320,6 +347,20 @@ impl Image {
     pub fn debug_info(&self) -> Result<&DebugInfo, ImageError> {
         self.debug.get_or_init(|| DebugInfo::load(self)).as_ref().map_err(Clone::clone)
     }
+
+    /// What DWARF says of places in the code. Inflated once, when first asked for.
+    ///
+    /// # Errors
+    /// As [`Image::debug_info`].
+    pub fn code_info(&self) -> Result<&CodeInfo, ImageError> {
+        self.code.get_or_init(|| CodeInfo::load(self)).as_ref().map_err(Clone::clone)
+    }
+
+    /// The symbol table, by address. Sorted once, when first asked for; empty for a stripped file.
+    #[must_use]
+    pub fn symbol_table(&self) -> &SymbolTable {
+        self.symbols.get_or_init(|| SymbolTable::read(self.file()))
+    }
 }
 
 impl Stated for Image {
@@ -352,7 +393,7 @@ impl std::fmt::Debug for Image {
     }
 }
 
-fn parse_header(file: &[u8]) -> Result<&Header, ImageError> {
+pub(crate) fn parse_header(file: &[u8]) -> Result<&Header, ImageError> {
     let header =
         Header::parse(file).map_err(|e| ImageError::damaged(format!("its ELF header cannot be read ({e})")))?;
     if !header.is_class_64() || !header.is_little_endian() {

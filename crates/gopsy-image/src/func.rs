@@ -1,6 +1,8 @@
 //! One function of pclntab: `runtime._func` and the tables that hang on it (`runtime/runtime2.go`, `runtime/symtab.go`,
 //! `runtime/symtabinl.go`, of Go 1.16 to 1.27).
 
+pub(crate) mod runs;
+
 use crate::bytes;
 use crate::pclntab::Format;
 use crate::{ImageError, Pclntab};

@@ -23,18 +23,26 @@ mod note;
 mod pclntab;
 mod reloc;
 mod stated;
+mod symbols;
+mod typename;
 
 #[cfg(test)]
 mod testkit;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_places;
 
 pub use buildinfo::{BuildInfo, Module};
+pub use dwarf::lines::{CodeInfo, DebugFunction, DebugInlined, LineRow};
 pub use dwarf::{DebugInfo, Field, Found, StructLayout, Variable};
 pub use elf::{BuildId, Bytes, Image, Machine, Section, Segment};
 pub use error::ImageError;
+pub use func::runs::LineRun;
 pub use func::{Func, FuncFlags, SourceFrame};
 pub use moduledata::{ModuleData, TextSection};
 pub use note::{Note, Notes};
 pub use pclntab::{Format, GoModule, Pclntab};
 pub use stated::{Loaded, Part, Stated};
+pub use symbols::{Symbol, SymbolKind, SymbolTable};
+pub use typename::{TypeKind, TypeName};

@@ -13,6 +13,8 @@ pub(crate) fn image(elf: &Elf) -> Image {
 pub(crate) struct Elf {
     segments: Vec<(u32, u64, u32, Vec<u8>)>,
     sections: Vec<(String, u64, u32, u64, Vec<u8>)>,
+    /// Symbol tables: which section, and the section of their names.
+    tables: Vec<(usize, u32)>,
 }
 
 impl Elf {
@@ -48,6 +50,7 @@ impl Elf {
     /// The same file with another's segments and sections behind its own.
     pub(crate) fn and(mut self, other: Elf) -> Self {
         self.segments.extend(other.segments);
+        assert!(other.tables.is_empty(), "their links would have to move");
         self.sections.extend(other.sections);
         self
     }
@@ -69,14 +72,18 @@ impl Elf {
         }
         let mut headers = vec![0u8; 64];
         let mut names = vec![0u8];
-        for (name, address, kind, flags, data) in &self.sections {
+        for (index, (name, address, kind, flags, data)) in self.sections.iter().enumerate() {
             headers.extend((names.len() as u32).to_le_bytes());
             headers.extend(kind.to_le_bytes());
             headers.extend(flags.to_le_bytes());
             headers.extend(address.to_le_bytes());
             headers.extend(((body_at + body.len()) as u64).to_le_bytes());
             headers.extend((data.len() as u64).to_le_bytes());
-            headers.extend([0; 24]);
+            // sh_link, sh_info, alignment, entry size.
+            let link = self.tables.iter().find(|(table, _)| *table == index).map_or(0, |(_, link)| *link);
+            headers.extend(link.to_le_bytes());
+            headers.extend([0; 12]);
+            headers.extend(if link == 0 { 0 } else { 24u64 }.to_le_bytes());
             names.extend(name.bytes());
             names.push(0);
             body.extend(data);
@@ -420,4 +427,79 @@ pub(crate) fn dwarf() -> (Vec<u8>, Vec<u8>) {
     let len = info.len() as u32 - 4;
     info[..4].copy_from_slice(&len.to_le_bytes());
     (abbrev, info)
+}
+
+/// DWARF 4 of a unit with the code of [`Tiny`]: `main.f` with `main.g` inlined at 0x10..0x20 by a call in line 10 of
+/// /s/a.go, and its line table: 10 of /s/a.go from 0, 5 of b.go (in directory /s) from 0x10, no line from 0x20, then
+/// 12 of /s/a.go from 0x28 to 0x40, no statement. `.debug_abbrev`, `.debug_info`, `.debug_line`.
+pub(crate) fn code_dwarf() -> [(&'static str, Vec<u8>); 3] {
+    let mut abbrev = Vec::new();
+    let mut declare = |code: u8, tag: u8, children: u8, attributes: &[(u8, u8)]| {
+        abbrev.extend([code, tag, children]);
+        attributes.iter().for_each(|(name, form)| abbrev.extend([*name, *form]));
+        abbrev.extend([0, 0]);
+    };
+    // Name, low_pc, high_pc, stmt_list; name and bounds; name and DW_INL_inlined; origin, bounds, call_file, call_line.
+    declare(1, 0x11, 1, &[(0x03, 0x08), (0x11, 0x01), (0x12, 0x07), (0x10, 0x17)]);
+    declare(2, 0x2e, 1, &[(0x03, 0x08), (0x11, 0x01), (0x12, 0x07)]);
+    declare(3, 0x2e, 0, &[(0x03, 0x08), (0x20, 0x0b)]);
+    declare(4, 0x1d, 0, &[(0x31, 0x13), (0x11, 0x01), (0x12, 0x07), (0x58, 0x0b), (0x59, 0x0b)]);
+    abbrev.push(0);
+    let mut info = vec![0u8; 4];
+    info.extend([4, 0, 0, 0, 0, 0, 8]);
+    let bounds = |info: &mut Vec<u8>, from: u64, len: u64| {
+        info.extend((TEXT + from).to_le_bytes());
+        info.extend(len.to_le_bytes());
+    };
+    info.extend(b"\x01main\0");
+    bounds(&mut info, 0, 0x50);
+    info.extend([0; 4]);
+    let g = info.len() as u32;
+    info.extend(b"\x03main.g\0\x01");
+    info.extend(b"\x02main.f\0");
+    bounds(&mut info, 0, 0x40);
+    info.push(4);
+    info.extend(g.to_le_bytes());
+    bounds(&mut info, 0x10, 0x10);
+    info.extend([1, 10, 0, 0]);
+    let len = info.len() as u32 - 4;
+    info[..4].copy_from_slice(&len.to_le_bytes());
+
+    // minimum_instruction_length, maximum_operations, default_is_stmt, line_base, line_range, opcode_base, lengths.
+    let mut header = vec![1, 1, 1, 0xff, 4, 10, 0, 1, 1, 1, 1, 0, 0, 0, 1];
+    header.extend(b"/s\0\0/s/a.go\0\0\0\0b.go\0\x01\0\0\0");
+    let mut program = vec![0, 9, 2];
+    program.extend(TEXT.to_le_bytes());
+    // advance_line, copy; advance_pc, set_file; negate_stmt; end_sequence.
+    program
+        .extend([3, 9, 1, 2, 0x10, 4, 2, 3, 0x7b, 1, 2, 0x10, 3, 0x7b, 1, 2, 8, 4, 1, 3, 12, 6, 1, 2, 0x18, 0, 1, 1]);
+    let mut line = vec![0u8; 4];
+    line.extend([4, 0]);
+    line.extend((header.len() as u32).to_le_bytes());
+    line.extend(header);
+    line.extend(program);
+    let len = line.len() as u32 - 4;
+    line[..4].copy_from_slice(&len.to_le_bytes());
+    [(".debug_abbrev", abbrev), (".debug_info", info), (".debug_line", line)]
+}
+
+impl Elf {
+    /// A symbol table of these: name, address, size, type (2 is a function, 1 an object).
+    pub(crate) fn symbols(mut self, symbols: &[(&str, u64, u64, u8)]) -> Self {
+        let (mut table, mut names) = (vec![0u8; 24], vec![0u8]);
+        for (name, address, size, kind) in symbols {
+            table.extend((names.len() as u32).to_le_bytes());
+            table.extend([*kind, 0, 1, 0]);
+            table.extend(address.to_le_bytes());
+            table.extend(size.to_le_bytes());
+            names.extend(name.bytes());
+            names.push(0);
+        }
+        // Behind the null section; the table links to the section behind it.
+        let link = self.sections.len() as u32 + 2;
+        self.tables.push((self.sections.len(), link));
+        self.sections.push((".symtab".into(), 0, 2, 0, table));
+        self.sections.push((".strtab".into(), 0, 3, 0, names));
+        self
+    }
 }

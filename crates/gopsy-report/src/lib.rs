@@ -8,11 +8,13 @@ pub mod doctor;
 pub mod escape;
 pub mod fold;
 pub mod github;
+pub mod info;
 pub mod markdown;
 pub mod names;
 pub mod redact;
 pub mod source;
 pub mod terminal;
+pub mod whereabouts;
 pub mod wire;
 
 pub use case::{Case, others_matter};

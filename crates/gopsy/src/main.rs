@@ -3,6 +3,7 @@
 //! One file a verb under `verbs/`, thin: it opens targets, asks the houses below, and prints. Standard output is data,
 //! standard error is talk; a broken pipe is success; exit status 0 done, 1 could not, 2 wrong usage.
 
+mod opened;
 mod output;
 mod target;
 mod verbs;
@@ -20,6 +21,8 @@ use std::process::ExitCode;
   gopsy explain crash.txt              what died, where and why
   kubectl logs -p web-0 | gopsy explain -
   gopsy stacks dump.txt                what the goroutines were doing
+  gopsy where svc 0x49468b             what stands at an address, and who says so
+  gopsy info core.71                   what a program or a core is
   gopsy about nil-dereference          what a verdict's word means
   gopsy doctor                         will the next crash leave enough behind?")]
 struct Cli {

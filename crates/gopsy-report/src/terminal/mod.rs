@@ -7,11 +7,16 @@ mod canvas;
 mod doctor;
 mod explain;
 mod frames;
+mod info;
 mod page;
 mod stacks;
+mod whereabouts;
+mod writers;
 
 pub use canvas::View;
 pub use doctor::doctor;
 pub use explain::explain;
+pub use info::info;
 pub use page::page;
 pub use stacks::{StacksPage, diff, stacks};
+pub use whereabouts::whereabouts;

@@ -1,4 +1,4 @@
-//! The wire forms: `gopsy.explain/1`, `gopsy.stacks/1` and `gopsy.doctor/1`.
+//! The wire forms: `gopsy.explain/1`, `gopsy.stacks/1`, `gopsy.doctor/1`, `gopsy.where/1` and `gopsy.info/1`.
 //!
 //! Described for readers in `docs/wire/`, for machines in `schema/`. Facts are never `Serialize`: what is written is
 //! built here, one goroutine at a time, so that a dump of a million goroutines never stands in memory twice.
@@ -8,13 +8,17 @@
 
 mod doctor;
 mod explain;
+mod info;
 mod json;
 mod stacks;
+mod whereabouts;
 
 pub use doctor::doctor;
 pub use explain::explain;
+pub use info::info;
 pub use json::Form;
 pub use stacks::{Stacks, stacks};
+pub use whereabouts::whereabouts;
 
 use crate::fold::{Part, fold};
 use gopsy_model as model;

@@ -4,8 +4,10 @@ mod about;
 mod completions;
 mod doctor;
 mod explain;
+mod info;
 mod man;
 mod stacks;
+mod where_;
 
 use crate::output::Look;
 use anyhow::Result;
@@ -17,6 +19,8 @@ use std::process::ExitCode;
 pub(crate) enum Verb {
     Explain(explain::Explain),
     Stacks(stacks::Stacks),
+    Where(where_::Where),
+    Info(info::InfoVerb),
     About(about::About),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
@@ -29,6 +33,8 @@ impl Verb {
         match self {
             Verb::Explain(verb) => verb.run(look),
             Verb::Stacks(verb) => verb.run(look),
+            Verb::Where(verb) => verb.run(look),
+            Verb::Info(verb) => verb.run(look),
             Verb::About(verb) => verb.run(look),
             Verb::Doctor(verb) => verb.run(look),
             Verb::Completions(verb) => verb.run(),

@@ -1,0 +1,162 @@
+//! What an executable or a core says of itself: plain data for the pages of `gopsy info`.
+
+use gopsy_model::KnownIssue;
+
+/// All of it.
+#[derive(Debug, Clone, Default)]
+pub struct Info {
+    /// What was asked about.
+    pub target: String,
+    /// The executable; or, of a core, why it is not at hand.
+    pub program: Option<Program>,
+    /// Why there is no executable.
+    pub no_program: Option<String>,
+    /// The process that a core is of.
+    pub process: Option<Process>,
+    /// Documented bugs of Go that this release still has.
+    pub known_bugs: Vec<KnownIssue>,
+    /// Dependencies are to be listed, not only counted.
+    pub list_dependencies: bool,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// An executable file.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    /// Where it is.
+    pub path: String,
+    /// How it was found, for a core.
+    pub found: Option<String>,
+    /// Its length in bytes.
+    pub size: u64,
+    /// GOOS and GOARCH in Go's words, or what the machine is called otherwise.
+    pub platform: String,
+    /// The Go release.
+    pub go_version: Option<String>,
+    /// How the release is known; or what is known instead.
+    pub go_version_by: String,
+    /// Import path of the main package.
+    pub main_package: Option<String>,
+    /// The main module and its version.
+    pub main_module: Option<(String, String)>,
+    /// The other modules and their versions.
+    pub dependencies: Vec<(String, String)>,
+    /// Build settings in the order of the file.
+    pub settings: Vec<(String, String)>,
+    /// It may be loaded anywhere (PIE).
+    pub position_independent: bool,
+    /// The program that loads it, if it is linked dynamically.
+    pub interpreter: Option<String>,
+    /// How many symbols it has; `None` if it has no symbol table.
+    pub symbols: Option<u64>,
+    /// How many bytes of the file are DWARF; `None` if there is none.
+    pub debug_size: Option<u64>,
+    /// GNU build id, in hexadecimal.
+    pub build_id: Option<String>,
+    /// Go's build id.
+    pub go_build_id: Option<String>,
+    /// The largest parts of what is loaded: name and bytes in memory.
+    pub parts: Vec<(String, u64)>,
+    /// Go's modules: one, but with plugins and shared libraries.
+    pub modules: Vec<Module>,
+    /// Why Go's tables cannot be read.
+    pub no_modules: Option<String>,
+}
+
+/// One moduledata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Module {
+    /// Where it stands.
+    pub address: u64,
+    /// Its code, from the first address to the first behind.
+    pub text: (u64, u64),
+    /// How many functions pclntab lists.
+    pub functions: u64,
+    /// The releases that write its pclntab.
+    pub format: String,
+}
+
+/// A process, by its core.
+#[derive(Debug, Clone, Default)]
+pub struct Process {
+    /// The length of the core in bytes, unpacked.
+    pub core_size: u64,
+    /// How it was compressed, and whether it came out whole.
+    pub unpacked: Option<String>,
+    /// gdb (gcore) wrote it.
+    pub by_gdb: bool,
+    /// Process id.
+    pub pid: Option<u64>,
+    /// The process that started it.
+    pub parent: Option<u64>,
+    /// Its name, at most 15 bytes.
+    pub name: Option<String>,
+    /// The first 79 bytes of its arguments.
+    pub arguments: Option<String>,
+    /// User and group.
+    pub owner: Option<(u64, u64)>,
+    /// What ended it, in words.
+    pub signal: Option<String>,
+    /// How far the executable was moved when it was loaded.
+    pub bias: Option<u64>,
+    /// The threads; the one that died first.
+    pub threads: Vec<Thread>,
+    /// Memory by kind.
+    pub memory: Vec<Amount>,
+    /// Address space without memory, in bytes.
+    pub reserved: u64,
+    /// Why memory is missing, and what the file lost.
+    pub lost: Vec<String>,
+    /// Files that were mapped.
+    pub files: Vec<File>,
+}
+
+/// A thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thread {
+    /// Linux thread id.
+    pub tid: u64,
+    /// The signal it was taking.
+    pub signal: Option<String>,
+    /// Program counter.
+    pub pc: u64,
+    /// Stack pointer.
+    pub sp: u64,
+    /// What stands at the program counter, if it is known.
+    pub at: Option<String>,
+    /// The line there.
+    pub line: Option<(String, u64)>,
+}
+
+/// How much memory of one kind there was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amount {
+    /// The kind.
+    pub kind: String,
+    /// How many bytes the process could read.
+    pub named: u64,
+    /// How many of them the core holds.
+    pub held: u64,
+    /// How many of the rest files supply that are at hand.
+    pub backed: u64,
+}
+
+/// A file that was mapped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its path on the machine where the process ran.
+    pub path: String,
+    /// Where it was mapped first.
+    pub start: u64,
+    /// How many bytes were mapped.
+    pub size: u64,
+    /// How many of them the core holds.
+    pub held: u64,
+    /// GNU build id, in hexadecimal, if the core holds it.
+    pub build_id: Option<String>,
+    /// The file at hand that is proved to be it, and what proves it.
+    pub at_hand: Option<String>,
+    /// Why there is none.
+    pub missing: Option<String>,
+}

@@ -1,0 +1,245 @@
+//! `gopsy info`.
+
+use super::canvas::{Canvas, Ink, Line, View};
+use crate::info::{File, Info, Process, Program, Thread};
+use crate::names::short_file;
+use gopsy_model::KnownIssue;
+
+/// Dependencies, threads, files and parts of the program that are shown before the rest is only counted.
+const PARTS: usize = 6;
+const THREADS: usize = 16;
+const FILES: usize = 24;
+
+/// The page of a look at a program or a core.
+#[must_use]
+pub fn info(info: &Info, view: &View) -> String {
+    let mut canvas = Canvas::new(view);
+    let right = match &info.program {
+        Some(program) => {
+            format!("{} {}", program.go_version.as_deref().unwrap_or("Go release not known"), program.platform)
+        }
+        None => String::new(),
+    };
+    let kind = if info.process.is_some() { "core" } else { "executable" };
+    canvas.sides(&Line::of(Ink::Bold, &info.target).dim(&format!("  {kind}")), &Line::new().dim(&right));
+    if let Some(process) = &info.process {
+        self::process(&mut canvas, process);
+    }
+    if let Some(why) = &info.no_program {
+        canvas.gap();
+        canvas.field("binary", &Line::of(Ink::Alarm, "not found").plain(&format!(": {why}")));
+        canvas.field("", &Line::new().dim("name it with --bin"));
+    }
+    if let Some(program) = &info.program {
+        if info.process.is_some() {
+            canvas.gap();
+        }
+        self::program(&mut canvas, program, info.list_dependencies);
+    }
+    if let Some(process) = &info.process {
+        threads(&mut canvas, &process.threads);
+        memory(&mut canvas, process);
+        files(&mut canvas, &process.files);
+    }
+    known_bugs(&mut canvas, &info.known_bugs);
+    if !info.notes.is_empty() {
+        canvas.gap();
+        for note in &info.notes {
+            canvas.field("note", &Line::new().dim(note));
+        }
+    }
+    canvas.finish()
+}
+
+/// Bytes in the unit that a person would choose.
+fn bytes(number: u64) -> String {
+    const UNITS: [&str; 6] = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let (mut size, mut unit) = (number as f64, 0);
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    let name = UNITS.get(unit).unwrap_or(&"PiB");
+    if unit == 0 || size >= 100.0 { format!("{size:.0} {name}") } else { format!("{size:.1} {name}") }
+}
+
+fn plural(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
+
+fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
+    let size = bytes(program.size);
+    canvas.field("binary", &Line::new().plain(&program.path).dim(&format!("   {size}")));
+    if let Some(found) = &program.found {
+        canvas.field("", &Line::new().dim(&format!("found: {found}")));
+    }
+    let version = program.go_version.as_deref().unwrap_or("not known");
+    canvas.field("go", &Line::new().plain(version).dim(&format!("   {}", program.go_version_by)));
+    let main = match (&program.main_module, &program.main_package) {
+        (Some((path, version)), Some(package)) if path != package => format!("{path} {version} (main: {package})"),
+        (Some((path, version)), _) => format!("{path} {version}"),
+        (None, Some(package)) => package.clone(),
+        (None, None) => String::new(),
+    };
+    if !main.is_empty() {
+        canvas.field("module", &Line::new().plain(main.trim_end()));
+    }
+    let count = program.dependencies.len();
+    if program.main_module.is_some() || count > 0 {
+        let more = if count > 0 && !list_dependencies { "   --deps lists them" } else { "" };
+        let deps = if count == 1 { "1 dependency".to_owned() } else { format!("{count} dependencies") };
+        canvas.field("", &Line::new().plain(&deps).dim(more));
+    }
+    if list_dependencies {
+        for (path, version) in &program.dependencies {
+            canvas.field("", &Line::new().plain(&format!("  {path} {version}")));
+        }
+    }
+    let setting = |(key, value): &(String, String)| Line::new().dim(key).plain(&format!("={value}"));
+    // What was not set says nothing (CGO_CFLAGS=).
+    let settings: Vec<Line> = program.settings.iter().filter(|(_, value)| !value.is_empty()).map(setting).collect();
+    if !settings.is_empty() {
+        canvas.parts("build", &settings);
+    }
+    let mut kind = vec![match &program.interpreter {
+        Some(interpreter) => format!("linked dynamically ({interpreter})"),
+        None => "linked statically".to_owned(),
+    }];
+    kind.push(
+        if program.position_independent { "position-independent (PIE)" } else { "at fixed addresses" }.to_owned(),
+    );
+    kind.push(match program.symbols {
+        Some(count) => format!("{count} symbols"),
+        None => "no symbol table (stripped)".to_owned(),
+    });
+    kind.push(match program.debug_size {
+        Some(size) => format!("DWARF, {} in the file", bytes(size)),
+        None => "no DWARF".to_owned(),
+    });
+    let kind: Vec<Line> = kind.iter().map(|text| Line::new().plain(text)).collect();
+    canvas.parts("kind", &kind);
+    if let Some(id) = &program.build_id {
+        canvas.field("build id", &Line::new().plain(id).dim("   GNU"));
+    }
+    if let Some(id) = &program.go_build_id {
+        canvas.field(if program.build_id.is_none() { "build id" } else { "" }, &Line::new().plain(id).dim("   Go"));
+    }
+    let part = |(name, size): &(String, u64)| Line::new().dim(name).plain(&format!(" {}", bytes(*size)));
+    let parts: Vec<Line> = program.parts.iter().take(PARTS).map(part).collect();
+    if !parts.is_empty() {
+        canvas.parts("sections", &parts);
+    }
+    for (i, module) in program.modules.iter().enumerate() {
+        let text = format!("{:#x}–{:#x}, {} functions", module.text.0, module.text.1, module.functions);
+        let more = format!("   moduledata {:#x}, pclntab of {}", module.address, module.format);
+        canvas.field(if i == 0 { "code" } else { "" }, &Line::new().plain(&text).dim(&more));
+    }
+    if let Some(why) = &program.no_modules {
+        canvas.field("code", &Line::of(Ink::Alarm, "Go's tables cannot be read").plain(&format!(": {why}")));
+    }
+}
+
+fn process(canvas: &mut Canvas, process: &Process) {
+    let name = process.name.as_deref().unwrap_or("name not known");
+    let pid = process.pid.map_or_else(|| "pid not known".to_owned(), |pid| format!("pid {pid}"));
+    let mut parts = vec![Line::of(Ink::Bold, name), Line::new().plain(&pid)];
+    if let Some(parent) = process.parent {
+        parts.push(Line::new().dim(&format!("parent {parent}")));
+    }
+    if let Some((user, group)) = process.owner {
+        parts.push(Line::new().dim(&format!("uid {user}, gid {group}")));
+    }
+    canvas.parts("process", &parts);
+    if let Some(arguments) = &process.arguments {
+        canvas.field("arguments", &Line::new().plain(arguments));
+    }
+    let signal = process.signal.as_deref().unwrap_or("none: it was not ended by one, or the core does not say");
+    canvas.field("signal", &Line::new().plain(signal));
+    let mut core = vec![Line::new().plain(&bytes(process.core_size))];
+    core.extend(process.unpacked.iter().map(|u| Line::new().dim(u)));
+    if process.by_gdb {
+        core.push(Line::new().dim("written by gdb (gcore)"));
+    }
+    canvas.parts("core", &core);
+    if let Some(bias) = process.bias.filter(|bias| *bias != 0) {
+        canvas.field("loaded", &Line::new().plain(&format!("{bias:#x} above the addresses in the file")));
+    }
+}
+
+fn threads(canvas: &mut Canvas, threads: &[Thread]) {
+    canvas.gap();
+    canvas.raw(0, &Line::of(Ink::Bold, &plural(threads.len(), "thread")));
+    for thread in threads.iter().take(THREADS) {
+        let at = thread.at.as_deref().unwrap_or("in no code that is known");
+        let signal = thread.signal.as_deref().map(|s| format!("  {s}")).unwrap_or_default();
+        let place = thread.line.as_ref().map(|(f, l)| format!("  {}:{l}", short_file(f))).unwrap_or_default();
+        let head = Line::new().plain(&format!("{:<7}", thread.tid)).dim(&format!(" pc {:#x}  ", thread.pc));
+        canvas.wrap(2, 10, &head.plain(at).dim(&place).add(Ink::Alarm, &signal));
+    }
+    if threads.len() > THREADS {
+        canvas.raw(2, &Line::new().dim(&format!("… and {} more; --json lists all", threads.len() - THREADS)));
+    }
+}
+
+fn memory(canvas: &mut Canvas, process: &Process) {
+    canvas.gap();
+    canvas.raw(0, &Line::of(Ink::Bold, "Memory"));
+    for amount in &process.memory {
+        let missing = amount.named.saturating_sub(amount.held).saturating_sub(amount.backed);
+        let text = format!("{:<13} {:>10}   in the core {}", amount.kind, bytes(amount.named), bytes(amount.held));
+        let mut line = Line::new().plain(&text);
+        if amount.backed > 0 {
+            line = line.plain(&format!(", from files {}", bytes(amount.backed)));
+        }
+        if missing > 0 {
+            line = line.plain(", ").add(Ink::Alarm, &format!("missing {}", bytes(missing)));
+        }
+        canvas.wrap(2, 28, &line);
+    }
+    if process.reserved > 0 {
+        let text = format!("{:<13} {:>10}   address space without memory", "reserved", bytes(process.reserved));
+        canvas.wrap(2, 28, &Line::new().dim(&text));
+    }
+    for why in &process.lost {
+        canvas.wrap(2, 4, &Line::new().dim(why));
+    }
+}
+
+fn files(canvas: &mut Canvas, files: &[File]) {
+    if files.is_empty() {
+        return;
+    }
+    canvas.gap();
+    canvas.raw(0, &Line::of(Ink::Bold, &plural(files.len(), "file")).dim("  that were mapped"));
+    for file in files.iter().take(FILES) {
+        let held = match file.held {
+            0 => "none of it in the core".to_owned(),
+            held if held >= file.size => "all in the core".to_owned(),
+            held => format!("{} of it in the core", bytes(held)),
+        };
+        let line = Line::new().plain(&file.path).dim(&format!("  {}, {held}", bytes(file.size)));
+        canvas.wrap(2, 6, &line);
+        if let Some(at_hand) = &file.at_hand {
+            canvas.wrap(6, 8, &Line::new().dim(&format!("at hand: {at_hand}")));
+        }
+        if let Some(why) = &file.missing {
+            canvas.wrap(6, 8, &Line::of(Ink::Alarm, "not at hand").dim(&format!(": {why}")));
+        }
+    }
+    if files.len() > FILES {
+        canvas.raw(2, &Line::new().dim(&format!("… and {} more; --json lists all", files.len() - FILES)));
+    }
+}
+
+fn known_bugs(canvas: &mut Canvas, bugs: &[KnownIssue]) {
+    if bugs.is_empty() {
+        return;
+    }
+    canvas.gap();
+    let title = format!("{} of this Go release", plural(bugs.len(), "known bug"));
+    canvas.raw(0, &Line::of(Ink::Bold, &title).dim("  of those that gopsy knows"));
+    for bug in bugs {
+        let fixed = bug.fixed_in.as_deref().map(|f| format!("  fixed in {f}")).unwrap_or_default();
+        canvas.wrap(2, 6, &Line::new().dim(&bug.id).plain("  ").plain(&bug.title).dim(&fixed));
+    }
+}

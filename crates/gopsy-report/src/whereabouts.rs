@@ -1,0 +1,129 @@
+//! What `gopsy where` found: plain data for its pages.
+
+use gopsy_locate::{CodeOfLine, Function, Line, Listing, MapUse, Place, RaceCall};
+use gopsy_mem::{Bias, LinkAddr};
+use std::collections::HashMap;
+
+/// Lines of the source that could be read, by file and line.
+pub type SourceTexts = HashMap<(String, u64), String>;
+
+/// Answers about one program.
+#[derive(Debug, Clone)]
+pub struct Whereabouts {
+    /// What was asked, in words (a path).
+    pub target: String,
+    /// The Go release and the platform, in words, where they are known.
+    pub program: Option<String>,
+    /// The target is a core: addresses are those of the process.
+    pub is_core: bool,
+    /// What is added to a stated address to have the one that is shown.
+    pub bias: Bias,
+    /// One for each place that was asked for, in order; and one for `--writes`.
+    pub answers: Vec<Answer>,
+    /// Lines of the source.
+    pub sources: SourceTexts,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// One place.
+    Place(Box<PlaceAnswer>),
+    /// A name that several functions have.
+    Ambiguous {
+        /// As it was asked.
+        asked: String,
+        /// The functions.
+        functions: Vec<Function>,
+    },
+    /// A function that is inlined everywhere and has no code of its own.
+    OnlyInlined {
+        /// As it was asked.
+        asked: String,
+        /// Its name.
+        function: String,
+        /// Where it is inlined.
+        places: Vec<CodeOfLine>,
+    },
+    /// A line.
+    Line(LineAnswer),
+    /// Nothing was found.
+    Nothing {
+        /// As it was asked.
+        asked: String,
+        /// Why, or what to try.
+        why: String,
+    },
+    /// Who uses maps of a type.
+    Writers(Writers),
+}
+
+/// What is known of one place.
+#[derive(Debug, Clone)]
+pub struct PlaceAnswer {
+    /// As it was asked.
+    pub asked: String,
+    /// What every source says.
+    pub place: Place,
+    /// The instructions around it.
+    pub listing: Listing,
+    /// Threads of a core that stand exactly there.
+    pub threads: Vec<ThreadAt>,
+    /// Calls of the function into the race detector; `None` if nobody asked.
+    pub race: Option<Vec<RaceCall>>,
+}
+
+/// A thread that stands at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThreadAt {
+    /// Its Linux thread id.
+    pub tid: u64,
+    /// The signal it was taking, by its name, if one.
+    pub signal: Option<String>,
+    /// Its registers, by name.
+    pub registers: Vec<(&'static str, u64)>,
+}
+
+/// The code of a line.
+#[derive(Debug, Clone)]
+pub struct LineAnswer {
+    /// As it was asked.
+    pub asked: String,
+    /// The line.
+    pub line: Line,
+    /// Its code, by address.
+    pub code: Vec<CodeOfLine>,
+    /// The instructions of the first stretches.
+    pub listings: Vec<Listing>,
+}
+
+/// Who uses maps of a type.
+#[derive(Debug, Clone)]
+pub struct Writers {
+    /// The type as it was asked for.
+    pub asked: String,
+    /// Calls with such a map, by address.
+    pub uses: Vec<MapUse>,
+    /// Calls whose map's type is not known, by address; without the runtime's own.
+    pub unresolved: Vec<MapUse>,
+    /// How many calls of the runtime's own are not resolved: they serve package reflect.
+    pub of_the_runtime: usize,
+    /// All types of maps that are used so, sorted: what could have been asked for. Only where nothing fits.
+    pub types: Vec<String>,
+}
+
+impl Whereabouts {
+    /// The address as it is shown.
+    #[must_use]
+    pub fn shown(&self, at: LinkAddr) -> u64 {
+        self.bias.load(at).0
+    }
+
+    /// The text of a line, if it could be read.
+    #[must_use]
+    pub fn source(&self, file: Option<&str>, line: Option<u64>) -> Option<&str> {
+        self.sources.get(&(file?.to_owned(), line?)).map(String::as_str)
+    }
+}

@@ -1,0 +1,232 @@
+//! `gopsy.info/1`.
+
+use super::{Form, hex, json};
+use crate::info::{Amount, File, Info, Module, Process, Program, Thread};
+use gopsy_model::KnownIssue;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io;
+
+/// The name of the form.
+const SCHEMA: &str = "gopsy.info/1";
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    schema: &'static str,
+    target: &'a str,
+    program: Option<WireProgram<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_program: Option<&'a str>,
+    process: Option<WireProcess<'a>>,
+    known_bugs: Vec<WireBug<'a>>,
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct WireProgram<'a> {
+    path: &'a str,
+    found: Option<&'a str>,
+    size: u64,
+    platform: &'a str,
+    go_version: Option<&'a str>,
+    go_version_by: &'a str,
+    main_package: Option<&'a str>,
+    main_module: Option<WireModuleVersion<'a>>,
+    dependencies: Vec<WireModuleVersion<'a>>,
+    settings: BTreeMap<&'a str, &'a str>,
+    position_independent: bool,
+    interpreter: Option<&'a str>,
+    symbols: Option<u64>,
+    debug_size: Option<u64>,
+    build_id: Option<&'a str>,
+    go_build_id: Option<&'a str>,
+    sections: Vec<WirePart<'a>>,
+    modules: Vec<WireModule<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_modules: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireModuleVersion<'a> {
+    path: &'a str,
+    version: &'a str,
+}
+
+#[derive(Serialize)]
+struct WirePart<'a> {
+    name: &'a str,
+    size: u64,
+}
+
+#[derive(Serialize)]
+struct WireModule<'a> {
+    address: String,
+    text: String,
+    etext: String,
+    functions: u64,
+    format: &'a str,
+}
+
+#[derive(Serialize)]
+struct WireProcess<'a> {
+    core_size: u64,
+    unpacked: Option<&'a str>,
+    by_gdb: bool,
+    pid: Option<u64>,
+    parent: Option<u64>,
+    name: Option<&'a str>,
+    arguments: Option<&'a str>,
+    uid: Option<u64>,
+    gid: Option<u64>,
+    signal: Option<&'a str>,
+    bias: Option<String>,
+    threads: Vec<WireThread<'a>>,
+    memory: Vec<WireAmount<'a>>,
+    reserved: u64,
+    lost: &'a [String],
+    files: Vec<WireFile<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireThread<'a> {
+    tid: u64,
+    signal: Option<&'a str>,
+    pc: String,
+    sp: String,
+    at: Option<&'a str>,
+    file: Option<&'a str>,
+    line: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct WireAmount<'a> {
+    kind: &'a str,
+    named: u64,
+    held: u64,
+    backed: u64,
+}
+
+#[derive(Serialize)]
+struct WireFile<'a> {
+    path: &'a str,
+    start: String,
+    size: u64,
+    held: u64,
+    build_id: Option<&'a str>,
+    at_hand: Option<&'a str>,
+    missing: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireBug<'a> {
+    id: &'a str,
+    title: &'a str,
+    why: &'a str,
+    fixed_in: Option<&'a str>,
+    source: &'a [String],
+}
+
+/// Writes what a program or a core is as `gopsy.info/1`.
+pub fn info(out: impl io::Write, info: &Info, form: Form) -> io::Result<()> {
+    let value = Wire {
+        schema: SCHEMA,
+        target: &info.target,
+        program: info.program.as_ref().map(program),
+        no_program: info.no_program.as_deref(),
+        process: info.process.as_ref().map(process),
+        known_bugs: info.known_bugs.iter().map(bug).collect(),
+        notes: &info.notes,
+    };
+    json::write(out, &value, form)
+}
+
+fn program(program: &Program) -> WireProgram<'_> {
+    WireProgram {
+        path: &program.path,
+        found: program.found.as_deref(),
+        size: program.size,
+        platform: &program.platform,
+        go_version: program.go_version.as_deref(),
+        go_version_by: &program.go_version_by,
+        main_package: program.main_package.as_deref(),
+        main_module: program.main_module.as_ref().map(module_version),
+        dependencies: program.dependencies.iter().map(module_version).collect(),
+        settings: program.settings.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
+        position_independent: program.position_independent,
+        interpreter: program.interpreter.as_deref(),
+        symbols: program.symbols,
+        debug_size: program.debug_size,
+        build_id: program.build_id.as_deref(),
+        go_build_id: program.go_build_id.as_deref(),
+        sections: program.parts.iter().map(|(name, size)| WirePart { name, size: *size }).collect(),
+        modules: program.modules.iter().map(module).collect(),
+        no_modules: program.no_modules.as_deref(),
+    }
+}
+
+fn module_version((path, version): &(String, String)) -> WireModuleVersion<'_> {
+    WireModuleVersion { path, version }
+}
+
+fn module(module: &Module) -> WireModule<'_> {
+    WireModule {
+        address: hex(module.address),
+        text: hex(module.text.0),
+        etext: hex(module.text.1),
+        functions: module.functions,
+        format: &module.format,
+    }
+}
+
+fn process(process: &Process) -> WireProcess<'_> {
+    WireProcess {
+        core_size: process.core_size,
+        unpacked: process.unpacked.as_deref(),
+        by_gdb: process.by_gdb,
+        pid: process.pid,
+        parent: process.parent,
+        name: process.name.as_deref(),
+        arguments: process.arguments.as_deref(),
+        uid: process.owner.map(|(uid, _)| uid),
+        gid: process.owner.map(|(_, gid)| gid),
+        signal: process.signal.as_deref(),
+        bias: process.bias.map(hex),
+        threads: process.threads.iter().map(thread).collect(),
+        memory: process.memory.iter().map(amount).collect(),
+        reserved: process.reserved,
+        lost: &process.lost,
+        files: process.files.iter().map(file).collect(),
+    }
+}
+
+fn thread(thread: &Thread) -> WireThread<'_> {
+    WireThread {
+        tid: thread.tid,
+        signal: thread.signal.as_deref(),
+        pc: hex(thread.pc),
+        sp: hex(thread.sp),
+        at: thread.at.as_deref(),
+        file: thread.line.as_ref().map(|(file, _)| file.as_str()),
+        line: thread.line.as_ref().map(|(_, line)| *line),
+    }
+}
+
+fn amount(amount: &Amount) -> WireAmount<'_> {
+    WireAmount { kind: &amount.kind, named: amount.named, held: amount.held, backed: amount.backed }
+}
+
+fn file(file: &File) -> WireFile<'_> {
+    WireFile {
+        path: &file.path,
+        start: hex(file.start),
+        size: file.size,
+        held: file.held,
+        build_id: file.build_id.as_deref(),
+        at_hand: file.at_hand.as_deref(),
+        missing: file.missing.as_deref(),
+    }
+}
+
+fn bug(bug: &KnownIssue) -> WireBug<'_> {
+    WireBug { id: &bug.id, title: &bug.title, why: &bug.why, fixed_in: bug.fixed_in.as_deref(), source: &bug.source }
+}

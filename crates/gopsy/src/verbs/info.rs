@@ -1,0 +1,180 @@
+//! `gopsy info`: what an executable or a core says of itself.
+
+mod process;
+
+use crate::opened::Opened;
+use crate::output::{Look, print};
+use anyhow::Result;
+use clap::Args;
+use gopsy_image::{GoModule, Image, Loaded};
+use gopsy_mem::LinkAddr;
+use gopsy_report::info::{Info, Module, Program};
+use gopsy_report::{terminal, wire};
+use gopsy_target::Core;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Modules of one process at most: a list that goes on is damaged.
+const MAX_MODULES: usize = 256;
+
+/// Say what an executable or a core is: Go release, modules, how it was built, threads, what memory there is
+///
+/// Of a core the executable is found by itself; that it is the right one is proved by build ids or by the code. Known bugs
+/// are those of gopsy's knowledge base that this release of Go still has.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  gopsy info svc
+  gopsy info core.71 --bin ./svc
+  gopsy info svc --json | jq -r '.program.settings[\"vcs.revision\"]'")]
+pub(crate) struct InfoVerb {
+    /// An executable, or a core
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// List the modules that were linked in
+    #[arg(long)]
+    deps: bool,
+    /// The executable of a core, or a folder to look in
+    #[arg(long, value_name = "PATH")]
+    bin: Vec<PathBuf>,
+    /// Write gopsy.info/1 (docs/wire/info.md)
+    #[arg(long)]
+    json: bool,
+}
+
+impl InfoVerb {
+    /// Looks at one target.
+    pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
+        let mut opened = Opened::open(&self.target, &self.bin)?;
+        let mut info = Info { target: self.target.clone(), list_dependencies: self.deps, ..Info::default() };
+        match &opened.program {
+            Ok((path, image)) => {
+                let mut program = program(path, image);
+                program.found = opened.how.clone();
+                (program.modules, program.no_modules) = modules(image, opened.core.as_ref());
+                if let Some(version) = &program.go_version {
+                    let (os, arch) = program.platform.split_once('/').unwrap_or(("linux", ""));
+                    info.known_bugs = gopsy_explain::known_bugs(version, os, arch);
+                }
+                info.program = Some(program);
+            }
+            Err(why) => info.no_program = Some(why.clone()),
+        }
+        if opened.core.is_some() {
+            info.process = process::process(&mut opened, &self.bin, Path::new(&self.target));
+        }
+        if self.json {
+            wire::info(io::stdout().lock(), &info, wire::Form::Pretty)?;
+        } else {
+            print(&terminal::info(&info, &look.view()))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn program(path: &Path, image: &Image) -> Program {
+    let build = image.build_info();
+    let (go_version, go_version_by) = match &build {
+        Ok(build) if !build.version.is_empty() => (Some(build.version.clone()), "build information".to_owned()),
+        Ok(_) => (None, format!("the build information names none; {}", by_tables(image))),
+        Err(error) => (None, format!("{error}; {}", by_tables(image))),
+    };
+    let build = build.unwrap_or_default();
+    let os = build.setting("GOOS").unwrap_or("linux").to_owned();
+    let pair = |m: &gopsy_image::Module| (m.path.clone(), m.version.clone());
+    let symbols = image.symbol_table();
+    let debug: u64 = image
+        .sections()
+        .iter()
+        .filter(|s| s.name.starts_with(".debug_") || s.name.starts_with(".zdebug_"))
+        // What a debugger's script needs stays where all DWARF is gone.
+        .filter(|s| s.name != ".debug_gdb_scripts")
+        .map(|s| s.size)
+        .fold(0, u64::saturating_add);
+    Program {
+        path: path.to_string_lossy().into_owned(),
+        size: u64::try_from(image.file().len()).unwrap_or(u64::MAX),
+        platform: match image.machine().goarch() {
+            Some(arch) => format!("{os}/{arch}"),
+            None => format!("{os}, {:?}", image.machine()),
+        },
+        go_version,
+        go_version_by,
+        main_package: build.path.clone(),
+        main_module: build.main.as_ref().map(pair),
+        dependencies: build.dependencies.iter().map(pair).collect(),
+        settings: build.settings.clone(),
+        position_independent: image.relocatable(),
+        interpreter: image.interpreter().map(|i| String::from_utf8_lossy(i).into_owned()),
+        symbols: (!symbols.is_empty() && !symbols.only_dynamic()).then(|| u64::try_from(symbols.len()).unwrap_or(0)),
+        debug_size: (debug > 0).then_some(debug),
+        build_id: image.build_id().map(|id| hex(&id.bytes)),
+        go_build_id: image.go_build_id().map(|id| String::from_utf8_lossy(&id.bytes).into_owned()),
+        parts: parts(image),
+        ..Program::default()
+    }
+}
+
+/// What Go's tables tell of the release.
+fn by_tables(image: &Image) -> String {
+    match image.module() {
+        Ok(module) => {
+            let layouts = module.data().releases.join(" or ");
+            format!("its tables are those of {}, its moduledata that of {layouts}", module.format().releases())
+        }
+        Err(_) => "it has no tables of Go".to_owned(),
+    }
+}
+
+/// The sections that are loaded, the largest first.
+fn parts(image: &Image) -> Vec<(String, u64)> {
+    let loaded = image.sections().iter().filter(|s| s.address.0 != 0 && s.size > 0);
+    let mut parts: Vec<(String, u64)> = loaded.map(|s| (s.name.clone(), s.size)).collect();
+    parts.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+    parts
+}
+
+/// Go's modules: of a file the first, of a process all.
+fn modules(image: &Image, core: Option<&Core>) -> (Vec<Module>, Option<String>) {
+    let first = match image.module() {
+        Ok(module) => module,
+        Err(error) => return (Vec::new(), Some(error.to_string())),
+    };
+    let Some((core, bias)) = core.and_then(|core| Some((core, core.bias(image)?))) else {
+        return (vec![module(image, first)], None);
+    };
+    let shift = |at: LinkAddr| bias.load(at).0;
+    let mut found = vec![module(image, first)];
+    for one in &mut found {
+        (one.address, one.text) =
+            (shift(LinkAddr(one.address)), (shift(LinkAddr(one.text.0)), shift(LinkAddr(one.text.1))));
+    }
+    // The others are in memory only.
+    let loaded = Loaded(core);
+    let mut next = GoModule::read(&loaded, LinkAddr(shift(first.data().address))).map(|m| m.data().next);
+    while let Ok(at) = next {
+        if at.0 == 0 || found.len() >= MAX_MODULES || found.iter().any(|m| m.address == at.0) {
+            break;
+        }
+        next = GoModule::read(&loaded, at).map(|read| {
+            found.push(module(&loaded, &read));
+            read.data().next
+        });
+    }
+    (found, None)
+}
+
+fn module(stated: &dyn gopsy_image::Stated, module: &GoModule) -> Module {
+    let data = module.data();
+    Module {
+        address: data.address.0,
+        text: (data.text.0, data.etext.0),
+        functions: module.pclntab(stated).len(),
+        format: module.format().releases().to_owned(),
+    }
+}
+
+/// Lower-case hexadecimal, as build ids are written.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

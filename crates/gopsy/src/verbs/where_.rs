@@ -1,0 +1,304 @@
+//! `gopsy where`: what every source says of a place in a program's code, and who writes a map.
+
+use crate::opened::{self, Opened};
+use crate::output::{Look, print};
+use anyhow::{Result, anyhow};
+use clap::Args;
+use gopsy_image::BuildInfo;
+use gopsy_locate::{CodeOfLine, Found, Line, Listing, Locator, MapUse, Place, SourceLine, Window, fits_type};
+use gopsy_mem::Addr;
+use gopsy_model::Culprit;
+use gopsy_report::source::{self, PathMap};
+use gopsy_report::whereabouts::{Answer, LineAnswer, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers};
+use gopsy_report::{terminal, wire};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Stretches of a line whose instructions are listed.
+const LISTED_STRETCHES: usize = 4;
+
+/// Say what every source says of a place in a program's code, or who writes a map
+///
+/// A place is an address (`0x49468b`), a function (`main.(*store).put`, or an end of its name), or a line
+/// (`store.go:41`). pclntab with its inline trees, DWARF, the symbol table and the code itself are asked; what they agree
+/// on is said once, and where they differ both are shown, with the reason. In a core, addresses are those of the process.
+///
+/// --writes finds every call that assigns to, deletes from, clears or iterates a map of a type, in stripped programs too.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  gopsy where svc 0x49468b                     an address from a log or a profile
+  gopsy where core.71 0x55d0c0a94690           an address of the process
+  gopsy where svc '(*store).put' --race        with what -race put into it
+  gopsy where svc store.go:41                  all code of a line, also inlined
+  gopsy where svc --writes 'map[string]*main.sess'
+
+What --writes says of a program (with -s -w):
+
+  map[string]*main.sess                                      go1.24.11 linux/amd64
+    4 places in 4 functions
+      assign    main.(*store).put  prog/main.go:19
+                s.byID[id] = v // assign byID
+      delete    main.(*store).evict  prog/main.go:24
+                delete(s.byID, id) // delete byID")]
+pub(crate) struct Where {
+    /// An executable, or a core (its executable is found by itself)
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// Addresses with 0x, functions, lines as FILE:LINE
+    #[arg(value_name = "PLACE", required_unless_present = "writes")]
+    places: Vec<String>,
+    /// Who assigns to, deletes from, clears or iterates maps of this type (the whole type or an end of it)
+    #[arg(long, value_name = "TYPE")]
+    writes: Vec<String>,
+    /// With --writes: also who reads
+    #[arg(long, requires = "writes")]
+    reads: bool,
+    /// List the function's calls into the race detector, with the lines that they are for
+    #[arg(long)]
+    race: bool,
+    /// Instructions to list on both sides of a place
+    #[arg(long, value_name = "N", default_value_t = 8, conflicts_with = "all")]
+    context: usize,
+    /// List the whole function
+    #[arg(long)]
+    all: bool,
+    /// The executable of a core, or a folder to look in
+    #[arg(long, value_name = "PATH")]
+    bin: Vec<PathBuf>,
+    /// Look for source files that the program calls A… under B… (may be given several times)
+    #[arg(long, value_name = "A=B")]
+    path_map: Vec<PathMap>,
+    /// Write gopsy.where/1 (docs/wire/where.md)
+    #[arg(long)]
+    json: bool,
+}
+
+impl Where {
+    /// Answers all questions about one target.
+    pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
+        let opened = Opened::open(&self.target, &self.bin)?;
+        let (_, image) = opened.program.as_ref().map_err(|why| {
+            anyhow!("the executable that wrote this core was not found: {why}\n\nhint: name it with --bin")
+        })?;
+        let bias = opened.bias()?;
+        let locator = match &opened.core {
+            Some(core) => Locator::loaded(image, bias, core),
+            None => Locator::new(image),
+        };
+        let build = image.build_info().ok();
+        let question = Question { verb: self, opened: &opened, locator: &locator, uses: RefCell::new(None) };
+        let answers: Vec<Answer> = self
+            .places
+            .iter()
+            .map(|words| question.place(words))
+            .chain(self.writes.iter().map(|name| question.writers(name)))
+            .collect();
+        let nothing = answers.iter().any(|a| matches!(a, Answer::Nothing { .. } | Answer::Ambiguous { .. }));
+        let found = Whereabouts {
+            target: self.target.clone(),
+            program: opened::in_words(image, build.as_ref()),
+            is_core: opened.core.is_some(),
+            bias,
+            sources: self.sources(&answers, build.as_ref()),
+            answers,
+            notes: notes(&locator),
+        };
+        if self.json {
+            wire::whereabouts(io::stdout().lock(), &found, wire::Form::Pretty)?;
+        } else {
+            print(&terminal::whereabouts(&found, &look.view()))?;
+        }
+        Ok(ExitCode::from(u8::from(nothing)))
+    }
+
+    /// The text of every line that an answer names, where it can be read.
+    fn sources(&self, answers: &[Answer], build: Option<&BuildInfo>) -> SourceTexts {
+        let read: RefCell<HashMap<PathBuf, Option<String>>> = RefCell::new(HashMap::new());
+        let reader = |path: &Path| {
+            let mut read = read.borrow_mut();
+            read.entry(path.to_owned()).or_insert_with(|| gopsy_target::input::read_source(path)).clone()
+        };
+        let mut texts = SourceTexts::new();
+        for (function, at) in lines_of(answers) {
+            let (Some(file), Some(line)) = (at.file, at.line) else { continue };
+            if texts.contains_key(&(file.clone(), line)) {
+                continue;
+            }
+            let culprit = Culprit {
+                function: function.unwrap_or_default().into(),
+                file: Some(file.as_str().into()),
+                line: i64::try_from(line).ok(),
+                goroutine: None,
+                why: None,
+            };
+            let version = build.map(|b| b.version.as_str());
+            let lines = source::lines(&culprit, version, &self.path_map, 0, &reader);
+            if let Some((_, text)) = lines.and_then(|found| found.lines.into_iter().next()) {
+                texts.insert((file, line), text);
+            }
+        }
+        texts
+    }
+}
+
+/// What a reader should know of the whole file.
+fn notes(locator: &Locator<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !locator.decodes() {
+        notes.push("only instructions of amd64 are decoded so far: no code is shown".to_owned());
+    }
+    notes
+}
+
+struct Question<'a> {
+    verb: &'a Where,
+    opened: &'a Opened,
+    locator: &'a Locator<'a>,
+    /// All uses of maps, once they were looked for.
+    uses: RefCell<Option<Vec<MapUse>>>,
+}
+
+impl Question<'_> {
+    fn place(&self, words: &str) -> Answer {
+        let asked = words.to_owned();
+        match self.locator.find(words) {
+            Found::Address(number) => self.address(asked, number),
+            Found::Functions(functions) => match functions.as_slice() {
+                [one] => self.at(asked, self.locator.place(one.entry)),
+                _ => Answer::Ambiguous { asked, functions },
+            },
+            Found::OnlyInlined(function, places) => Answer::OnlyInlined { asked, function, places },
+            Found::Code(line, code) if code.is_empty() => {
+                let why = format!(
+                    "no code of {}:{}: the line has none, or the file is not part of the program",
+                    line.file, line.number
+                );
+                Answer::Nothing { asked, why }
+            }
+            Found::Code(line, code) => self.line(asked, line, code),
+            Found::Nothing => {
+                let why = "no function has this name or ends so, nor is one inlined anywhere. An address begins with 0x, a line is FILE:LINE";
+                Answer::Nothing { asked, why: why.to_owned() }
+            }
+        }
+    }
+
+    /// An address: of the process, if there is one.
+    fn address(&self, asked: String, number: u64) -> Answer {
+        let pc = self.locator.bias().unload(Addr(number));
+        let place = self.locator.place(pc);
+        // What lies in another file that was mapped is not the program's.
+        let mapping = self.opened.core.as_ref().and_then(|core| {
+            let other = core.mappings().iter().find(|m| m.range.contains(Addr(number)))?;
+            let own = core.executable().is_some_and(|own| own.path == other.path);
+            (!own).then_some(other)
+        });
+        if let Some(mapping) = mapping.filter(|_| place.function.first().is_none()) {
+            let path = String::from_utf8_lossy(&mapping.path);
+            let offset = Addr(number).offset_from(mapping.range.start).unwrap_or(0).saturating_add(mapping.file_offset);
+            let why = format!("it lies in {path}, {offset:#x} bytes from its beginning: not in the program's own file");
+            return Answer::Nothing { asked, why };
+        }
+        self.at(asked, place)
+    }
+
+    fn at(&self, asked: String, place: Place) -> Answer {
+        let window = if self.verb.all { Window::Whole } else { Window::Around(self.verb.context) };
+        let listing = self.locator.listing(&place, window);
+        let pc = self.locator.bias().load(place.pc);
+        let threads = self.opened.core.as_ref().map(|core| {
+            let here = core.threads().iter().filter(|t| t.registers.pc() == pc);
+            here.map(|t| ThreadAt {
+                tid: u64::from(t.tid),
+                signal: opened::signal_of(core, t),
+                registers: t.registers.iter().collect(),
+            })
+            .collect()
+        });
+        let race = self.verb.race.then(|| self.locator.race_calls(place.pc));
+        Answer::Place(Box::new(PlaceAnswer { asked, place, listing, threads: threads.unwrap_or_default(), race }))
+    }
+
+    fn line(&self, asked: String, line: Line, code: Vec<CodeOfLine>) -> Answer {
+        let own = code.iter().filter(|c| !c.inlined_call);
+        let stretch = |c: &CodeOfLine| {
+            let mut listing = self.locator.listing(&self.locator.place(c.start), Window::Whole);
+            listing.insns.retain(|i| c.start <= i.at && i.at < c.end);
+            listing.insns.iter_mut().for_each(|i| i.asked = false);
+            // How much of the function is left out says nothing here.
+            Listing { insns: listing.insns, ..Listing::default() }
+        };
+        let listings = own.take(LISTED_STRETCHES).map(stretch).filter(|l| !l.insns.is_empty()).collect();
+        Answer::Line(LineAnswer { asked, line, code, listings })
+    }
+
+    fn writers(&self, asked: &str) -> Answer {
+        let mut uses = self.uses.borrow_mut();
+        let uses = uses.get_or_insert_with(|| self.locator.map_uses(self.verb.reads));
+        let known = |u: &&MapUse| u.type_name.is_some();
+        let fits = |u: &&MapUse| u.type_name.as_deref().is_some_and(|name| fits_type(name, asked));
+        let fitting: Vec<MapUse> = uses.iter().filter(fits).cloned().collect();
+        let types: BTreeSet<String> = uses.iter().filter_map(|u| u.type_name.clone()).collect();
+        let (own, others): (Vec<&MapUse>, Vec<&MapUse>) =
+            uses.iter().filter(|u| !known(u)).partition(|u| u.is_of_the_runtime());
+        Answer::Writers(Writers {
+            asked: asked.to_owned(),
+            types: if fitting.is_empty() { types.into_iter().collect() } else { Vec::new() },
+            uses: fitting,
+            unresolved: others.into_iter().cloned().collect(),
+            of_the_runtime: own.len(),
+        })
+    }
+}
+
+/// Every line that the answers name, with a function that it belongs to.
+fn lines_of(answers: &[Answer]) -> Vec<(Option<String>, SourceLine)> {
+    let mut lines = Vec::new();
+    let mut listed = |listing: &Listing, function: Option<&str>| {
+        for insn in &listing.insns {
+            let function = insn.inlined.as_deref().or(function).map(str::to_owned);
+            lines.push((function, insn.line.clone()));
+        }
+    };
+    for answer in answers {
+        match answer {
+            Answer::Place(answer) => {
+                let function = answer.place.function.first().map(|f| f.name.as_str());
+                listed(&answer.listing, function);
+            }
+            Answer::Line(answer) => {
+                for (code, listing) in answer.code.iter().filter(|c| !c.inlined_call).zip(&answer.listings) {
+                    listed(listing, code.function.as_deref());
+                }
+            }
+            _ => {}
+        }
+    }
+    for answer in answers {
+        match answer {
+            Answer::Place(answer) => {
+                let function = answer.place.function.first().map(|f| f.name.clone());
+                let calls = answer.race.iter().flatten();
+                lines.extend(
+                    calls.map(|c| (function.clone(), SourceLine { file: c.file.clone(), line: c.line.map(u64::from) })),
+                );
+            }
+            Answer::Line(answer) => {
+                let line = |c: &CodeOfLine| SourceLine { file: Some(c.file.clone()), line: Some(answer.line.number) };
+                lines.extend(answer.code.iter().map(|c| (c.function.clone(), line(c))));
+            }
+            Answer::Writers(writers) => {
+                let frames = writers.uses.iter().chain(&writers.unresolved).filter_map(|u| u.frames.first());
+                lines.extend(frames.map(|f| {
+                    let line = f.line.and_then(|l| u64::try_from(l).ok());
+                    (f.function.clone(), SourceLine { file: f.file.clone(), line })
+                }));
+            }
+            _ => {}
+        }
+    }
+    lines
+}
