@@ -50,7 +50,7 @@ pub const PERMITTED: &[Permitted] = &[
     Permitted {
         name: "of-the-traceback",
         reason: "the runtime printed it because it could not print a stack, and records nothing of what it prints then",
-        applies: |d| d.kind == "diagnostic.of-the-traceback",
+        applies: |d| ["diagnostic.of-the-traceback", "stack.outer-lost"].contains(&d.kind),
     },
     Permitted {
         name: "cut-without-a-word",
