@@ -77,6 +77,8 @@ pub struct Standing {
     pub status: Option<Status>,
     /// The number of the reason why it waits ([`Runtime::wait_reason`]); says something only when it is waiting.
     pub wait_reason: Option<u64>,
+    /// Since when it waits ([`G::wait_since`]).
+    pub wait_since: Option<i64>,
     /// Its stack.
     pub stack: Option<Range>,
     /// The thread that runs it; null when none does.
@@ -164,6 +166,7 @@ impl Runtime<'_> {
         Standing {
             status: value(at.status).map(|s| status(s & !GSCAN)),
             wait_reason: value(at.wait_reason),
+            wait_since: value(at.wait_since).map(u64::cast_signed),
             stack: self.bounds(record.word(at.stack_lo), record.word(at.stack_hi)).into_value(),
             m: value(at.m).map(Addr),
             sched: gobuf(at.sched_sp, at.sched_pc),

@@ -22,6 +22,9 @@ const STRUCTS: &[&str] = &[
     "runtime._type",
     "runtime.synctestBubble",
     "runtime.synctestGroup",
+    "runtime.schedt",
+    "runtime.p",
+    "runtime.sysmontick",
 ];
 
 /// The variables of package runtime that are read.
@@ -33,6 +36,8 @@ const VARIABLES: &[&str] = &[
     "runtime.printBacklog",
     "runtime.printBacklogIndex",
     "runtime.m0",
+    "runtime.sched",
+    "runtime.allp",
 ];
 
 /// From where the layouts of a build are known.

@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects))]
 
 mod ancestors;
+mod clock;
 mod death;
 mod g;
 pub mod globals;

@@ -76,6 +76,8 @@ pub struct CoreEvidence {
     sites: Sites,
     /// Why goroutines wait, in words, by the runtime's number.
     reasons: RefCell<HashMap<u64, Str>>,
+    /// The latest time that the runtime wrote down.
+    last_seen: OnceCell<Option<i64>>,
     /// The walks of the threads, by their index.
     walks: Vec<OnceCell<Option<Walk>>>,
     /// The stacks that were asked for last. All of them would be too many to keep.
@@ -208,6 +210,7 @@ impl CoreEvidence {
             notes,
             sites,
             reasons,
+            last_seen: OnceCell::new(),
             walks,
             kept,
             core,
@@ -264,6 +267,12 @@ impl CoreEvidence {
             }
             missing => (missing.clone(), false),
         };
+        // The runtime prints whole minutes from one on, of those that wait or are in a system call.
+        let waits = waiting || g.status.value() == Some(&Status::Syscall);
+        let wait_minutes = match g.wait_since.value().and_then(|since| self.minutes_since(*since)) {
+            Some(minutes) if waits && minutes > 0 => Known::have(minutes, Trust::Inferred, Source::Core),
+            _ => Known::Missing(Missing::NotApplicable),
+        };
         let labels = g.labels.value().map(|at| runtime.labels(*at));
         let creation = match &g.go_pc {
             Known::Have { value, .. } => gopsy_unwind::creation(&self.code(), *value, created_by(&g)),
@@ -277,7 +286,7 @@ impl CoreEvidence {
             durable,
             bubble,
             labels: labels.and_then(Known::into_value).unwrap_or_default(),
-            wait_minutes: Known::Missing(Missing::NotSupported("the time of a core".into())),
+            wait_minutes,
             locked_to_thread: g.locked_m.value().is_some_and(|m| !m.is_null()),
             scan: g.scan,
             gp: Known::have(address.0, self.layouts.trust(), Source::Core),
@@ -328,6 +337,15 @@ impl CoreEvidence {
         let of = |g: Addr| (0..runtime.ancestors(g).len()).map(move |index| Entry::Ancestor(g, index));
         let found: Vec<Entry> = goroutines().flat_map(of).collect();
         self.entries.extend(found);
+    }
+
+    /// For how many whole minutes at least something had gone on when the process died; `None` where nobody wrote down when
+    /// it began.
+    fn minutes_since(&self, since: i64) -> Option<u64> {
+        const MINUTE: u64 = 60_000_000_000;
+        let last = (*self.last_seen.get_or_init(|| self.runtime().last_seen_alive()))?;
+        let passed = last.checked_sub(since).filter(|_| since > 0)?;
+        u64::try_from(passed).ok()?.checked_div(MINUTE)
     }
 
     /// Why a goroutine waits, in words.
@@ -424,7 +442,9 @@ impl Evidence for CoreEvidence {
             Some(status) => status.as_str().into(),
             None => Brief::NO_STATE.into(),
         };
-        Brief { state, wait_minutes: None, copies: 1 }
+        let waits = matches!(standing.status, Some(Status::Waiting | Status::Syscall));
+        let minutes = standing.wait_since.filter(|_| waits).and_then(|since| self.minutes_since(since));
+        Brief { state, wait_minutes: minutes.filter(|m| *m > 0), copies: 1 }
     }
 }
 
