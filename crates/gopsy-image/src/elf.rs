@@ -4,6 +4,7 @@ use crate::bytes;
 use crate::note::Notes;
 use crate::reloc::Relocations;
 use crate::stated::{Part, Stated};
+use crate::symbols::SymbolIndex;
 use crate::{BuildInfo, DebugInfo, GoModule, ImageError, ModuleData, Pclntab, Variable, buildinfo, pclntab};
 use gopsy_mem::LinkAddr;
 use object::LittleEndian as LE;
@@ -107,6 +108,9 @@ pub struct Image {
     dynamic: Option<(u64, u64)>,
     /// What the loader makes read-only when it has filled it in (`PT_GNU_RELRO`): where, and how many bytes.
     read_only_after: Vec<(LinkAddr, u64)>,
+    /// Where the index of `.eh_frame` stands (`PT_GNU_EH_FRAME`), and its size.
+    pub(crate) eh_frame_index: Option<(LinkAddr, u64)>,
+    symbols_by_address: OnceLock<SymbolIndex>,
     relocations: OnceLock<Relocations>,
     module: OnceLock<Result<GoModule, ImageError>>,
     debug: OnceLock<Result<DebugInfo, ImageError>>,
@@ -150,6 +154,11 @@ impl Image {
                 .filter(|p| p.p_type(LE) == elf::PT_GNU_RELRO)
                 .map(|p| (LinkAddr(p.p_vaddr(LE)), p.p_memsz(LE)))
                 .collect(),
+            eh_frame_index: programs
+                .iter()
+                .find(|p| p.p_type(LE) == elf::PT_GNU_EH_FRAME)
+                .map(|p| (LinkAddr(p.p_vaddr(LE)), p.p_filesz(LE))),
+            symbols_by_address: OnceLock::new(),
             relocations: OnceLock::new(),
             module: OnceLock::new(),
             debug: OnceLock::new(),
@@ -308,6 +317,11 @@ impl Image {
         Ok(self.module()?.data())
     }
 
+    /// The functions of the symbol table by address. Read once, when first asked for.
+    pub(crate) fn symbol_index(&self) -> &SymbolIndex {
+        self.symbols_by_address.get_or_init(|| SymbolIndex::read(self))
+    }
+
     /// What the loader fills in. Read once, when first asked for.
     pub(crate) fn relocations(&self) -> &Relocations {
         self.relocations.get_or_init(|| Relocations::read(self.file(), &self.segments, self.dynamic))
@@ -352,7 +366,7 @@ impl std::fmt::Debug for Image {
     }
 }
 
-fn parse_header(file: &[u8]) -> Result<&Header, ImageError> {
+pub(crate) fn parse_header(file: &[u8]) -> Result<&Header, ImageError> {
     let header =
         Header::parse(file).map_err(|e| ImageError::damaged(format!("its ELF header cannot be read ({e})")))?;
     if !header.is_class_64() || !header.is_little_endian() {

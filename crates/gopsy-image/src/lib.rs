@@ -23,6 +23,8 @@ mod note;
 mod pclntab;
 mod reloc;
 mod stated;
+mod symbols;
+mod unwind;
 
 #[cfg(test)]
 mod testkit;
@@ -38,3 +40,5 @@ pub use moduledata::{ModuleData, TextSection};
 pub use note::{Note, Notes};
 pub use pclntab::{Format, GoModule, Pclntab};
 pub use stated::{Loaded, Part, Stated};
+pub use symbols::Symbol;
+pub use unwind::UnwindSection;

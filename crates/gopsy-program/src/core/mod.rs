@@ -2,6 +2,7 @@
 
 mod death;
 mod fitting;
+mod foreign;
 mod threads;
 
 use crate::{Evidence, StackId};
@@ -10,7 +11,7 @@ use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
 use gopsy_runtime::{G, Layouts, M, Release, Runtime, RuntimeError, Threads};
 use gopsy_target::{Attachment, Core, MappedFile, TargetError};
-use gopsy_unwind::{Code, Sites, Walk};
+use gopsy_unwind::{Code, Foreign, Sites, Walk};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,7 @@ pub struct CoreEvidence {
     crash: Crash,
     notes: Vec<String>,
     sites: Sites,
+    foreign: Foreign,
     /// Why goroutines wait, in words, by the runtime's number.
     reasons: RefCell<HashMap<u64, Str>>,
     /// The walks of the threads, by their index.
@@ -159,6 +161,7 @@ impl CoreEvidence {
             return Err(CoreError::NoBase { path: path.to_owned() });
         };
         image.module().map_err(|error| CoreError::Binary { path: path.to_owned(), error })?;
+        let foreign = foreign::load(&mut core, &image, bias, &mut notes);
         let build = image.build_info().ok();
         let layouts =
             fitting::layouts(&core, &image, bias, build.as_ref(), attachment, options.layouts_of.as_ref(), &mut notes)?;
@@ -187,6 +190,7 @@ impl CoreEvidence {
             crash,
             notes,
             sites,
+            foreign,
             reasons,
             walks,
             kept,
