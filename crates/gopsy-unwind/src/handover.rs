@@ -1,6 +1,6 @@
 //! What the runtime's assembly leaves behind where it changes stacks: where each half of a call continues.
 
-use crate::foreign::call_before;
+use crate::foreign::{CallBefore, call_before};
 use crate::registers::{CALLEE_SAVED, RSP};
 use crate::sites::{FuncRole, Site};
 use crate::walk::WORD;
@@ -15,6 +15,8 @@ const SAVED_BY_ASMCGOCALL: [(u64, u64); 2] = [(8, 0), (48, 40)];
 const MAX_BEHIND: usize = 24;
 /// The first instructions of a function, which save what C expects back.
 const MAX_PROLOGUE: usize = 24;
+/// So many words that C saved are looked at.
+const MAX_SAVED: u64 = 512;
 /// Instructions have 15 bytes at most.
 const MAX_INSN: usize = 15;
 
@@ -94,38 +96,50 @@ pub(crate) fn saved_registers(walker: &Walker<'_>, site: &Site, end: Addr) -> Ve
     saved
 }
 
-/// The stack pointer that the code behind a call will set: by the registers that the called function gives back, and by
-/// what was saved on the stack. Followed through moves and loads; anything else ends it.
-pub(crate) fn restored_sp(walker: &Walker<'_>, pc: Pc, sp: Addr, registers: &RegisterSet) -> Option<Addr> {
-    let Pc::Return(back) = pc else { return None };
+/// The stack pointer that a function which changed stacks will set again: by the registers that C gives back, and by what
+/// was saved on the stack. Followed through moves and loads, over calls and past branches that are not taken.
+///
+/// From an instruction that was interrupted the function may still be on its way to C, and load the stack pointer of the
+/// other stack: then only a register will do, which is how the way back is kept (`MOVQ R12, SP`).
+pub(crate) fn restored_sp(walker: &Walker<'_>, pc: Pc, sp: Addr, registers: &RegisterSet) -> Option<Register> {
     let mut now = *registers;
-    // What a call does not give back is not known behind it.
-    for number in (0..RSP).chain(8..16).filter(|n| !CALLEE_SAVED.contains(n)) {
-        now.set(number, None);
-    }
     now.set(RSP, Some(Register { value: sp.0, found: Found::Table }));
-    for insn in instructions(walker.mem, back, MAX_BEHIND) {
-        if insn.flow() != Flow::Next {
-            return None;
+    let interrupted = match pc {
+        Pc::Interrupted(_) => true,
+        Pc::Return(_) => {
+            called(&mut now);
+            false
+        }
+    };
+    for insn in instructions(walker.mem, pc.address(), MAX_BEHIND) {
+        match insn.flow() {
+            Flow::Next => {}
+            Flow::Branch(_) if interrupted => {}
+            // time.now asks the vDSO twice.
+            Flow::Call(_) | Flow::IndirectCall => {
+                called(&mut now);
+                continue;
+            }
+            _ => return None,
         }
         let value = match insn.operation() {
             Operation::Move { to, from, .. } => dwarf(to).map(|n| (n, dwarf(from).and_then(|f| now.number(f)))),
+            Operation::Load { to, .. } if interrupted && dwarf(to) == Some(RSP) => return None,
             Operation::Load { to, from, .. } if from.index.is_none() && from.segment.is_none() && from.size == 8 => {
                 let base = from.base.and_then(of_reg).and_then(|n| now.number(n));
                 let at = base.and_then(|b| b.value.checked_add_signed(from.displacement));
                 let word = at.and_then(|at| walker.mem.u64(Addr(at)).ok());
-                dwarf(to).map(|n| (n, word.map(|value| Register { value, found: Found::Table })))
+                let found = base.map_or(Found::Table, |b| b.found);
+                dwarf(to).map(|n| (n, word.map(|value| Register { value, found })))
             }
             _ => None,
         };
         if let Some((RSP, value)) = value {
-            return value.map(|v| Addr(v.value));
+            return value;
         }
         for used in insn.effects().registers.iter().filter(|used| used.access.writes()) {
-            match of_reg(used.part.reg) {
-                Some(RSP) => return None,
-                Some(number) => now.set(number, None),
-                None => {}
+            if let Some(number) = of_reg(used.part.reg) {
+                now.set(number, None);
             }
         }
         if let Some((number, value)) = value {
@@ -133,6 +147,43 @@ pub(crate) fn restored_sp(walker: &Walker<'_>, pc: Pc, sp: Addr, registers: &Reg
         }
     }
     None
+}
+
+/// What a call does not give back is not known behind it.
+fn called(registers: &mut RegisterSet) {
+    for number in (0..RSP).chain(8..16).filter(|n| !CALLEE_SAVED.contains(n)) {
+        registers.set(number, None);
+    }
+}
+
+/// Where no table tells what became of r12: the stack pointer that `racecall` keeps there, looked for among the words that C
+/// saved. It is one on the goroutine's stack at which the return address of a call of the race hooks stands.
+pub(crate) fn searched_race_sp(walker: &Walker<'_>, stacks: &Stacks, from: Addr, to: Addr) -> Option<Addr> {
+    let stack = stacks.goroutine?;
+    let mut slot = from;
+    for _ in 0..MAX_SAVED {
+        if slot >= to {
+            return None;
+        }
+        let value = walker.mem.ptr(slot).ok()?;
+        if stack.contains(value) && is_race_call(walker, value) {
+            return Some(value);
+        }
+        slot = slot.checked_add(WORD)?;
+    }
+    None
+}
+
+/// Whether the return address of a call of one of the runtime's race functions stands there.
+pub(crate) fn is_race_call(walker: &Walker<'_>, sp: Addr) -> bool {
+    let back = walker.mem.ptr(sp).ok();
+    let target = back.and_then(|back| match call_before(walker.mem, back) {
+        Some(CallBefore::Direct(target)) => walker.code.function(target),
+        _ => None,
+    });
+    target
+        .and_then(|(f, _)| f.raw_name())
+        .is_some_and(|name| name.starts_with(b"runtime.race") || name.starts_with(b"race"))
 }
 
 /// The instructions from an address on, as far as memory has them.

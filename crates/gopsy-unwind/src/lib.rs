@@ -25,6 +25,7 @@ mod foreign;
 mod frames;
 mod handover;
 mod name;
+mod near;
 mod registers;
 mod sigframe;
 mod sites;

@@ -41,6 +41,8 @@ pub(crate) enum FuncRole {
     Handler,
     /// It calls C on the system stack.
     Asmcgocall,
+    /// It calls the race detector on the system stack; the thread's g stays.
+    Racecall,
     /// C calls it; it saves the registers that C expects back.
     EnteredFromC,
 }
@@ -78,6 +80,7 @@ impl FuncRole {
             b"runtime.sigtramp" | b"runtime.cgoSigtramp" | b"runtime.sigprofNonGoWrapper" => FuncRole::Handler,
             b"runtime.asmcgocall" => FuncRole::Asmcgocall,
             b"crosscall2" | b"runtime.racecallbackthunk" => FuncRole::EnteredFromC,
+            b"racecall" => FuncRole::Racecall,
             _ => FuncRole::Plain,
         }
     }

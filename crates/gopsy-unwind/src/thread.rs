@@ -5,6 +5,7 @@
 //! each rests on is in `docs/unwinding.md`.
 
 use crate::foreign::{CallBefore, call_before};
+use crate::near::Near;
 use crate::registers::{CALLEE_SAVED, RBP, RSP};
 use crate::sites::{FuncRole, Site};
 use crate::walk::{Cursor, Lost, MAX_SIGNALS, MAX_STEPS, Step, WORD, is_uretprobe, no_go_function};
@@ -32,6 +33,9 @@ struct Thread<'w> {
     callback_sp: Option<Addr>,
     signals: Vec<SignalFrame>,
     lost: Vec<Lost>,
+    near: Near,
+    /// Where the innermost C frame stood that was called last.
+    entered: Option<Addr>,
     foreign_steps: u64,
     crossings: u32,
     steps: u64,
@@ -67,6 +71,8 @@ impl Walker<'_> {
             callback_sp: stacks.system_sp,
             signals: Vec::new(),
             lost: Vec::new(),
+            near: Near::default(),
+            entered: None,
             foreign_steps: 0,
             crossings: 0,
             steps: 0,
@@ -89,12 +95,29 @@ impl Thread<'_> {
     fn run(&mut self, visit: &mut dyn FnMut(&RawFrame) -> bool) -> End {
         while self.steps < MAX_STEPS {
             self.steps = self.steps.saturating_add(1);
+            if let Some((frame, next)) = self.walker.plain_step(&self.at, &mut self.near, self.stacks)
+                && !is_uretprobe(next.pc.address())
+            {
+                self.registers = RegisterSet::at(next.pc.address(), next.sp, next.found);
+                (self.at, self.entered) = (next, None);
+                if !visit(&frame) {
+                    return End::Stopped;
+                }
+                continue;
+            }
             let mut stopped = false;
             let mut seen = |frame: &RawFrame| stopped = !visit(frame);
-            let site = self.walker.sites.at(self.at.pc, self.walker.code);
+            let site = self.near.site(self.walker.sites, self.at.pc, self.walker.code);
             let step = match site {
-                Some(site) if !site.foreign => self.leave_go(&site, &mut seen),
-                other => self.leave_foreign(other, &mut seen),
+                Some(site) if !site.foreign => {
+                    let step = self.leave_go(&site, &mut seen);
+                    self.entered = None;
+                    step
+                }
+                other => {
+                    self.entered = self.entered.or(Some(self.at.sp));
+                    self.leave_foreign(other, &mut seen)
+                }
             };
             match step {
                 Step::End(end) => return end,
@@ -135,7 +158,7 @@ impl Thread<'_> {
         };
         let crossing = match site.role {
             FuncRole::Asmcgocall if on != On::Goroutine => Some(self.old_stack_of_asmcgocall(delta)),
-            _ if site.sp_write && on != On::Goroutine => self.switched(site).map(|sp| sp.map(|sp| (sp, Found::Table))),
+            _ if site.sp_write && on != On::Goroutine => self.switched(site, delta),
             _ => None,
         };
         match crossing {
@@ -186,7 +209,7 @@ impl Thread<'_> {
     /// To the caller of a Go function whose frame ends there.
     fn return_from(&mut self, site: &Site, end: Addr) -> Step {
         let Some(slot) = end.checked_sub(WORD) else { return broken("a frame at address 0") };
-        let back = match self.walker.mem.ptr(slot) {
+        let back = match self.near.ptr(self.walker.mem, slot) {
             Ok(back) if back.is_null() => return broken("a return address is 0"),
             Ok(back) => back,
             Err(fault) => return broken(fault.to_string()),
@@ -269,23 +292,45 @@ impl Thread<'_> {
         handover::asmcgocall(self.walker, self.stacks, self.at.sp, delta).map(|sp| (sp, Found::Table))
     }
 
-    /// For a function that sets the stack pointer: the one it will set when what it called returns. `None` when it was not
-    /// calling: then its table is right for as long as it has not switched, and nobody knows that.
-    fn switched(&self, site: &Site) -> Option<Option<Addr>> {
+    /// For a function that sets the stack pointer: the one it will set when it is done with the other stack. `Some(None)`
+    /// when that is not known; `None` when its table is right as it is.
+    fn switched(&self, site: &Site, delta: u64) -> Option<Option<(Addr, Found)>> {
+        let sched = self.stacks.sched.filter(|s| !s.sp.is_null());
         match site.role {
-            // On the system stack it has not switched yet, and has switched back.
-            FuncRole::Cgocallback | FuncRole::Handler | FuncRole::Morestack => None,
+            // On the system stack these have not switched yet, or have switched back.
+            FuncRole::Cgocallback | FuncRole::Handler => return None,
+            FuncRole::Morestack if sched.is_some() => return None,
             FuncRole::Systemstack => {
-                let sched = self.stacks.sched.filter(|s| !s.sp.is_null())?;
-                Some(self.stacks.holding(sched.sp).filter(|(on, _)| *on == On::Goroutine).map(|_| sched.sp))
+                let left = sched.filter(|s| self.stacks.holding(s.sp).is_some_and(|(on, _)| on == On::Goroutine));
+                return Some(left.map(|s| (s.sp, Found::Table)));
             }
-            _ if site.top_frame => None,
-            _ => Some(handover::restored_sp(self.walker, self.at.pc, self.at.sp, &self.registers).filter(|sp| {
-                let end = site.delta.and_then(|delta| sp.checked_add(delta));
-                let back = end.and_then(|slot| self.walker.mem.ptr(slot).ok());
-                self.stacks.holding(*sp).is_some() && back.and_then(|b| self.is_return_address(b)).is_some()
-            })),
+            _ if site.top_frame => return None,
+            _ => {}
         }
+        let returns = |sp: Addr| {
+            let back = sp.checked_add(delta).and_then(|slot| self.walker.mem.ptr(slot).ok());
+            self.stacks.holding(sp).is_some() && back.and_then(|b| self.is_return_address(b)).is_some()
+        };
+        let kept = handover::restored_sp(self.walker, self.at.pc, self.at.sp, &self.registers);
+        let kept = kept.map(|r| (Addr(r.value), r.found.max(Found::Table))).filter(|(sp, _)| returns(*sp));
+        let found = match (site.role, kept) {
+            // A register that no table vouches for is right if the race hooks were called there.
+            (FuncRole::Racecall, Some((sp, Found::Scan))) => {
+                handover::is_race_call(self.walker, sp).then_some((sp, Found::FramePointer))
+            }
+            (_, kept) => kept,
+        };
+        let searched = || {
+            let from = self.entered.filter(|_| site.role == FuncRole::Racecall)?;
+            let sp = handover::searched_race_sp(self.walker, self.stacks, from, self.at.sp)?;
+            Some((sp, Found::FramePointer))
+        };
+        // Interrupted, it may stand where its table is right: on the stack on which it was called.
+        let unswitched = || {
+            let here = matches!(self.at.pc, Pc::Interrupted(_)) && returns(self.at.sp);
+            here.then_some((self.at.sp, Found::Table))
+        };
+        Some(found.or_else(searched).or_else(unswitched))
     }
 
     /// A signal handler of Go: the kernel called it, or a handler in C did.
@@ -388,31 +433,37 @@ impl Thread<'_> {
         Some(Next { registers, pc, sp, found })
     }
 
-    /// The innermost word on the stack that is a return address; rather one behind a call of this very function, where that
-    /// can be told, than any other.
+    /// The innermost word on the stack that is a return address: rather one behind a call of this very function, where that
+    /// can be told; then one behind a call of something unknown; one behind a call of another function last, which a tail
+    /// call would explain.
     fn by_search(&self) -> Option<Next> {
         let own = self.foreign.function_start(self.at.pc.lookup());
         let (_, limit) = self.stack(self.at.sp);
         let mut slot = Addr(self.at.sp.0.checked_next_multiple_of(WORD)?);
-        let mut first: Option<(Addr, Addr)> = None;
+        let (mut unknown, mut other) = (None, None);
+        let mut exact = None;
         for _ in 0..MAX_SCAN {
             let (Ok(back), true) = (self.walker.mem.ptr(slot), slot < limit) else { break };
             slot = slot.checked_add(WORD)?;
-            match (self.is_return_address(back), own) {
-                (None, _) => {}
-                (Some(CallBefore::Direct(target)), Some(own)) if target == own => {
-                    first = Some((back, slot));
-                    break;
-                }
-                (Some(_), None) => {
-                    first = Some((back, slot));
-                    break;
-                }
-                (Some(_), Some(_)) => first = first.or(Some((back, slot))),
+            let place = match (self.is_return_address(back), own) {
+                (None, _) => continue,
+                (Some(CallBefore::Direct(target)), Some(own)) if target == own => &mut exact,
+                (Some(CallBefore::Direct(_)), Some(_)) => &mut other,
+                _ => &mut unknown,
+            };
+            place.get_or_insert((back, slot));
+            if exact.is_some() || (own.is_none() && unknown.is_some()) {
+                break;
             }
         }
-        let (pc, sp) = first?;
-        Some(Next { registers: RegisterSet::at(pc, sp, Found::Scan), pc, sp, found: Found::Scan })
+        let (pc, sp) = exact.or(unknown).or(other)?;
+        let mut registers = RegisterSet::at(pc, sp, Found::Scan);
+        // Perhaps nobody has changed these; whoever uses one has to prove it.
+        for number in CALLEE_SAVED {
+            let value = self.registers.number(number).map(|r| crate::Register { value: r.value, found: Found::Scan });
+            registers.set(number, value);
+        }
+        Some(Next { registers, pc, sp, found: Found::Scan })
     }
 
     /// The return address that a call of an address without code pushed.

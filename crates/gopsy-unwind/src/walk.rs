@@ -1,9 +1,10 @@
 //! Walking a stack.
 
 use crate::code::FuncRef;
+use crate::near::Near;
 use crate::sites::{FuncRole, Site, Sites};
 use crate::{Code, ForeignRef, Found, On, SignalFrame, Stacks};
-use gopsy_mem::{Addr, Memory, MemoryExt};
+use gopsy_mem::{Addr, Memory};
 use std::collections::VecDeque;
 
 /// Of a deep stack the innermost frames are kept …
@@ -12,7 +13,7 @@ const MAX_INNER: usize = 1 << 14;
 const MAX_OUTER: usize = 1 << 10;
 /// Frames beyond this are not walked at all. A goroutine may have tens of millions: the smallest frame of a function that
 /// calls takes 16 bytes, and a stack may have 1 GiB of them.
-pub(crate) const MAX_STEPS: u64 = 1 << 26;
+pub(crate) const MAX_STEPS: u64 = 1 << 27;
 /// A word: the return address that a call pushes.
 pub(crate) const WORD: u64 = 8;
 /// More signals than this do not interrupt each other.
@@ -216,10 +217,18 @@ impl<'a> Walker<'a> {
         signals: &mut Vec<SignalFrame>,
         visit: &mut dyn FnMut(&RawFrame) -> bool,
     ) -> End {
-        let mut cursor = Cursor::new(pc, sp);
+        let (mut cursor, mut near) = (Cursor::new(pc, sp), Near::default());
         for _ in 0..MAX_STEPS {
+            // Nearly all frames of a deep stack are called plainly from the same stack.
+            if let Some((frame, next)) = self.plain_step(&cursor, &mut near, stacks) {
+                cursor = next;
+                if !visit(&frame) {
+                    return End::Stopped;
+                }
+                continue;
+            }
             let mut stopped = false;
-            match self.step(&cursor, stacks, signals, &mut |frame| stopped = !visit(frame)) {
+            match self.step(&cursor, &mut near, stacks, signals, &mut |frame| stopped = !visit(frame)) {
                 Step::End(end) => return end,
                 Step::To(_) if stopped => return End::Stopped,
                 Step::To(next) => cursor = next,
@@ -228,16 +237,41 @@ impl<'a> Walker<'a> {
         End::Limit
     }
 
+    /// The frame at the cursor and where the next is, for a frame without anything of its own. What this refuses, and
+    /// why, is for [`Walker::step`] to say.
+    #[inline]
+    pub(crate) fn plain_step(&self, at: &Cursor, near: &mut Near, stacks: &Stacks) -> Option<(RawFrame, Cursor)> {
+        let range = stacks.goroutine.filter(|range| range.contains(at.sp))?;
+        let site = near.site(self.sites, at.pc, self.code)?;
+        let delta = site.delta.filter(|_| site.role == FuncRole::Plain && !site.top_frame && !site.sp_write)?;
+        let slot = at.sp.checked_add(delta).filter(|slot| *slot < range.end)?;
+        let end = slot.checked_add(WORD).filter(|end| *end <= range.end)?;
+        let back = near.ptr(self.mem, slot).ok().filter(|back| !back.is_null())?;
+        let frame = RawFrame {
+            pc: at.pc,
+            sp: at.sp,
+            end: Some((end, Found::Table)),
+            func: Some(site.func),
+            foreign: None,
+            on: On::Goroutine,
+            found: at.found,
+        };
+        // What is sure of this frame is sure of its caller, and no more.
+        let found = if at.found == Found::Context { Found::Table } else { at.found };
+        Some((frame, Cursor { pc: Pc::Return(back), sp: end, found }))
+    }
+
     /// Shows the frame at the cursor and finds the next.
     fn step(
         &self,
         at: &Cursor,
+        near: &mut Near,
         stacks: &Stacks,
         signals: &mut Vec<SignalFrame>,
         visit: &mut dyn FnMut(&RawFrame),
     ) -> Step {
         let broken = |why: String| Step::End(End::Broken(why));
-        let Some(Site { func, role, delta, top_frame, sp_write, .. }) = self.sites.at(at.pc, self.code) else {
+        let Some(Site { func, role, delta, top_frame, sp_write, .. }) = near.site(self.sites, at.pc, self.code) else {
             return broken(no_go_function(at.pc.address()));
         };
         let Some((on, stack)) = stacks.holding(at.sp) else {
@@ -283,7 +317,7 @@ impl<'a> Walker<'a> {
         let Some(fp) = back_at else {
             return broken("the function switches stacks in a way that its table does not tell".to_owned());
         };
-        match fp.checked_sub(WORD).map(|slot| self.mem.ptr(slot)) {
+        match fp.checked_sub(WORD).map(|slot| near.ptr(self.mem, slot)) {
             Some(Ok(back)) if back.is_null() => broken("a return address is 0".to_owned()),
             Some(Ok(back)) if role == FuncRole::Injected => Step::To(Cursor::new(Pc::Interrupted(back), fp)),
             Some(Ok(back)) => Step::To(Cursor::new(Pc::Return(back), fp)),

@@ -132,6 +132,7 @@ impl CoreEvidence {
         if range.end < walk.frames.len() {
             own.end = End::Outermost;
             own.outer.clear();
+            own.skipped = 0;
         }
         gopsy_unwind::frames_with(&own, range.start, &code, &self.foreign, Source::Core)
     }
