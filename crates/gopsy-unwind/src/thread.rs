@@ -228,7 +228,7 @@ impl Thread<'_> {
                 }
                 step
             }
-            _ => self.go_on(Pc::Return(back), end, found),
+            role => self.go_on(self.walker.back_from(role, back), end, found),
         }
     }
 

@@ -320,10 +320,16 @@ impl<'a> Walker<'a> {
         match fp.checked_sub(WORD).map(|slot| near.ptr(self.mem, slot)) {
             Some(Ok(back)) if back.is_null() => broken("a return address is 0".to_owned()),
             Some(Ok(back)) if role == FuncRole::Injected => Step::To(Cursor::new(Pc::Interrupted(back), fp)),
-            Some(Ok(back)) => Step::To(Cursor::new(Pc::Return(back), fp)),
+            Some(Ok(back)) => Step::To(Cursor::new(self.back_from(role, back), fp)),
             Some(Err(fault)) => broken(fault.to_string()),
             None => broken("a frame at address 0".to_owned()),
         }
+    }
+
+    /// What a return address means. Above `cgocallback` stands the pc that the goroutine was saved with, which is the first
+    /// byte of `systemstack_switch` from Go 1.17 to 1.20 (`gosave_systemstack_switch` in `runtime/asm_amd64.s`).
+    pub(crate) fn back_from(&self, role: FuncRole, back: Addr) -> Pc {
+        if role == FuncRole::Cgocallback { self.code.resumption(back) } else { Pc::Return(back) }
     }
 
     /// A signal handler's frame is a top frame; the kernel's signal frame follows.
