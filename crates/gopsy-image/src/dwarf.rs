@@ -298,7 +298,7 @@ fn foreign_type_size(dwarf: &gimli::Dwarf<Slice<'_>>, reference: gimli::DebugInf
 }
 
 /// A debug section, inflated: plain, `SHF_COMPRESSED` (Go 1.19+) or `.zdebug_*` (up to Go 1.18).
-fn section(image: &Image, name: &str) -> Result<Vec<u8>, ImageError> {
+pub(crate) fn section(image: &Image, name: &str) -> Result<Vec<u8>, ImageError> {
     let damaged = || ImageError::damaged(format!("its section {name} cannot be read"));
     if let Some(section) = image.section(name) {
         let data = image.section_bytes(section).ok_or_else(damaged)?;

@@ -112,6 +112,8 @@ pub struct Image {
     interpreter: Option<(u64, u64)>,
     /// What the loader makes read-only when it has filled it in (`PT_GNU_RELRO`): where, and how many bytes.
     read_only_after: Vec<(LinkAddr, u64)>,
+    /// Where the index of `.eh_frame` stands (`PT_GNU_EH_FRAME`), and its size.
+    pub(crate) eh_frame_index: Option<(LinkAddr, u64)>,
     relocations: OnceLock<Relocations>,
     module: OnceLock<Result<GoModule, ImageError>>,
     debug: OnceLock<Result<DebugInfo, ImageError>>,
@@ -161,6 +163,10 @@ impl Image {
                 .filter(|p| p.p_type(LE) == elf::PT_GNU_RELRO)
                 .map(|p| (LinkAddr(p.p_vaddr(LE)), p.p_memsz(LE)))
                 .collect(),
+            eh_frame_index: programs
+                .iter()
+                .find(|p| p.p_type(LE) == elf::PT_GNU_EH_FRAME)
+                .map(|p| (LinkAddr(p.p_vaddr(LE)), p.p_filesz(LE))),
             relocations: OnceLock::new(),
             module: OnceLock::new(),
             debug: OnceLock::new(),

@@ -25,6 +25,7 @@ mod reloc;
 mod stated;
 mod symbols;
 mod typename;
+mod unwind;
 
 #[cfg(test)]
 mod testkit;
@@ -46,3 +47,4 @@ pub use pclntab::{Format, GoModule, Pclntab};
 pub use stated::{Loaded, Part, Stated};
 pub use symbols::{Symbol, SymbolKind, SymbolTable};
 pub use typename::{TypeKind, TypeName};
+pub use unwind::UnwindSection;

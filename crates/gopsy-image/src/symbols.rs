@@ -32,6 +32,8 @@ pub struct Symbol<'a> {
     pub size: u64,
     /// What stands there.
     pub kind: SymbolKind,
+    /// Other files may use it (`STB_GLOBAL`): of several names for one place, that by which it is known.
+    pub global: bool,
 }
 
 /// A symbol without its name.
@@ -106,7 +108,8 @@ impl SymbolTable {
         let symbol = table.symbol(object::SymbolIndex(entry.index)).ok()?;
         let name = table.symbol_name(LE, symbol).ok()?;
         let kind = kind_of(symbol.st_type())?;
-        Some(Symbol { name: String::from_utf8_lossy(name), address: entry.address, size: entry.size, kind })
+        let global = symbol.st_bind() == elf::STB_GLOBAL;
+        Some(Symbol { name: String::from_utf8_lossy(name), address: entry.address, size: entry.size, kind, global })
     }
 
     /// The symbols that cover an address, those that begin last first. One without a size covers what lies before the next
@@ -136,6 +139,17 @@ impl SymbolTable {
     /// All symbols, by address.
     pub fn iter<'a>(&'a self, image: &'a Image) -> impl Iterator<Item = Symbol<'a>> + 'a {
         self.entries.iter().filter_map(|entry| self.symbol(image, entry))
+    }
+}
+
+impl Image {
+    /// The function of the symbol table that holds that address: the innermost; of several names for it the one by which other
+    /// files know it. A mark of assembly counts where nothing else covers the address.
+    #[must_use]
+    pub fn symbol_at(&self, address: LinkAddr) -> Option<Symbol<'_>> {
+        let covering = self.symbol_table().covering(self, address);
+        let code = covering.into_iter().filter(|s| s.kind != SymbolKind::Object && self.is_executable(s.address));
+        code.max_by_key(|s| (s.kind == SymbolKind::Function, s.address, s.global))
     }
 }
 

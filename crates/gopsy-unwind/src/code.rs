@@ -66,9 +66,9 @@ impl<'a> Code<'a> {
         self.func(self.find(pc)?)
     }
 
-    /// The name of a function, as bytes of the file.
+    /// The name of a function, as bytes of the file; of no function, none.
     #[must_use]
-    pub fn raw_name(&self, func: FuncRef) -> Option<&'a [u8]> {
-        self.func(func)?.0.raw_name()
+    pub fn raw_name(&self, func: impl Into<Option<FuncRef>>) -> Option<&'a [u8]> {
+        self.func(func.into()?)?.0.raw_name()
     }
 }

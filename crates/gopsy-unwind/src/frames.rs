@@ -1,6 +1,6 @@
 //! The model's frames.
 
-use crate::{Code, Pc, RawFrame, Walk, printed_name};
+use crate::{Code, Foreign, Found, Pc, RawFrame, Walk, printed_name};
 use gopsy_image::{Func, SourceFrame};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Creation, Elision, Frame, FunctionName, Known, Missing, Source, Stack, Trust};
@@ -11,9 +11,19 @@ use gopsy_model::{Creation, Elision, Frame, FunctionName, Known, Missing, Source
 /// stand: `memory` is its source.
 #[must_use]
 pub fn frames(walk: &Walk, skip: usize, code: &Code<'_>, memory: Source) -> Stack {
+    frames_with(walk, skip, code, &Foreign::new(), memory)
+}
+
+/// As [`frames`], with the names of code that is not Go's.
+#[must_use]
+pub fn frames_with(walk: &Walk, skip: usize, code: &Code<'_>, foreign: &Foreign, memory: Source) -> Stack {
     let mut stack = Stack::default();
-    for raw in walk.frames.iter().skip(skip) {
-        add(&mut stack.frames, raw, code, memory);
+    for (number, raw) in (1u64..).zip(&walk.frames).skip(skip) {
+        add(&mut stack.frames, raw, code, foreign, memory);
+        for lost in walk.lost.iter().filter(|lost| lost.after == number) {
+            let count = Known::Missing(Missing::Unreadable(lost.why.as_str().into()));
+            stack.elided.push(Elision { after: stack.frames.len(), count });
+        }
     }
     // How many functions of the source those were is not counted: each may have had others inlined.
     let gap = |after, count: String| Elision { after, count: Known::Missing(Missing::NotSupported(count.into())) };
@@ -21,7 +31,7 @@ pub fn frames(walk: &Walk, skip: usize, code: &Code<'_>, memory: Source) -> Stac
         stack.elided.push(gap(stack.frames.len(), format!("{} activations, inlined ones not counted", walk.skipped)));
     }
     for raw in walk.outer.iter().skip(skip.saturating_sub(walk.frames.len())) {
-        add(&mut stack.frames, raw, code, memory);
+        add(&mut stack.frames, raw, code, foreign, memory);
     }
     match &walk.end {
         crate::End::Outermost | crate::End::Stopped => {}
@@ -97,45 +107,100 @@ pub(crate) fn source_key(pc: Pc, code: &Code<'_>) -> u64 {
     hasher.finish()
 }
 
-fn add(frames: &mut Vec<Frame>, raw: &RawFrame, code: &Code<'_>, memory: Source) {
-    let Some((func, bias)) = code.func(raw.func) else { return };
-    match func.source_frames(bias.unload(raw.pc.lookup())) {
+fn add(frames: &mut Vec<Frame>, raw: &RawFrame, code: &Code<'_>, foreign: &Foreign, memory: Source) {
+    let Some((func, bias)) = raw.func.and_then(|f| code.func(f)) else {
+        frames.push(foreign_frame(raw, foreign, memory));
+        return;
+    };
+    let source = func.source_frames(bias.unload(raw.pc.lookup()));
+    match source {
+        // The Go linker knows the names of the C functions that it links.
+        _ if !func.has_pcsp() => {
+            let named = frame(bare(&func), raw, (&func, bias), memory);
+            frames.push(Frame { foreign: true, ..named });
+        }
         Ok(source) => frames.extend(source.into_iter().map(|s| frame(s, raw, (&func, bias), memory))),
         // The function itself is known; which line of which function was inlined into it there is not.
         Err(error) => {
             let why = || Missing::Unreadable(error.to_string().into());
-            let source = SourceFrame {
-                function: func.name(),
-                file: None,
-                line: None,
-                start_line: 0,
-                func_id: func.func_id(),
-                inlined: false,
-            };
-            let physical = frame(source, raw, (&func, bias), memory);
+            let physical = frame(bare(&func), raw, (&func, bias), memory);
             frames.push(Frame { file: Known::Missing(why()), line: Known::Missing(why()), ..physical });
         }
     }
 }
 
+/// A function without lines.
+fn bare(func: &Func<'_>) -> SourceFrame {
+    SourceFrame {
+        function: func.name(),
+        file: None,
+        line: None,
+        start_line: 0,
+        func_id: func.func_id(),
+        inlined: false,
+    }
+}
+
 fn frame(source: SourceFrame, raw: &RawFrame, (func, bias): (&Func<'_>, Bias), memory: Source) -> Frame {
-    let own = |value: Option<u64>| match value {
-        // An inlined function has no activation of its own.
-        _ if source.inlined => Known::Missing(Missing::NotApplicable),
-        Some(value) => Known::have(value, Trust::Table, memory),
+    // An inlined function has no activation of its own.
+    let own = |value: Option<(u64, Found)>| match value.filter(|_| !source.inlined) {
+        Some((value, found)) => Known::have(value, found.trust(), memory),
         None => Known::Missing(Missing::NotApplicable),
     };
+    let offset = bias.unload(raw.pc.address()).offset_from(func.entry());
     Frame {
-        offset: own(bias.unload(raw.pc.address()).offset_from(func.entry())),
-        pc: own(Some(raw.pc.address().0)),
-        sp: own(Some(raw.sp.0)),
-        fp: own(Some(raw.fp.0)),
+        offset: own(offset.map(|o| (o, raw.found))),
+        pc: own(Some((raw.pc.address().0, raw.found))),
+        sp: own(Some((raw.sp.0, raw.found))),
+        fp: own(raw.end.map(|(end, found)| (end.0, found))),
         args: Known::Missing(Missing::NotSupported("arguments of frames in memory".into())),
         inlined: source.inlined,
         foreign: false,
-        function: listed(source.function).map(|n| FunctionName(printed_name(&n).into())),
-        file: listed(source.file).map(Into::into),
-        line: listed(source.line).map(i64::from),
+        function: listed_at(source.function, raw.found).map(|n| FunctionName(printed_name(&n).into())),
+        file: listed_at(source.file, raw.found).map(Into::into),
+        line: listed_at(source.line, raw.found).map(i64::from),
+    }
+}
+
+/// What a table says of a place is no surer than the place.
+fn listed_at<T>(value: Option<T>, found: Found) -> Known<T> {
+    match listed(value) {
+        Known::Have { value, trust, source } => Known::have(value, trust.max(found.trust()), source),
+        missing => missing,
+    }
+}
+
+/// A frame of code that is not Go's. Where no symbol names its function, the file and the place in it do:
+/// `libc.so.6+0x8ae2c`.
+fn foreign_frame(raw: &RawFrame, foreign: &Foreign, memory: Source) -> Frame {
+    let symbol = raw.foreign.and_then(|r| foreign.symbolise(r, raw.pc.lookup()));
+    let stated = |value: u64, found: Found| Known::have(value, found.trust(), memory);
+    let behind = raw.pc.address().0.wrapping_sub(raw.pc.lookup().0);
+    let function = match &symbol {
+        Some(s) => {
+            let offset = s.offset.saturating_add(behind);
+            let name = if s.is_function { s.name.clone() } else { format!("{}+{offset:#x}", s.name) };
+            Known::have(FunctionName(name.into()), raw.found.trust().max(Trust::Table), Source::Binary)
+        }
+        None => Known::Missing(Missing::Unreadable("no file that was loaded has code there".into())),
+    };
+    Frame {
+        function,
+        file: Known::Missing(Missing::NotSupported("lines of C code".into())),
+        line: Known::Missing(Missing::NotSupported("lines of C code".into())),
+        offset: match symbol.filter(|s| s.is_function) {
+            Some(s) => stated(s.offset.saturating_add(behind), raw.found),
+            None => Known::Missing(Missing::NotApplicable),
+        },
+        pc: stated(raw.pc.address().0, raw.found),
+        sp: stated(raw.sp.0, raw.found),
+        fp: match raw.end {
+            Some((end, found)) => stated(end.0, found),
+            None => Known::Missing(Missing::Unreadable("its caller was not found".into())),
+        },
+        args: Known::Missing(Missing::NotSupported("arguments of frames in memory".into())),
+        inlined: false,
+        foreign: true,
     }
 }
 

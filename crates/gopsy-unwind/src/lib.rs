@@ -19,22 +19,30 @@
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects))]
 
+mod cfi;
 mod code;
+mod foreign;
 mod frames;
+mod handover;
 mod name;
+mod near;
+mod registers;
 mod sigframe;
 mod sites;
 mod stacks;
+mod thread;
 mod walk;
 
 #[cfg(test)]
 mod tests;
 
 pub use code::{Code, FuncRef};
+pub use foreign::{Foreign, ForeignRef, Symbolised, bias_at};
 pub(crate) use frames::source_key;
-pub use frames::{creation, frames, recorded};
+pub use frames::{creation, frames, frames_with, recorded};
 pub use name::printed_name;
+pub use registers::{Found, Register, RegisterSet};
 pub use sigframe::SignalFrame;
 pub use sites::Sites;
 pub use stacks::{On, Stacks};
-pub use walk::{End, Pc, RawFrame, Walk, Walker};
+pub use walk::{End, Lost, Pc, RawFrame, Walk, Walker};

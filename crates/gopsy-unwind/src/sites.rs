@@ -20,6 +20,10 @@ pub(crate) struct Site {
     pub(crate) delta: Option<u64>,
     pub(crate) top_frame: bool,
     pub(crate) sp_write: bool,
+    /// It is the systemstack of Go 1.16, which has no flags.
+    pub(crate) feigns_mstart: bool,
+    /// It is C: the Go linker lists what it links, and of C objects it knows the names and no more.
+    pub(crate) foreign: bool,
 }
 
 /// The functions that a walk treats in a way of their own. By name: their numbers change between releases.
@@ -35,11 +39,36 @@ pub(crate) enum FuncRole {
     /// A signal handler pushed the pc behind its frame: it was interrupted, not called from (`isInjectedCall` in
     /// `runtime/traceback.go`).
     Injected,
-    /// The kernel's signal frame stands above it.
+    /// The kernel's signal frame stands above it, or C code that handles the signal.
     Handler,
-    /// The outermost of its stack (`topofstack` in `runtime/traceback.go`). Go 1.16 has no flag for it.
-    Outermost,
+    /// It calls C on the system stack.
+    Asmcgocall,
+    /// It calls the race detector on the system stack; the thread's g stays.
+    Racecall,
+    /// C calls it; it saves the registers that C expects back.
+    EnteredFromC,
 }
+
+/// Functions that set the stack pointer. Since Go 1.17 the tables say so (`FUNCFLAG_SPWRITE`); 1.16 has no flags, and these
+/// are the ones of its `runtime/asm_amd64.s`, `sys_linux_amd64.s` and `race_amd64.s`.
+const SP_WRITE: &[&[u8]] = &[
+    b"runtime.gogo",
+    b"runtime.mcall",
+    b"runtime.systemstack",
+    b"runtime.morestack",
+    b"runtime.asmcgocall",
+    b"runtime.cgocallback",
+    b"runtime.clone",
+    b"runtime.sigfwd",
+    b"runtime.nanotime1",
+    b"runtime.walltime1",
+    b"runtime.callCgoSigaction",
+    b"runtime.callCgoMmap",
+    b"runtime.callCgoMunmap",
+    b"racecall",
+];
+/// Functions at which a stack begins: `FUNCFLAG_TOPFRAME` since Go 1.17; in 1.16 `topofstack` in `runtime/traceback.go`.
+const TOP_FRAME: &[&[u8]] = &[b"runtime.goexit", b"runtime.mstart", b"runtime.rt0_go"];
 
 impl FuncRole {
     fn of(name: &[u8]) -> FuncRole {
@@ -51,7 +80,9 @@ impl FuncRole {
                 FuncRole::Injected
             }
             b"runtime.sigtramp" | b"runtime.cgoSigtramp" | b"runtime.sigprofNonGoWrapper" => FuncRole::Handler,
-            b"runtime.goexit" | b"runtime.mstart" | b"runtime.rt0_go" | b"runtime.mcall" => FuncRole::Outermost,
+            b"runtime.asmcgocall" => FuncRole::Asmcgocall,
+            b"crosscall2" | b"runtime.racecallbackthunk" => FuncRole::EnteredFromC,
+            b"racecall" => FuncRole::Racecall,
             _ => FuncRole::Plain,
         }
     }
@@ -72,12 +103,16 @@ impl Sites {
         }
         let site = code.find(pc.lookup()).and_then(|reference| {
             let (func, bias) = code.func(reference)?;
+            let delta = sp_delta(&func, pc, bias).map(u64::from);
+            let name = func.raw_name().unwrap_or(b"");
             Some(Site {
                 func: reference,
-                role: FuncRole::of(func.raw_name().unwrap_or(b"")),
-                delta: sp_delta(&func, pc, bias).map(u64::from),
-                top_frame: func.flags().top_frame(),
-                sp_write: func.flags().sp_write(),
+                role: FuncRole::of(name),
+                delta,
+                feigns_mstart: name == b"runtime.systemstack" && !func.flags().sp_write(),
+                foreign: !func.has_pcsp(),
+                top_frame: func.flags().top_frame() || TOP_FRAME.contains(&name),
+                sp_write: func.flags().sp_write() || SP_WRITE.contains(&name),
             })
         });
         let mut sites = self.sites.borrow_mut();

@@ -17,6 +17,8 @@ pub enum On {
     System,
     /// The thread's signal stack (gsignal).
     Signal,
+    /// One that the runtime does not know: of a thread that C made, or a signal stack that C set up.
+    Other,
 }
 
 /// The stacks of a goroutine and of the thread that runs it.
@@ -30,6 +32,10 @@ pub struct Stacks {
     pub system: Option<Range>,
     /// The thread's signal stack.
     pub signal: Option<Range>,
+    /// The goroutine.
+    pub g: Option<Addr>,
+    /// Where the thread's system stack was left for the goroutine's: `m.g0.sched.sp`. A callback from C saves it.
+    pub system_sp: Option<Addr>,
 }
 
 impl Stacks {
@@ -42,10 +48,16 @@ impl Stacks {
             sched: g.and_then(|g| g.sched.value().copied()),
             system: m.and_then(|m| stack(&m.g0)),
             signal: m.and_then(|m| stack(&m.gsignal)),
+            g: g.map(|g| g.address),
+            system_sp: m
+                .and_then(|m| m.g0.value())
+                .and_then(|g0| runtime.g(*g0).sched.into_value())
+                .map(|s| s.sp)
+                .filter(|sp| !sp.is_null()),
         }
     }
 
-    /// The stack that holds that stack pointer. A pointer to a stack's very end belongs to it: the stack is then empty.
+    /// The stack that holds that stack pointer, and its range. A pointer to a stack's very end belongs to it: the stack is then empty.
     #[must_use]
     pub fn holding(&self, sp: Addr) -> Option<(On, Range)> {
         let system = self.system.map(|r| Range { end: Addr(r.end.0.saturating_add(ABOVE_SYSTEM)), ..r });

@@ -118,7 +118,7 @@ fn program() -> Image {
 }
 
 fn stacks() -> Stacks {
-    Stacks { goroutine: Some(USER), sched: None, system: Some(SYSTEM), signal: Some(SIGNAL) }
+    Stacks { goroutine: Some(USER), system: Some(SYSTEM), signal: Some(SIGNAL), ..Stacks::default() }
 }
 
 /// Memory with those words.
@@ -146,7 +146,10 @@ fn check<T>(memory: &dyn Memory, start: (Pc, u64), stacks: &Stacks, question: im
 }
 
 fn trace(walk: &Walked<'_>) -> Vec<(String, On, u64)> {
-    walk.frames.iter().map(|f| (walk.1.func(f.func).unwrap().0.name().unwrap(), f.on, f.fp.0)).collect()
+    walk.frames
+        .iter()
+        .map(|f| (walk.1.func(f.func.unwrap()).unwrap().0.name().unwrap(), f.on, f.end.unwrap().0.0))
+        .collect()
 }
 
 fn row(name: &str, on: On, fp: u64) -> (String, On, u64) {
@@ -260,9 +263,11 @@ fn walks_that_cannot_go_on_say_why() {
     let why = |text: &str| End::Broken(text.to_owned());
     assert_eq!(broken(&words(&[]), (leaf, 0x7000_0100), &stacks()), (1, why("a return address is 0")));
     assert_eq!(
-        broken(&words(&[(0x7000_0110, 0x7fff_ffff_e000)]), (leaf, 0x7000_0100), &stacks()),
-        (1, why("0x7fffffffe000 is in no Go function"))
+        broken(&words(&[(0x7000_0110, 0x7fff_fffe_e000)]), (leaf, 0x7000_0100), &stacks()),
+        (1, why("0x7ffffffee000 is in no Go function"))
     );
+    let replaced = "the return address is 0x7fffffffe000, in the kernel's page of uprobes: a uretprobe replaced it";
+    assert_eq!(broken(&words(&[(0x7000_0110, 0x7fff_ffff_e000)]), (leaf, 0x7000_0100), &stacks()), (1, why(replaced)));
     assert_eq!(
         broken(&plain(), (leaf, 0x1000), &stacks()),
         (0, why("the stack pointer 0x1000 is in none of the thread's stacks"))

@@ -1,8 +1,9 @@
 //! Walking a stack.
 
 use crate::code::FuncRef;
+use crate::near::Near;
 use crate::sites::{FuncRole, Site, Sites};
-use crate::{Code, On, SignalFrame, Stacks};
+use crate::{Code, ForeignRef, Found, On, SignalFrame, Stacks};
 use gopsy_mem::{Addr, Memory, MemoryExt};
 use std::collections::VecDeque;
 
@@ -10,10 +11,16 @@ use std::collections::VecDeque;
 const MAX_INNER: usize = 1 << 14;
 /// … and the outermost, which say who began it.
 const MAX_OUTER: usize = 1 << 10;
-/// Frames beyond this are not walked at all: a goroutine may have tens of millions (1 GB of stack).
-const MAX_STEPS: u64 = 1 << 25;
+/// Frames beyond this are not walked at all. A goroutine may have tens of millions: the smallest frame of a function that
+/// calls takes 16 bytes, and a stack may have 1 GiB of them.
+pub(crate) const MAX_STEPS: u64 = 1 << 27;
 /// A word: the return address that a call pushes.
-const WORD: u64 = 8;
+pub(crate) const WORD: u64 = 8;
+/// More signals than this do not interrupt each other.
+pub(crate) const MAX_SIGNALS: usize = 64;
+/// The kernel's page of uprobes on x86-64, the last below the end of user space: what a uretprobe writes over a return
+/// address points there (`xol_add_vma` and `arch_uretprobe_hijack_return_addr`, kernel/events/uprobes.c).
+const UPROBES: std::ops::Range<u64> = 0x7fff_ffff_e000..0x7fff_ffff_f000;
 
 /// A program counter, with what it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,12 +57,17 @@ pub struct RawFrame {
     pub pc: Pc,
     /// Its stack pointer.
     pub sp: Addr,
-    /// Its caller's stack pointer before the call (the canonical frame address; what Go prints as `fp`).
-    pub fp: Addr,
-    /// The function.
-    pub func: FuncRef,
+    /// Its caller's stack pointer before the call (the canonical frame address; what Go prints as `fp`), and how it is
+    /// known; `None` when its caller was not found.
+    pub end: Option<(Addr, Found)>,
+    /// The function of pclntab; `None` for code that is in none.
+    pub func: Option<FuncRef>,
+    /// The file that holds it, for code that is not Go's.
+    pub foreign: Option<ForeignRef>,
     /// The stack on which it stands.
     pub on: On,
+    /// How its pc and stack pointer became known.
+    pub found: Found,
 }
 
 /// How a walk ended.
@@ -84,10 +96,32 @@ pub struct Walk {
     pub end: End,
     /// The signal frames that were crossed, innermost first.
     pub signals: Vec<SignalFrame>,
+    /// Frames that are known to be missing.
+    pub lost: Vec<Lost>,
+}
+
+/// Frames that are missing from a walk that went on behind them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// How many frames of the walk stand before the gap.
+    pub after: u64,
+    /// Why they are missing.
+    pub why: String,
 }
 
 impl Walk {
-    fn push(&mut self, frame: RawFrame) {
+    pub(crate) fn empty() -> Walk {
+        Walk {
+            frames: Vec::new(),
+            outer: VecDeque::new(),
+            skipped: 0,
+            end: End::Limit,
+            signals: Vec::new(),
+            lost: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, frame: RawFrame) {
         if self.frames.len() < MAX_INNER {
             self.frames.push(frame);
             return;
@@ -103,20 +137,41 @@ impl Walk {
 /// Walks stacks of one process.
 #[derive(Clone, Copy)]
 pub struct Walker<'a> {
-    mem: &'a dyn Memory,
-    code: &'a Code<'a>,
-    sites: &'a Sites,
+    pub(crate) mem: &'a dyn Memory,
+    pub(crate) code: &'a Code<'a>,
+    pub(crate) sites: &'a Sites,
 }
 
 /// Where the next frame is.
-struct Cursor {
-    pc: Pc,
-    sp: Addr,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor {
+    pub(crate) pc: Pc,
+    pub(crate) sp: Addr,
+    pub(crate) found: Found,
 }
 
-enum Step {
+impl Cursor {
+    fn new(pc: Pc, sp: Addr) -> Cursor {
+        Cursor { pc, sp, found: Found::Table }
+    }
+}
+
+pub(crate) enum Step {
     To(Cursor),
     End(End),
+}
+
+/// What is said of an address that is in no Go function.
+pub(crate) fn no_go_function(pc: Addr) -> String {
+    if UPROBES.contains(&pc.0) {
+        return format!("the return address is {pc}, in the kernel's page of uprobes: a uretprobe replaced it");
+    }
+    format!("{pc} is in no Go function")
+}
+
+/// Whether a return address was replaced by a uretprobe.
+pub(crate) fn is_uretprobe(back: Addr) -> bool {
+    UPROBES.contains(&back.0)
 }
 
 impl<'a> Walker<'a> {
@@ -142,8 +197,7 @@ impl<'a> Walker<'a> {
     /// The frames from `pc` and `sp` outwards, up to the first for which `stop` holds (it is included).
     #[must_use]
     pub fn walk_until(&self, pc: Pc, sp: Addr, stacks: &Stacks, stop: &dyn Fn(&RawFrame) -> bool) -> Walk {
-        let mut walk =
-            Walk { frames: Vec::new(), outer: VecDeque::new(), skipped: 0, end: End::Limit, signals: Vec::new() };
+        let mut walk = Walk::empty();
         let mut signals = Vec::new();
         walk.end = self.visit(pc, sp, stacks, &mut signals, &mut |frame| {
             walk.push(*frame);
@@ -163,10 +217,18 @@ impl<'a> Walker<'a> {
         signals: &mut Vec<SignalFrame>,
         visit: &mut dyn FnMut(&RawFrame) -> bool,
     ) -> End {
-        let mut cursor = Cursor { pc, sp };
+        let (mut cursor, mut near) = (Cursor::new(pc, sp), Near::default());
         for _ in 0..MAX_STEPS {
+            // Nearly all frames of a deep stack are called plainly from the same stack.
+            if let Some((frame, next)) = self.plain_step(&cursor, &mut near, stacks) {
+                cursor = next;
+                if !visit(&frame) {
+                    return End::Stopped;
+                }
+                continue;
+            }
             let mut stopped = false;
-            match self.step(&cursor, stacks, signals, &mut |frame| stopped = !visit(frame)) {
+            match self.step(&cursor, &mut near, stacks, signals, &mut |frame| stopped = !visit(frame)) {
                 Step::End(end) => return end,
                 Step::To(_) if stopped => return End::Stopped,
                 Step::To(next) => cursor = next,
@@ -175,17 +237,44 @@ impl<'a> Walker<'a> {
         End::Limit
     }
 
+    /// The frame at the cursor and where the next is, for a frame without anything of its own. What this refuses, and
+    /// why, is for [`Walker::step`] to say.
+    #[inline]
+    pub(crate) fn plain_step(&self, at: &Cursor, near: &mut Near, stacks: &Stacks) -> Option<(RawFrame, Cursor)> {
+        let range = stacks.goroutine.filter(|range| range.contains(at.sp))?;
+        let site = near.site(self.sites, at.pc, self.code)?;
+        let delta = site.delta.filter(|_| site.role == FuncRole::Plain && !site.top_frame && !site.sp_write)?;
+        let slot = at.sp.checked_add(delta).filter(|slot| *slot < range.end)?;
+        let end = slot.checked_add(WORD).filter(|end| *end <= range.end)?;
+        let back = near.ptr(self.mem, slot).ok().filter(|back| !back.is_null())?;
+        let frame = RawFrame {
+            pc: at.pc,
+            sp: at.sp,
+            end: Some((end, Found::Table)),
+            func: Some(site.func),
+            foreign: None,
+            on: On::Goroutine,
+            found: at.found,
+        };
+        // What is sure of this frame is sure of its caller, and no more.
+        let found = if at.found == Found::Context { Found::Table } else { at.found };
+        Some((frame, Cursor { pc: Pc::Return(back), sp: end, found }))
+    }
+
     /// Shows the frame at the cursor and finds the next.
     fn step(
         &self,
         at: &Cursor,
+        near: &mut Near,
         stacks: &Stacks,
         signals: &mut Vec<SignalFrame>,
         visit: &mut dyn FnMut(&RawFrame),
     ) -> Step {
         let broken = |why: String| Step::End(End::Broken(why));
-        let Some(Site { func, role, delta, top_frame, sp_write }) = self.sites.at(at.pc, self.code) else {
-            return broken(format!("{} is in no Go function", at.pc.address()));
+        let Some(Site { func, role, delta, top_frame, sp_write, feigns_mstart, .. }) =
+            near.site(self.sites, at.pc, self.code)
+        else {
+            return broken(no_go_function(at.pc.address()));
         };
         let Some((on, stack)) = stacks.holding(at.sp) else {
             return broken(format!("the stack pointer {} is in none of the thread's stacks", at.sp));
@@ -197,22 +286,30 @@ impl<'a> Walker<'a> {
         let Some(fp) = frame_end(at.sp).filter(|fp| *fp <= stack.end) else {
             return broken(format!("a frame at {} would reach beyond the end of its stack", at.sp));
         };
-        visit(&RawFrame { pc: at.pc, sp: at.sp, fp, func, on });
-        // Up to Go 1.18 the handler is no top frame; what its return address names is the kernel's way back.
+        visit(&RawFrame {
+            pc: at.pc,
+            sp: at.sp,
+            end: Some((fp, Found::Table)),
+            func: Some(func),
+            foreign: None,
+            on,
+            found: at.found,
+        });
+        // Up to Go 1.17 handlers are no top frames.
         if role == FuncRole::Handler {
             return self.cross_signal(fp, stacks, signals);
         }
-        if top_frame || role == FuncRole::Outermost {
+        if top_frame {
             return Step::End(End::Outermost);
         }
-        if role == FuncRole::Systemstack && on == On::System && !sp_write {
+        if feigns_mstart && on == On::System {
             self.feigned_mstart(fp, visit);
         }
         // Where the goroutine waits for its thread to come back from the system stack.
         let waiting = stacks.sched.filter(|s| on == On::System && !s.sp.is_null());
         let back_at = match (role, waiting) {
             (FuncRole::Morestack, Some(sched)) => {
-                return Step::To(Cursor { pc: Pc::Return(sched.pc), sp: sched.sp });
+                return Step::To(Cursor::new(Pc::Return(sched.pc), sched.sp));
             }
             // It returns on the goroutine's stack, where it was called, as if its frame stood there.
             (FuncRole::Systemstack, Some(sched)) => match stacks.holding(sched.sp) {
@@ -225,10 +322,10 @@ impl<'a> Walker<'a> {
         let Some(fp) = back_at else {
             return broken("the function switches stacks in a way that its table does not tell".to_owned());
         };
-        match fp.checked_sub(WORD).map(|slot| self.mem.ptr(slot)) {
+        match fp.checked_sub(WORD).map(|slot| near.ptr(self.mem, slot)) {
             Some(Ok(back)) if back.is_null() => broken("a return address is 0".to_owned()),
-            Some(Ok(back)) if role == FuncRole::Injected => Step::To(Cursor { pc: Pc::Interrupted(back), sp: fp }),
-            Some(Ok(back)) => Step::To(Cursor { pc: Pc::Return(back), sp: fp }),
+            Some(Ok(back)) if role == FuncRole::Injected => Step::To(Cursor::new(Pc::Interrupted(back), fp)),
+            Some(Ok(back)) => Step::To(Cursor::new(self.back_from(role, back), fp)),
             Some(Err(fault)) => broken(fault.to_string()),
             None => broken("a frame at address 0".to_owned()),
         }
@@ -238,13 +335,17 @@ impl<'a> Walker<'a> {
     fn feigned_mstart(&self, fp: Addr, visit: &mut dyn FnMut(&RawFrame)) {
         let Some(Ok(back)) = fp.checked_sub(WORD).map(|slot| self.mem.ptr(slot)) else { return };
         let pc = Pc::Interrupted(back);
-        let Some(Site { func, role: FuncRole::Outermost, delta: Some(delta), .. }) = self.sites.at(pc, self.code)
-        else {
-            return;
-        };
+        let Some(Site { func, top_frame: true, delta: Some(delta), .. }) = self.sites.at(pc, self.code) else { return };
         if let Some(end) = fp.checked_add(delta).and_then(|a| a.checked_add(WORD)) {
-            visit(&RawFrame { pc, sp: fp, fp: end, func, on: On::System });
+            let (end, found) = (Some((end, Found::Table)), Found::Table);
+            visit(&RawFrame { pc, sp: fp, end, func: Some(func), foreign: None, on: On::System, found });
         }
+    }
+
+    /// What a return address means. Above `cgocallback` stands the pc that the goroutine was saved with, which is the first
+    /// byte of `systemstack_switch` from Go 1.17 to 1.20 (`gosave_systemstack_switch` in `runtime/asm_amd64.s`).
+    pub(crate) fn back_from(&self, role: FuncRole, back: Addr) -> Pc {
+        if role == FuncRole::Cgocallback { self.code.resumption(back) } else { Pc::Return(back) }
     }
 
     /// A signal handler's frame is a top frame; the kernel's signal frame follows.
@@ -254,11 +355,11 @@ impl<'a> Walker<'a> {
             Ok(Some(frame))
                 if frame.sp > fp || stacks.holding(frame.sp).map(|s| s.0) != stacks.holding(fp).map(|s| s.0) =>
             {
-                if signals.iter().any(|s| s.sp == frame.sp) {
+                if signals.len() >= MAX_SIGNALS || signals.iter().any(|s| s.sp == frame.sp) {
                     return Step::End(End::Broken("the signal frames run in a circle".to_owned()));
                 }
                 signals.push(frame);
-                Step::To(Cursor { pc: Pc::Interrupted(frame.pc), sp: frame.sp })
+                Step::To(Cursor { pc: Pc::Interrupted(frame.pc), sp: frame.sp, found: Found::Context })
             }
             Ok(_) => Step::End(End::Broken("no signal frame stands above the signal handler".to_owned())),
             Err(fault) => Step::End(End::Broken(fault.to_string())),

@@ -110,8 +110,7 @@ pub fn compare(text: &Program, core: &Program) -> Vec<Difference> {
     // Where the runtime lost its way it says at which function; what it printed of that one is no frame.
     let lost = |d: &Difference| {
         let lines = text.crash().diagnostics.iter();
-        let mut after =
-            lines.filter_map(|line| Some(line.split_once("unexpected return pc for ")?.1.split(' ').next()?));
+        let mut after = lines.filter_map(|line| line.split_once("unexpected return pc for ")?.1.split(' ').next());
         after.any(|function| d.text.ends_with(&format!("the next {function}")))
     };
     for difference in found.iter_mut().filter(|d| d.kind == "stack.outer" && d.absent) {

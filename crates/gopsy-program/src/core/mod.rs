@@ -3,6 +3,7 @@
 mod completeness;
 mod death;
 mod fitting;
+mod foreign;
 mod threads;
 
 use crate::{Evidence, StackId};
@@ -12,7 +13,7 @@ use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Sourc
 use gopsy_runtime::{G, Layouts, M, Release, Runtime, RuntimeError, Threads};
 use gopsy_target::finder::{Finder, How, Tried};
 use gopsy_target::{Attachment, Core, MappedFile, TargetError};
-use gopsy_unwind::{Code, Sites, Walk};
+use gopsy_unwind::{Code, Foreign, Sites, Walk};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -74,6 +75,7 @@ pub struct CoreEvidence {
     crash: Crash,
     notes: Vec<String>,
     sites: Sites,
+    foreign: Foreign,
     /// Why goroutines wait, in words, by the runtime's number.
     reasons: RefCell<HashMap<u64, Str>>,
     /// The latest time that the runtime wrote down.
@@ -182,6 +184,7 @@ impl CoreEvidence {
             return Err(CoreError::NoBase { path: path.to_owned() });
         };
         image.module().map_err(|error| CoreError::Binary { path: path.to_owned(), error })?;
+        let foreign = foreign::load(&mut core, &image, bias, &mut notes);
         let build = image.build_info().ok();
         let layouts =
             fitting::layouts(&core, &image, bias, build.as_ref(), attachment, options.layouts_of.as_ref(), &mut notes)?;
@@ -209,6 +212,7 @@ impl CoreEvidence {
             crash,
             notes,
             sites,
+            foreign,
             reasons,
             last_seen: OnceCell::new(),
             walks,

@@ -32,7 +32,7 @@ impl CoreEvidence {
 
     /// The registers of a thread, by its number. A thread that has not told the runtime its number yet (`minit`) is the only
     /// one that no other claims.
-    fn registers_of(&self, m: &M) -> Option<&gopsy_target::Registers> {
+    pub(super) fn registers_of(&self, m: &M) -> Option<&gopsy_target::Registers> {
         let claims = |m: &M, tid: u32| m.tid.value() == Some(&u64::from(tid));
         let threads = self.core.threads();
         if let Some(thread) = threads.iter().find(|t| claims(m, t.tid)) {
@@ -103,7 +103,7 @@ impl CoreEvidence {
 
     /// What a thread does on its system stack: a range of the frames of its walk. Empty when the thread executes a goroutine on that goroutine's stack, and for the runtime's own dying
     /// after a throw on a goroutine's stack.
-    fn system_frames(&self, walk: &Walk, code: &Code<'_>) -> std::ops::Range<usize> {
+    pub(super) fn system_frames(&self, walk: &Walk, code: &Code<'_>) -> std::ops::Range<usize> {
         // What stands on the signal stack came later.
         let interrupted = walk.frames.iter().rposition(|f| f.on == On::Signal).map_or(0, |last| last.saturating_add(1));
         let begin = match threw(walk, code) {
@@ -111,7 +111,7 @@ impl CoreEvidence {
             _ => interrupted,
         };
         let rest = || walk.frames.iter().skip(begin);
-        let len = rest().take_while(|f| f.on == On::System).count();
+        let len = rest().take_while(|f| matches!(f.on, On::System | On::Other)).count();
         // A handler that ran on this very stack is the outermost that the runtime prints of it.
         let handler = rest().take(len).position(|f| is_handler(f, code)).map_or(len, |at| at.saturating_add(1));
         let len = len.min(handler);
@@ -122,12 +122,16 @@ impl CoreEvidence {
     /// Whether a thread stands on its system stack.
     pub(super) fn on_system_stack(&self, thread: usize) -> bool {
         let code = self.code();
-        self.of_thread(thread).is_some_and(|walk| !self.system_frames(walk, &code).is_empty())
+        let in_go = self.of_thread(thread).is_some_and(|walk| !self.system_frames(walk, &code).is_empty());
+        in_go || self.with_foreign(thread).is_some()
     }
 
     /// The frames of a thread on its system stack.
     fn system_stack(&self, thread: usize) -> Stack {
-        let Some(walk) = self.of_thread(thread) else { return unavailable("the core has no registers of its thread") };
+        let foreign = self.with_foreign(thread);
+        let Some(walk) = foreign.as_ref().or_else(|| self.of_thread(thread)) else {
+            return unavailable("the core has no registers of its thread");
+        };
         let code = self.code();
         let range = self.system_frames(walk, &code);
         let mut own = walk.clone();
@@ -135,8 +139,9 @@ impl CoreEvidence {
         if range.end < walk.frames.len() {
             own.end = End::Outermost;
             own.outer.clear();
+            own.skipped = 0;
         }
-        gopsy_unwind::frames(&own, range.start, &code, Source::Core)
+        gopsy_unwind::frames_with(&own, range.start, &code, &self.foreign, Source::Core)
     }
 
     /// The key of a goroutine that no thread runs: where it stands is in its g, and only the places count.

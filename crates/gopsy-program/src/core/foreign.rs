@@ -1,0 +1,102 @@
+//! Threads as the machine sees them: C and Go in one stack.
+
+use super::CoreEvidence;
+use gopsy_image::Image;
+use gopsy_mem::Bias;
+use gopsy_model::{Source, Stack};
+use gopsy_runtime::M;
+use gopsy_target::finder::Finder;
+use gopsy_target::{Core, Registers};
+use gopsy_unwind::{Foreign, On, RegisterSet, Stacks, Walk, Walker, bias_at};
+use std::path::Path;
+use std::sync::Arc;
+
+/// More files than this are not looked for. Large C++ programs map a few hundred.
+const MAX_FILES: usize = 2048;
+
+/// The code of a process that is not Go's: the C part of the executable, the libraries that are proved to be those that ran,
+/// the vDSO. What they hold of pages that the core lacks is attached to the core.
+pub(super) fn load(core: &mut Core, image: &Arc<Image>, bias: Bias, notes: &mut Vec<String>) -> Foreign {
+    let mut foreign = Foreign::new();
+    foreign.add(Arc::clone(image), bias, base_name(&core.program().path));
+    let finder = Finder::default();
+    let mut missing = Vec::new();
+    for file in core.elves().into_iter().filter(|f| !f.executable).take(MAX_FILES) {
+        let Some(base) = file.mappings.iter().find(|m| m.file_offset == 0).map(|m| m.range.start) else { continue };
+        let name = base_name(&file.path);
+        match finder.find(core, &file, None) {
+            Ok(found) => {
+                core.attach_file(&file, &found.image);
+                if let Some(bias) = bias_at(&found.image, base) {
+                    foreign.add(found.image, bias, name);
+                }
+            }
+            Err(_) => missing.push(name),
+        }
+    }
+    if !missing.is_empty() {
+        notes.push(format!(
+            "files of the process that are not here, so that C frames may be missing: {}",
+            missing.join(", ")
+        ));
+    }
+    if let Some((start, bytes)) = core.vdso()
+        && let Ok(vdso) = Image::parse(Arc::new(bytes))
+        && let Some(bias) = bias_at(&vdso, start)
+    {
+        foreign.add(Arc::new(vdso), bias, "[vdso]");
+    }
+    foreign
+}
+
+fn base_name(path: &[u8]) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let name = Path::new(std::ffi::OsStr::from_bytes(path)).file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+impl CoreEvidence {
+    /// The whole stack of a thread, by its number: from where it stands outwards through C and Go. Also of a thread that the
+    /// runtime does not know. `None` when the core has no such thread.
+    #[must_use]
+    pub fn thread_stack(&self, tid: u32) -> Option<Stack> {
+        let thread = self.core.threads().iter().find(|t| t.tid == tid)?;
+        let m = self.threads.iter().find(|m| self.registers_of(m).is_some_and(|r| std::ptr::eq(r, &thread.registers)));
+        let walk = self.foreign_walk(m, &thread.registers);
+        Some(gopsy_unwind::frames_with(&walk, 0, &self.code(), &self.foreign, Source::Core))
+    }
+
+    /// The numbers of all threads, in the order of the core.
+    pub fn thread_ids(&self) -> impl Iterator<Item = u32> {
+        self.core.threads().iter().map(|t| t.tid)
+    }
+
+    fn foreign_walk(&self, m: Option<&M>, registers: &Registers) -> Walk {
+        let code = self.code();
+        Walker::new(&self.core, &code, &self.sites).walk_thread(
+            &RegisterSet::of_context(registers.iter()),
+            &self.foreign,
+            &self.stacks_of(m),
+        )
+    }
+
+    fn stacks_of(&self, m: Option<&M>) -> Stacks {
+        let runtime = self.runtime();
+        let g = m.and_then(|m| m.curg.value()).filter(|g| !g.is_null()).map(|g| runtime.g(*g));
+        Stacks::of(&runtime, g.as_ref(), m)
+    }
+
+    /// The walk of a thread up to where it leaves its system stack, if C stands on that.
+    pub(super) fn with_foreign(&self, thread: usize) -> Option<Walk> {
+        let m = self.threads.get(thread)?;
+        let registers = self.registers_of(m)?;
+        let code = self.code();
+        let walker = Walker::new(&self.core, &code, &self.sites);
+        let stacks = self.stacks_of(Some(m));
+        // Signals came later than what they interrupted.
+        let left = |f: &gopsy_unwind::RawFrame| f.on == On::Goroutine;
+        let walk = walker.walk_thread_until(&RegisterSet::of_context(registers.iter()), &self.foreign, &stacks, &left);
+        let range = self.system_frames(&walk, &code);
+        walk.frames.get(range)?.iter().any(|f| f.foreign.is_some()).then_some(walk)
+    }
+}

@@ -1,0 +1,169 @@
+//! Threads that stand in C, in Go below C, in Go below C below Go: real programs that die, their cores, and the order of
+//! functions that their sources (`tests/foreign/`) demand.
+//!
+//! By default each release is built in one mode; `GOPSY_ZOO=all` builds all of them. Where there is no Go, no C compiler, or
+//! the kernel puts cores elsewhere, it says what was skipped; with `zoo` in `GOPSY_REQUIRE` a skip is a failure.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "foreign/workshop.rs"]
+mod workshop;
+
+use gopsy_model::{Frame, Stack, Trust};
+use gopsy_program::CoreEvidence;
+use workshop::{Built, Mode, each};
+
+/// The functions of a stack that its source names, and the runtime's at the crossings: what lies between them (cgo's glue,
+/// libc's insides) differs between releases.
+fn told(stack: &Stack) -> Vec<&str> {
+    let kept = |name: &&str| match *name {
+        "runtime.asmcgocall" | "runtime.cgocallback" | "abort" => true,
+        name => name.starts_with("c_") || (name.starts_with("main.") && !name.starts_with("main._Cfunc_")),
+    };
+    stack.frames.iter().filter_map(name).filter(kept).collect()
+}
+
+fn name(frame: &Frame) -> Option<&str> {
+    frame.function.value().map(|f| f.as_str())
+}
+
+fn trusts(stack: &Stack) -> impl Iterator<Item = Trust> {
+    stack.frames.iter().filter_map(|f| f.pc.trust())
+}
+
+fn stacks(evidence: &CoreEvidence) -> Vec<Stack> {
+    evidence.thread_ids().map(|tid| evidence.thread_stack(tid).unwrap()).collect()
+}
+
+const C: &str = "runtime.asmcgocall";
+const GO: &str = "runtime.cgocallback";
+
+/// Lets the program die one way, and holds the one stack that it is about against what the source says.
+fn dies(built: &Built, way: &str, expected: &[&str]) -> Stack {
+    let found = stacks(&built.core(way));
+    let about = |s: &&Stack| told(s).contains(&expected[0]);
+    let mut matching = found.iter().filter(about);
+    let all = || found.iter().map(told).collect::<Vec<_>>();
+    let stack = matching.next().unwrap_or_else(|| panic!("{} {way}: {:?}", built.name, all()));
+    assert!(matching.next().is_none(), "{} {way}: {:?}", built.name, all());
+    assert_eq!(told(stack), expected, "{} {way}", built.name);
+    assert_eq!(stack.unavailable, None, "{} {way}", built.name);
+    stack.clone()
+}
+
+/// Everything was stated somewhere: nothing was inferred or looked for.
+fn is_certain(stack: &Stack) -> bool {
+    trusts(stack).all(|t| t <= Trust::Table)
+}
+
+#[test]
+fn crossings() {
+    each("crossings", &[Mode::Plain, Mode::Pie], |built| {
+        let fault = dies(built, "fault", &["c_fault", "c_outer", C, "main.fault", "main.main"]);
+        assert!(is_certain(&fault), "{}: {fault:?}", built.name);
+        assert_eq!(fault.frames.iter().filter_map(name).next_back(), Some("runtime.goexit"));
+        let large = ["c_fault", "c_outer", "c_large", C, "main.large", "main.main"];
+        assert!(is_certain(&dies(built, "large", &large)));
+        assert!(is_certain(&dies(built, "abort", &["abort", "c_abort", C, "main.abort", "main.main"])));
+        // A handler in C, and what it interrupted.
+        let handled = ["abort", "c_handler", "c_fault", "c_handled", C, "main.handled", "main.main"];
+        assert!(is_certain(&dies(built, "handled", &handled)));
+        let inner = ["c_fault", "c_outer", C, "main.fault", "main.goBack", GO, "c_back"];
+        let again = [C, "main.goBack", GO, "c_back"];
+        let nested = [&inner[..], &again, &again, &[C, "main.nested", "main.main"]].concat();
+        assert!(is_certain(&dies(built, "nested", &nested)));
+        // A thread that C made ends in C.
+        let thread = dies(built, "thread", &[&inner[..], &["c_thread_back"]].concat());
+        assert!(thread.frames.last().is_some_and(|f| f.foreign));
+    });
+}
+
+#[test]
+fn calls_of_nothing() {
+    each("crossings", &[Mode::Plain], |built| {
+        let stack = dies(built, "jump", &["c_jump", C, "main.jump", "main.main"]);
+        let at = stack.frames.iter().position(|f| name(f) == Some("c_jump")).unwrap();
+        let before = &stack.frames[at - 1];
+        // Up to Go 1.20 the runtime makes a call of sigpanic out of the signal, where the call of nothing was.
+        if ["go1.16", "go1.18", "go1.20"].iter().any(|r| built.name.starts_with(r)) {
+            assert_eq!(name(before), Some("runtime.sigpanic"), "{}", built.name);
+        } else {
+            assert_eq!((before.pc.value(), before.foreign), (Some(&0), true), "{}", built.name);
+            // The call is seen by what it pushed; the goroutine proves itself again.
+            assert_eq!(stack.frames[at].pc.trust(), Some(Trust::Inferred));
+        }
+        assert_eq!(stack.frames.last().unwrap().pc.trust(), Some(Trust::Table));
+    });
+}
+
+#[test]
+fn a_panic_gives_the_frames_of_c_up() {
+    each("crossings", &[Mode::Plain], |built| {
+        // Go 1.16 saves a pc of asmcgocall for the goroutine, later releases one of systemstack_switch.
+        let saved: &[&str] = if built.name.starts_with("go1.16") { &[C] } else { &[] };
+        let expected = [&["main.goPanics", GO], saved, &["main.panics", "main.main"]].concat();
+        let stack = dies(built, "panics", &expected);
+        assert_eq!(stack.elided.len(), 1, "{}", built.name);
+        let before = name(&stack.frames[stack.elided[0].after - 1]);
+        assert_eq!(before, Some(GO), "{}", built.name);
+    });
+}
+
+#[test]
+fn threads_that_wait_in_c() {
+    each("crossings", &[Mode::Plain, Mode::Pie], |built| {
+        let found = stacks(&built.core("blocked"));
+        let expected: [&[&str]; 4] = [
+            &["c_read", C, "main.reader"],
+            &["c_sleep", C, "main.sleeper"],
+            &["c_wait", C, "main.waiter"],
+            &["c_sleep", "c_thread"],
+        ];
+        for expected in expected {
+            let matching: Vec<_> = found.iter().filter(|s| told(s) == expected).collect();
+            assert_eq!(
+                matching.len(),
+                1,
+                "{}: {expected:?} {:?}",
+                built.name,
+                found.iter().map(told).collect::<Vec<_>>()
+            );
+            assert!(is_certain(matching[0]) && matching[0].unavailable.is_none(), "{}", built.name);
+            // It waits in libc.
+            assert!(matching[0].frames[0].foreign && name(&matching[0].frames[0]) != Some(expected[0]));
+        }
+    });
+}
+
+/// Kills a busy program until one of its threads is met in code of that name, and gives that thread's stack.
+fn busy(built: &Built, way: &str, within: &dyn Fn(&Frame) -> bool) -> Stack {
+    for _ in 0..20 {
+        let found = stacks(&built.killed(way));
+        if let Some(stack) = found.into_iter().find(|s| s.frames.iter().any(within)) {
+            return stack;
+        }
+    }
+    panic!("{} {way}: never there", built.name)
+}
+
+#[test]
+fn the_clock_of_the_vdso() {
+    each("busy", &[Mode::NoC], |built| {
+        let stack = busy(built, "clock", &|f| f.foreign);
+        assert_eq!(told(&stack), ["main.clock", "main.main"], "{}", built.name);
+        assert!(is_certain(&stack), "{}", built.name);
+    });
+}
+
+#[test]
+fn the_race_detector() {
+    each("busy", &[Mode::RaceInternal, Mode::RaceExternal], |built| {
+        let stack = busy(built, "count", &|f| f.foreign && name(f).is_some_and(|n| n.starts_with("__tsan_")));
+        let names: Vec<_> = stack.frames.iter().filter_map(name).collect();
+        let hook = names.iter().position(|n| n.starts_with("__tsan_")).unwrap();
+        assert!(names[hook..].starts_with(&[names[hook], "racecall", "main.count"]), "{}: {names:?}", built.name);
+        assert_eq!(names.last(), Some(&"runtime.goexit"), "{}", built.name);
+        // What the Go linker has linked has no tables of C code.
+        assert_eq!(is_certain(&stack), built.mode == Mode::RaceExternal, "{}: {stack:?}", built.name);
+    });
+}

@@ -1,0 +1,224 @@
+//! What the runtime's assembly leaves behind where it changes stacks: where each half of a call continues.
+
+use crate::foreign::{CallBefore, call_before};
+use crate::registers::{CALLEE_SAVED, RSP};
+use crate::sites::{FuncRole, Site};
+use crate::walk::WORD;
+use crate::{Found, Pc, Register, RegisterSet, Stacks, Walker};
+use gopsy_insn::{Decoder, Flow, Insn, Operation, Reg, RegPart};
+use gopsy_mem::{Addr, Memory, MemoryExt};
+
+/// Where `asmcgocall` keeps the goroutine and the depth of its stack, from the stack pointer that C was called with
+/// (`runtime/asm_amd64.s`): up to Go 1.21 above a home for four registers, which Windows wants; since 1.22 at once.
+const SAVED_BY_ASMCGOCALL: [(u64, u64); 2] = [(8, 0), (48, 40)];
+/// The instructions behind a call that are looked at for what sets the stack pointer back.
+const MAX_BEHIND: usize = 24;
+/// The first instructions of a function, which save what C expects back.
+const MAX_PROLOGUE: usize = 24;
+/// So many words that C saved are looked at.
+const MAX_SAVED: u64 = 512;
+/// Instructions have 15 bytes at most.
+const MAX_INSN: usize = 15;
+
+/// The stack pointer of `asmcgocall` before it changed to the system stack, from the one on that.
+///
+/// It saves the goroutine and how deep its stack is, not where: stacks move. On a system stack already it saves no
+/// goroutine and the bare stack pointer.
+pub(crate) fn asmcgocall(walker: &Walker<'_>, stacks: &Stacks, sp: Addr, delta: u64) -> Option<Addr> {
+    SAVED_BY_ASMCGOCALL.iter().find_map(|(g_at, depth_at)| {
+        let g = walker.mem.ptr(sp.checked_add(*g_at)?).ok()?;
+        let saved = walker.mem.u64(sp.checked_add(*depth_at)?).ok()?;
+        let old = if g.is_null() {
+            let (old, here) = (Addr(saved), stacks.holding(sp).map(|s| s.0));
+            (old > sp && stacks.holding(old).map(|s| s.0) == here).then_some(old)?
+        } else {
+            let stack = stacks.goroutine.filter(|_| stacks.g == Some(g))?;
+            stack.end.checked_sub(saved).filter(|old| stack.start <= *old)?
+        };
+        is_called_from_go(walker, walker.mem.ptr(old.checked_add(delta)?).ok()?).then_some(old)
+    })
+}
+
+/// Whether an address is one behind a call in a Go function.
+fn is_called_from_go(walker: &Walker<'_>, back: Addr) -> bool {
+    walker.code.find(Pc::Return(back).lookup()).is_some() && call_before(walker.mem, back).is_some()
+}
+
+/// The half of `cgocallback` that stands on the system stack.
+pub(crate) struct SystemHalf {
+    /// Where its frame ends.
+    pub(crate) end: Addr,
+    /// Where it returns to: `crosscall2`, which C called.
+    pub(crate) back: Addr,
+    /// What `m.g0.sched.sp` was before: the half of the next callback further out, if there is one.
+    pub(crate) outer_sp: Option<Addr>,
+}
+
+/// `cgocallback` saves `m.g0.sched.sp` at 0(SP) and sets it to SP; its frames on the two stacks have one size
+/// (`runtime/asm_amd64.s`, Go 1.16 to 1.27). That `crosscall2` called it is the proof.
+pub(crate) fn system_half(walker: &Walker<'_>, sp: Addr, delta: u64) -> Option<SystemHalf> {
+    let slot = sp.checked_add(delta)?;
+    let back = walker.mem.ptr(slot).ok()?;
+    let caller = walker.sites.at(Pc::Return(back), walker.code)?;
+    if caller.role != FuncRole::EnteredFromC || call_before(walker.mem, back).is_none() {
+        return None;
+    }
+    let outer_sp = walker.mem.ptr(sp).ok().filter(|sp| !sp.is_null());
+    Some(SystemHalf { end: slot.checked_add(WORD)?, back, outer_sp })
+}
+
+/// The registers that a function which C calls has saved in its frame: those that C expects back.
+///
+/// `crosscall2`, `racecallbackthunk` and `sigtramp` store them before anything else; where, differs between releases
+/// (`PUSH_REGS_HOST_TO_ABI0` in `runtime/cgo/abi_amd64.h` since Go 1.17), so their code is asked.
+pub(crate) fn saved_registers(walker: &Walker<'_>, site: &Site, end: Addr) -> Vec<(u8, Register)> {
+    let mut saved: Vec<(u8, Register)> = Vec::new();
+    let Some((func, bias)) = walker.code.func(site.func) else { return saved };
+    let entry = bias.load(func.entry());
+    // What the prologue has subtracted so far is in the table: the stack pointer at each instruction.
+    for insn in instructions(walker.mem, entry, MAX_PROLOGUE) {
+        if !matches!(insn.flow(), Flow::Next | Flow::Branch(_)) {
+            break;
+        }
+        let Operation::Store { to, from } = insn.operation() else { continue };
+        let (Some(number), Some(Reg::Rsp), None, None) = (dwarf(from), to.base, to.index, to.segment) else { continue };
+        let here = func.sp_delta(bias.unload(insn.address())).map(u64::from);
+        let sp = here.and_then(|delta| end.checked_sub(WORD)?.checked_sub(delta));
+        let value =
+            sp.and_then(|sp| sp.0.checked_add_signed(to.displacement)).and_then(|at| walker.mem.u64(Addr(at)).ok());
+        if let Some(value) = value
+            && CALLEE_SAVED.contains(&number)
+            && !saved.iter().any(|(n, _)| *n == number)
+        {
+            saved.push((number, Register { value, found: Found::Table }));
+        }
+    }
+    saved
+}
+
+/// The stack pointer that a function which changed stacks will set again: by the registers that C gives back, and by what
+/// was saved on the stack. Followed through moves and loads, over calls and past branches that are not taken.
+///
+/// From an instruction that was interrupted the function may still be on its way to C, and load the stack pointer of the
+/// other stack: then only a register will do, which is how the way back is kept (`MOVQ R12, SP`).
+pub(crate) fn restored_sp(walker: &Walker<'_>, pc: Pc, sp: Addr, registers: &RegisterSet) -> Option<Register> {
+    let mut now = *registers;
+    now.set(RSP, Some(Register { value: sp.0, found: Found::Table }));
+    let interrupted = match pc {
+        Pc::Interrupted(_) => true,
+        Pc::Return(_) => {
+            called(&mut now);
+            false
+        }
+    };
+    for insn in instructions(walker.mem, pc.address(), MAX_BEHIND) {
+        match insn.flow() {
+            Flow::Next => {}
+            Flow::Branch(_) if interrupted => {}
+            // time.now asks the vDSO twice.
+            Flow::Call(_) | Flow::IndirectCall => {
+                called(&mut now);
+                continue;
+            }
+            _ => return None,
+        }
+        let value = match insn.operation() {
+            Operation::Move { to, from, .. } => dwarf(to).map(|n| (n, dwarf(from).and_then(|f| now.number(f)))),
+            Operation::Load { to, .. } if interrupted && dwarf(to) == Some(RSP) => return None,
+            Operation::Load { to, from, .. } if from.index.is_none() && from.segment.is_none() && from.size == 8 => {
+                let base = from.base.and_then(of_reg).and_then(|n| now.number(n));
+                let at = base.and_then(|b| b.value.checked_add_signed(from.displacement));
+                let word = at.and_then(|at| walker.mem.u64(Addr(at)).ok());
+                let found = base.map_or(Found::Table, |b| b.found);
+                dwarf(to).map(|n| (n, word.map(|value| Register { value, found })))
+            }
+            _ => None,
+        };
+        if let Some((RSP, value)) = value {
+            return value;
+        }
+        for used in insn.effects().registers.iter().filter(|used| used.access.writes()) {
+            if let Some(number) = of_reg(used.part.reg) {
+                now.set(number, None);
+            }
+        }
+        if let Some((number, value)) = value {
+            now.set(number, value);
+        }
+    }
+    None
+}
+
+/// What a call does not give back is not known behind it.
+fn called(registers: &mut RegisterSet) {
+    for number in (0..RSP).chain(8..16).filter(|n| !CALLEE_SAVED.contains(n)) {
+        registers.set(number, None);
+    }
+}
+
+/// Where no table tells what became of r12: the stack pointer that `racecall` keeps there, looked for among the words that C
+/// saved. It is one on the goroutine's stack at which the return address of a call of the race hooks stands.
+pub(crate) fn searched_race_sp(walker: &Walker<'_>, stacks: &Stacks, from: Addr, to: Addr) -> Option<Addr> {
+    let stack = stacks.goroutine?;
+    let mut slot = from;
+    for _ in 0..MAX_SAVED {
+        if slot >= to {
+            return None;
+        }
+        let value = walker.mem.ptr(slot).ok()?;
+        if stack.contains(value) && is_race_call(walker, value) {
+            return Some(value);
+        }
+        slot = slot.checked_add(WORD)?;
+    }
+    None
+}
+
+/// Whether the return address of a call of one of the runtime's race functions stands there.
+pub(crate) fn is_race_call(walker: &Walker<'_>, sp: Addr) -> bool {
+    let back = walker.mem.ptr(sp).ok();
+    let target = back.and_then(|back| match call_before(walker.mem, back) {
+        Some(CallBefore::Direct(target)) => walker.code.function(target),
+        _ => None,
+    });
+    target
+        .and_then(|(f, _)| f.raw_name())
+        .is_some_and(|name| name.starts_with(b"runtime.race") || name.starts_with(b"race"))
+}
+
+/// The instructions from an address on, as far as memory has them.
+fn instructions(mem: &dyn Memory, at: Addr, count: usize) -> Vec<Insn<Addr>> {
+    let mut bytes = vec![0; count.saturating_mul(MAX_INSN)];
+    // Less where the memory ends.
+    while !bytes.is_empty() && mem.read(at, &mut bytes).is_err() {
+        bytes.truncate(bytes.len().checked_div(2).unwrap_or(0));
+    }
+    Decoder::new(&bytes, at).take(count).collect()
+}
+
+/// The DWARF number of a whole general register.
+fn dwarf(part: RegPart) -> Option<u8> {
+    (part.width == 8 && !part.high).then(|| of_reg(part.reg)).flatten()
+}
+
+fn of_reg(reg: Reg) -> Option<u8> {
+    Some(match reg {
+        Reg::Rax => 0,
+        Reg::Rdx => 1,
+        Reg::Rcx => 2,
+        Reg::Rbx => 3,
+        Reg::Rsi => 4,
+        Reg::Rdi => 5,
+        Reg::Rbp => 6,
+        Reg::Rsp => RSP,
+        Reg::R8 => 8,
+        Reg::R9 => 9,
+        Reg::R10 => 10,
+        Reg::R11 => 11,
+        Reg::R12 => 12,
+        Reg::R13 => 13,
+        Reg::R14 => 14,
+        Reg::R15 => 15,
+        _ => return None,
+    })
+}
