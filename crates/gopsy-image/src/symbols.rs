@@ -28,6 +28,8 @@ struct Entry {
     /// Where its name stands in the file.
     name: usize,
     name_len: usize,
+    /// It says that it is a function. Assembly often leaves that out.
+    function: bool,
     /// Of several that begin at the same place the highest is shown.
     rank: u8,
 }
@@ -49,15 +51,8 @@ impl SymbolIndex {
     fn find(&self, address: u64) -> Option<Entry> {
         let behind = self.entries.partition_point(|e| e.start <= address);
         let before = self.entries.get(..behind)?.iter().rev().take(MAX_NESTED);
-        // The innermost: the one that begins last; of those that begin together the highest in rank.
-        let mut found: Option<Entry> = None;
-        for entry in before.filter(|e| address < e.end) {
-            match found {
-                Some(better) if entry.start < better.start || entry.rank <= better.rank => {}
-                _ => found = Some(*entry),
-            }
-        }
-        found
+        // A function rather than a label within it; the innermost; of those that begin together the highest in rank.
+        before.filter(|e| address < e.end).max_by_key(|e| (e.function, e.start, e.rank)).copied()
     }
 }
 
@@ -79,20 +74,21 @@ fn entries(image: &Image, kind: elf::SectionType) -> Option<Vec<Entry>> {
     for symbol in table.iter() {
         let (start, size, kind) = (symbol.st_value(LE), symbol.st_size(LE), symbol.st_type());
         let function = kind == elf::STT_FUNC || kind == elf::STT_GNU_IFUNC;
-        // Assembly often leaves the kind out.
-        let label = kind == elf::STT_NOTYPE && symbol.st_bind() != elf::STB_LOCAL;
+        let label = kind == elf::STT_NOTYPE;
         if symbol.is_undefined(LE) || !(function || label) || !image.is_executable(LinkAddr(start)) {
             continue;
         }
         let Some(name) = table.symbol_name(LE, symbol).ok().filter(|n| !n.is_empty()) else { continue };
         // The name is a part of the file: only where is kept.
         let Some(at) = name.as_ptr().addr().checked_sub(file.as_ptr().addr()) else { continue };
-        let rank = u8::from(function).saturating_mul(4).saturating_add(match symbol.st_bind() {
+        let rank = match symbol.st_bind() {
             elf::STB_GLOBAL => 2,
             elf::STB_WEAK => 1,
             _ => 0,
-        });
-        entries.push(Entry { start, end: start.saturating_add(size), name: at, name_len: name.len(), rank });
+        };
+        // `.symtab` has versions in its names.
+        let name_len = memchr::memchr(b'@', name).filter(|len| *len > 0).unwrap_or(name.len());
+        entries.push(Entry { start, end: start.saturating_add(size), name: at, name_len, function, rank });
     }
     entries.sort_by_key(|e| (e.start, e.end));
     close(image, &mut entries, kind == elf::SHT_SYMTAB);
