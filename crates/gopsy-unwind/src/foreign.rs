@@ -1,7 +1,7 @@
 //! The code of a process that is not Go's: C in the executable, shared libraries, the vDSO.
 
 use crate::cfi::{self, Rules, Tables};
-use gopsy_image::Image;
+use gopsy_image::{Image, Symbol};
 use gopsy_insn::{Decoder, Flow};
 use gopsy_mem::{Addr, Bias, LinkAddr, Memory, Range};
 use rustc_hash::FxHashMap;
@@ -23,11 +23,19 @@ const RESTORER: [u8; 9] = [0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05];
 struct Module {
     image: Arc<Image>,
     bias: Bias,
+    /// Its debug file, which names what a stripped file does not.
+    debug: Option<Arc<Image>>,
     /// The base name of the file, for what has no symbol: `libc.so.6`.
     name: String,
     /// Where its code was.
     code: Vec<Range>,
     tables: OnceCell<Tables>,
+}
+
+impl Module {
+    fn symbol_at(&self, at: LinkAddr) -> Option<Symbol<'_>> {
+        self.debug.as_ref().and_then(|debug| debug.symbol_at(at)).or_else(|| self.image.symbol_at(at))
+    }
 }
 
 /// A place in code that is not Go's.
@@ -74,7 +82,14 @@ impl Foreign {
     pub fn add(&mut self, image: Arc<Image>, bias: Bias, name: impl Into<String>) {
         let executable = image.segments().iter().filter(|s| s.executable);
         let code = executable.map(|s| Range::new(bias.load(s.address), s.memory_size)).collect();
-        self.modules.push(Module { image, bias, name: name.into(), code, tables: OnceCell::new() });
+        self.modules.push(Module { image, bias, debug: None, name: name.into(), code, tables: OnceCell::new() });
+    }
+
+    /// Adds the debug file of what was added last: its symbol table is asked first.
+    pub fn add_debug(&mut self, debug: Arc<Image>) {
+        if let Some(module) = self.modules.last_mut() {
+            module.debug = Some(debug);
+        }
     }
 
     /// The file whose code holds that address.
@@ -94,8 +109,9 @@ impl Foreign {
     pub fn symbolise(&self, reference: ForeignRef, at: Addr) -> Option<Symbolised> {
         let module = self.module(reference)?;
         let stated = module.bias.unload(at);
-        if let Some(symbol) = module.image.symbol_at(stated) {
-            let name = symbol.name.into_owned();
+        if let Some(symbol) = module.symbol_at(stated) {
+            // `.symtab` has versions in its names.
+            let name = symbol.name.split_once('@').map_or(&*symbol.name, |(name, _)| name).to_owned();
             return Some(Symbolised { name, offset: stated.offset_from(symbol.address)?, is_function: true });
         }
         let base = module.image.segments().iter().map(|s| s.address).min()?;
@@ -105,7 +121,7 @@ impl Foreign {
     /// Where the function begins that holds an address, if a symbol tells.
     pub(crate) fn function_start(&self, at: Addr) -> Option<Addr> {
         let module = self.module(self.find(at)?)?;
-        module.image.symbol_at(module.bias.unload(at)).map(|s| module.bias.load(s.address))
+        module.symbol_at(module.bias.unload(at)).map(|s| module.bias.load(s.address))
     }
 
     /// What the tables say of an address, and the bias of its file.

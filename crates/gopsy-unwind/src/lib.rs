@@ -35,6 +35,8 @@ mod walk;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod thread_tests;
 
 pub use code::{Code, FuncRef};
 pub use foreign::{Foreign, ForeignRef, Symbolised, bias_at};

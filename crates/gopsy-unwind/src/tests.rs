@@ -1,7 +1,7 @@
 //! Walks over built stacks, whole and damaged. The program is built here too, byte by byte: functions of 0x40 bytes, each
 //! with one stack size from its first byte on.
 
-use crate::{Code, End, On, Pc, Sites, Stacks, Walk, Walker, creation, frames};
+use crate::{Code, End, Foreign, Found, On, Pc, RegisterSet, Sites, Stacks, Walk, Walker, creation, frames};
 use gopsy_image::Image;
 use gopsy_mem::{Addr, Bias, LinkAddr, Memory, Range, SliceMemory};
 use gopsy_model::{Known, Missing, Source, Trust};
@@ -284,6 +284,43 @@ fn walks_that_cannot_go_on_say_why() {
     assert!(matches!(broken(&plain(), gogo, &stacks()), (1, End::Broken(_))));
     let stack = check(&words(&[]), (leaf, 0x7000_0100), &stacks(), |walk| frames(walk, 0, walk.1, Source::Core));
     assert_eq!(stack.unavailable.as_deref(), Some("a return address is 0"));
+}
+
+#[test]
+fn behind_a_uretprobe_the_frame_pointers_lead_on() {
+    // leaf's return address is the trampoline's; the frame pointer that leaf saved is where its lost caller saved another,
+    // and above that the return address of the lost caller's own caller stands, behind a call.
+    let image = program();
+    let code = Code::of(image.pclntab().unwrap(), Bias::ZERO);
+    let (sites, foreign) = (Sites::default(), Foreign::new());
+    let probed = |saved: u64| {
+        let memory = words(&[
+            (0x7000_0108, saved),
+            (0x7000_0110, 0x7fff_ffff_e000),
+            (0x7000_0200, 0x7000_0240),
+            (0x7000_0208, pc("main.caller", 9)),
+            (0x7000_0230, pc("runtime.goexit", 1)),
+        ])
+        .with(Addr(pc("main.caller", 4)), [0xe8, 0, 0, 0, 0]);
+        let registers = RegisterSet::of_context([("rip", pc("main.leaf", 4)), ("rsp", 0x7000_0100)]);
+        Walker::new(&memory, &code, &sites).walk_thread(&registers, &foreign, &stacks())
+    };
+    let walk = probed(0x7000_0200);
+    let found: Vec<_> = walk.frames.iter().map(|f| (code.raw_name(f.func).unwrap(), f.found)).collect();
+    let expected: [(&[u8], Found); 3] = [
+        (b"main.leaf", Found::Context),
+        (b"main.caller", Found::FramePointer),
+        (b"runtime.goexit", Found::FramePointer),
+    ];
+    assert_eq!((found.as_slice(), &walk.end), (expected.as_slice(), &End::Outermost));
+    assert_eq!(walk.lost.len(), 1);
+    assert!(walk.lost[0].why.contains("uretprobe"));
+    let stack = frames(&walk, 0, &code, Source::Core);
+    assert_eq!((stack.elided.len(), stack.elided[0].after), (1, 1));
+    // One that leads to no return address proves nothing.
+    let walk = probed(0x7000_0300);
+    assert!(matches!(&walk.end, End::Broken(why) if why.contains("uretprobe")));
+    assert_eq!(walk.frames.len(), 1);
 }
 
 #[test]

@@ -371,7 +371,10 @@ impl Thread<'_> {
         if let Pc::Return(back) = self.at.pc
             && self.foreign.is_restorer(self.walker.mem, back)
         {
-            visit(&self.frame(site.as_ref(), on, Some((self.at.sp, Found::Table))));
+            // The kernel wrote this address, no call: it stands at the very instruction.
+            let frame = self.frame(site.as_ref(), on, Some((self.at.sp, Found::Table)));
+            let foreign = self.foreign.find(back).or(frame.foreign);
+            visit(&RawFrame { pc: Pc::Interrupted(back), foreign, ..frame });
             return self.interrupted(self.at.sp);
         }
         let next = match (known, self.at.pc) {

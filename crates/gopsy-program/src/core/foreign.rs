@@ -28,7 +28,11 @@ pub(super) fn load(core: &mut Core, image: &Arc<Image>, bias: Bias, notes: &mut 
             Ok(found) => {
                 core.attach_file(&file, &found.image);
                 if let Some(bias) = bias_at(&found.image, base) {
+                    let debug = finder.find_debug(&found.image, &found.path, None);
                     foreign.add(found.image, bias, name);
+                    if let Ok(debug) = debug {
+                        foreign.add_debug(debug.image);
+                    }
                 }
             }
             Err(_) => missing.push(name),
