@@ -244,3 +244,101 @@ fn effect_on_stack(insn: &Insn<LinkAddr>, offset: i64) -> Effect {
     let written = effects.memory.iter().any(|used| used.access.writes() && overlaps(&used.mem));
     if written || effects.writes(Reg::Rsp) { Effect::Lost } else { Effect::None }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+
+    /// An ELF file whose code at 0x401000 is this.
+    fn image(code: &[u8]) -> Image {
+        let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+        file.resize(16, 0);
+        // ET_EXEC, EM_X86_64, entry; one PT_LOAD, readable and executable.
+        for half in [2u16, 62] {
+            file.extend(half.to_le_bytes());
+        }
+        file.extend(1u32.to_le_bytes());
+        for word in [0x40_1000u64, 64, 0] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(0u32.to_le_bytes());
+        for half in [64u16, 56, 1, 64, 0, 0] {
+            file.extend(half.to_le_bytes());
+        }
+        file.extend(1u32.to_le_bytes());
+        file.extend(5u32.to_le_bytes());
+        let len = code.len() as u64;
+        for word in [120, 0x40_1000u64, 0x40_1000, len, len, 0x1000] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(code);
+        Image::parse(std::sync::Arc::new(file)).unwrap()
+    }
+
+    fn value(code: &[u8], call: u64, spot: Spot) -> Option<u64> {
+        Body::of(&image(code), code, LinkAddr(0x40_1000)).value(&image(code), LinkAddr(0x40_1000 + call), spot)
+    }
+
+    const RAX: Spot = Spot::Reg(Reg::Rax);
+    /// lea rax, [rip+0x100]: 7 bytes; at the beginning it names 0x401107.
+    const LEA: [u8; 7] = [0x48, 0x8d, 0x05, 0, 1, 0, 0];
+    const NOP: u8 = 0x90;
+    const CALL: [u8; 5] = [0xe8, 0, 0, 0, 0];
+
+    #[test]
+    fn a_value_is_followed_through_moves_and_the_stack() {
+        assert_eq!(value(&[&[NOP], &LEA[..], &CALL].concat(), 8, RAX), Some(0x40_1108));
+        // mov [rsp], rax: the stack-based convention.
+        let stored = [&[NOP], &LEA[..], &[0x48, 0x89, 0x04, 0x24], &CALL].concat();
+        assert_eq!(value(&stored, 12, Spot::Stack(0)), Some(0x40_1108));
+        assert_eq!(value(&stored, 12, Spot::Stack(8)), None);
+        // mov rcx, rax; xor eax, eax; mov rax, rcx.
+        let moved = [&[NOP], &LEA[..], &[0x48, 0x89, 0xc1, 0x31, 0xc0, 0x48, 0x89, 0xc8], &CALL].concat();
+        assert_eq!(value(&moved, 16, RAX), Some(0x40_1108));
+        // mov [rsp+0x10], rax; mov rax, [rsp+0x10].
+        let spilled = [&[NOP], &LEA[..], &[0x48, 0x89, 0x44, 0x24, 0x10, 0x48, 0x8b, 0x44, 0x24, 0x10], &CALL].concat();
+        assert_eq!(value(&spilled, 18, RAX), Some(0x40_1108));
+    }
+
+    #[test]
+    fn what_may_be_another_value_is_none() {
+        // A call in between; the upper half overwritten; the low byte overwritten; the stack pointer moved.
+        assert_eq!(value(&[&[NOP], &LEA[..], &CALL, &CALL].concat(), 13, RAX), None);
+        assert_eq!(value(&[&[NOP], &LEA[..], &[0x89, 0xc0], &CALL].concat(), 10, RAX), None);
+        assert_eq!(value(&[&[NOP], &LEA[..], &[0xb0, 1], &CALL].concat(), 10, RAX), None);
+        let pushed = [&[NOP], &LEA[..], &[0x48, 0x89, 0x04, 0x24, 0x50], &CALL].concat();
+        assert_eq!(value(&pushed, 13, Spot::Stack(0)), None);
+        // The value comes into the function from outside.
+        assert_eq!(value(&[&[NOP], &CALL[..]].concat(), 1, RAX), None);
+        // Not at the beginning of an instruction.
+        assert_eq!(value(&[&[NOP], &LEA[..], &CALL].concat(), 3, RAX), None);
+    }
+
+    #[test]
+    fn all_ways_must_agree() {
+        // lea rax; jz +7; lea rax, other; call: two values meet. With a jump over nothing that sets it: one.
+        let two = [&[NOP], &LEA[..], &[0x74, 7], &LEA, &CALL].concat();
+        assert_eq!(value(&two, 17, RAX), None);
+        let one = [&[NOP], &LEA[..], &[0x74, 1], &[NOP], &CALL].concat();
+        assert_eq!(value(&one, 11, RAX), Some(0x40_1108));
+        // A loop around a nop leads back to the question itself.
+        let again = [&[NOP], &LEA[..], &[NOP, 0x75, 0xfd], &CALL].concat();
+        assert_eq!(value(&again, 11, RAX), Some(0x40_1108));
+        // Behind a jump, with no way there.
+        assert_eq!(value(&[&[NOP], &LEA[..], &[0xeb, 0], &CALL].concat(), 10, RAX), Some(0x40_1108));
+        assert_eq!(value(&[&[NOP], &LEA[..], &[0xc3], &CALL].concat(), 9, RAX), None);
+        // jmp rcx somewhere: any place may be its target.
+        assert_eq!(value(&[&[NOP], &LEA[..], &CALL, &[0xff, 0xe1]].concat(), 8, RAX), None);
+    }
+
+    #[test]
+    fn how_a_function_takes_its_first_argument() {
+        let takes = |code: &[u8]| Body::of(&image(code), code, LinkAddr(0x40_1000)).takes_rax();
+        // mov [rsp+8], rax: Go 1.17+. mov rax, [rsp+8]: before. xor eax, eax sets it.
+        assert_eq!(takes(&[0x48, 0x89, 0x44, 0x24, 0x08]), Some(true));
+        assert_eq!(takes(&[0x48, 0x8b, 0x44, 0x24, 0x08]), Some(false));
+        assert_eq!(takes(&[0x31, 0xc0]), Some(false));
+        assert_eq!(takes(&[NOP, 0xc3]), None);
+    }
+}

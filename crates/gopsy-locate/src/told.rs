@@ -60,7 +60,7 @@ impl<T> Default for Told<T> {
 
 impl<T> Told<T> {
     /// Adds a statement; one that is the `same` as another joins it.
-    pub(crate) fn add(&mut self, by: Witness, says: T, same: impl Fn(&T, &T) -> bool) {
+    pub fn add(&mut self, by: Witness, says: T, same: impl Fn(&T, &T) -> bool) {
         match self.0.iter_mut().find(|s| same(&s.says, &says)) {
             Some(statement) => statement.by.push(by),
             None => self.0.push(Statement { says, by: vec![by] }),

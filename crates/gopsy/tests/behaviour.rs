@@ -136,7 +136,7 @@ fn several_deaths_in_one_text() {
 #[test]
 fn every_help_has_an_example() {
     let folder = tempfile::tempdir().unwrap();
-    for verb in ["explain", "stacks", "about", "doctor", "completions", "man"] {
+    for verb in ["explain", "stacks", "where", "info", "about", "doctor", "completions", "man"] {
         let help = out(&gopsy(&[verb, "--help"], b"", folder.path()));
         assert!(help.contains("Example") && help.contains(&format!("gopsy {verb}")), "{verb}: {help}");
     }
@@ -147,7 +147,7 @@ fn every_command_has_a_manual_page() {
     let folder = tempfile::tempdir().unwrap();
     let page = |args: &[&str]| out(&gopsy(&[&["man"], args].concat(), b"", folder.path()));
     assert!(page(&[]).contains(".TH gopsy 1") && page(&[]).contains("explain"), "{}", page(&[]));
-    for verb in ["explain", "stacks", "about", "doctor", "completions", "man"] {
+    for verb in ["explain", "stacks", "where", "info", "about", "doctor", "completions", "man"] {
         let page = page(&[verb]);
         assert!(page.contains(&format!(".TH gopsy-{verb} 1")) && page.contains("Example"), "{verb}: {page}");
     }

@@ -1,0 +1,326 @@
+//! The pages of `gopsy where` and `gopsy info`.
+#![allow(clippy::unwrap_used)]
+
+mod schema;
+
+use gopsy_locate::{
+    CallBefore, CodeOfLine, Frame, Function, InstructionAt, Line, ListedInsn, Listing, MapOperation, MapUse, Named,
+    Note, Place, RaceCall, RaceHook, SourceLine, Told, Witness,
+};
+use gopsy_mem::{Addr, Bias, LinkAddr};
+use gopsy_model::KnownIssue;
+use gopsy_report::info::{Amount, File, Info, Module, Process, Program, Thread};
+use gopsy_report::terminal::{self, View};
+use gopsy_report::whereabouts::{Answer, LineAnswer, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers};
+use gopsy_report::wire::{self, Form};
+use serde_json::Value;
+
+/// What must reach no sink raw.
+const HOSTILE: &str = "\x1b[2Jmain.f\u{202e}\n::error::";
+
+fn at(line: u64) -> SourceLine {
+    SourceLine { file: Some("/src/main.go".to_owned()), line: Some(line) }
+}
+
+fn function(name: &str) -> Function {
+    Function { name: name.to_owned(), entry: LinkAddr(0x1000), end: Some(LinkAddr(0x1040)) }
+}
+
+fn insn(address: u64, line: u64, text: &str, names: Option<Named>) -> ListedInsn {
+    let (at_line, asked) = (at(line), address == 0x1010);
+    let race = (address == 0x1018).then_some(RaceHook::Write);
+    ListedInsn {
+        at: LinkAddr(address),
+        len: 5,
+        text: text.to_owned(),
+        names,
+        line: at_line,
+        inlined: None,
+        asked,
+        race,
+    }
+}
+
+fn listing(name: &str) -> Listing {
+    let call = Named::Function(name.to_owned(), 0);
+    let insns = vec![
+        insn(0x1008, 40, "mov rax, [rsp+8]", None),
+        insn(0x1010, 41, "call 0x2000", Some(call)),
+        insn(0x1018, 41, "call 0x3000", Some(Named::Type("map[string]int".to_owned()))),
+    ];
+    Listing { insns, before: 1, behind: 7 }
+}
+
+fn place(name: &str) -> Place {
+    let mut function_told = Told::default();
+    function_told.add(Witness::Pclntab, function(name), |a, b| a == b);
+    function_told.add(Witness::Symbols, function(name), |a, b| a == b);
+    let mut line = Told::default();
+    line.add(Witness::Pclntab, at(41), |a, b| a == b);
+    line.add(Witness::LineTable, at(42), |a, b| a == b);
+    let mut frames = Told::default();
+    let frame = |name: &str, n| Frame { function: Some(name.to_owned()), at: at(n) };
+    frames.add(Witness::Pclntab, vec![frame("main.inner", 41), frame(name, 7)], |a, b| a == b);
+    Place {
+        pc: LinkAddr(0x1010),
+        section: Some(".text".to_owned()),
+        function: function_told,
+        line,
+        frames,
+        instruction: Some(InstructionAt { start: LinkAddr(0x1010), len: 5, text: "call 0x2000".to_owned() }),
+        call_before: Some(CallBefore {
+            at: LinkAddr(0x100b),
+            target: Some(Named::Function("main.g".to_owned(), 0)),
+            frames: vec![frame(name, 40)],
+        }),
+        data: None,
+        notes: vec![Note { id: "lines-differ", text: format!("they differ about {name}") }],
+    }
+}
+
+fn map_use(name: &str, operation: MapOperation, type_name: Option<&str>) -> MapUse {
+    let frame = |function: &str, line, inlined| gopsy_image::SourceFrame {
+        function: Some(function.to_owned()),
+        file: Some("/src/main.go".to_owned()),
+        line: Some(line),
+        start_line: 1,
+        func_id: 0,
+        inlined,
+    };
+    MapUse {
+        call: LinkAddr(0x1010),
+        operation,
+        callee: "runtime.mapassign".to_owned(),
+        frames: vec![frame(name, 41, true), frame("main.outer", 50, false)],
+        type_name: type_name.map(str::to_owned),
+    }
+}
+
+fn found(name: &str) -> Whereabouts {
+    let code = CodeOfLine {
+        start: LinkAddr(0x1010),
+        end: LinkAddr(0x1020),
+        file: "/src/main.go".to_owned(),
+        function: Some(name.to_owned()),
+        inlined_call: true,
+        by: vec![Witness::Pclntab, Witness::LineTable],
+    };
+    let race = RaceCall { at: LinkAddr(0x1018), hook: RaceHook::Write, file: at(41).file, line: Some(41) };
+    let asked = || name.to_owned();
+    let answers = vec![
+        Answer::Place(Box::new(PlaceAnswer {
+            asked: asked(),
+            place: place(name),
+            listing: listing(name),
+            threads: vec![ThreadAt { tid: 71, signal: Some("SIGABRT".to_owned()), registers: vec![("rip", 0x1010)] }],
+            race: Some(vec![race]),
+        })),
+        Answer::Ambiguous { asked: asked(), functions: vec![function(name), function("main.g")] },
+        Answer::OnlyInlined { asked: asked(), function: asked(), places: vec![code.clone()] },
+        Answer::Line(LineAnswer {
+            asked: asked(),
+            line: Line { file: "main.go".to_owned(), number: 41 },
+            code: vec![code],
+            listings: vec![listing(name)],
+        }),
+        Answer::Nothing { asked: asked(), why: asked() },
+        Answer::Writers(Writers {
+            asked: asked(),
+            uses: vec![map_use(name, MapOperation::Assign, Some("map[string]int"))],
+            unresolved: vec![map_use(name, MapOperation::Delete, None)],
+            of_the_runtime: 3,
+            types: Vec::new(),
+        }),
+        Answer::Writers(Writers {
+            asked: asked(),
+            uses: Vec::new(),
+            unresolved: Vec::new(),
+            of_the_runtime: 0,
+            types: vec![name.to_owned()],
+        }),
+    ];
+    let text = |line: u64| (("/src/main.go".to_owned(), line), format!("\tline {line} {name}"));
+    Whereabouts {
+        target: asked(),
+        program: Some(asked()),
+        is_core: true,
+        bias: Bias::between(LinkAddr(0), Addr(0x5500_0000_0000)),
+        answers,
+        sources: SourceTexts::from([text(40), text(41)]),
+        notes: vec![asked()],
+    }
+}
+
+fn info(text: &str) -> Info {
+    let owned = || text.to_owned();
+    Info {
+        target: owned(),
+        program: Some(Program {
+            path: owned(),
+            found: Some(owned()),
+            size: 2 << 20,
+            platform: "linux/amd64".to_owned(),
+            go_version: Some(owned()),
+            go_version_by: owned(),
+            main_package: Some(owned()),
+            main_module: Some((owned(), owned())),
+            dependencies: vec![(owned(), "v1.0.0".to_owned())],
+            settings: vec![("-race".to_owned(), owned()), ("CGO_CFLAGS".to_owned(), String::new())],
+            position_independent: true,
+            interpreter: Some(owned()),
+            symbols: Some(7),
+            debug_size: None,
+            build_id: Some("ab12".to_owned()),
+            go_build_id: Some(owned()),
+            parts: vec![(owned(), 4096)],
+            modules: vec![Module { address: 0x5000, text: (0x1000, 0x2000), functions: 9, format: owned() }],
+            no_modules: Some(owned()),
+        }),
+        no_program: Some(owned()),
+        process: Some(Process {
+            core_size: 1 << 30,
+            unpacked: Some(owned()),
+            by_gdb: true,
+            pid: Some(7),
+            parent: Some(1),
+            name: Some(owned()),
+            arguments: Some(owned()),
+            owner: Some((1000, 100)),
+            signal: Some(owned()),
+            bias: Some(0x5500_0000_0000),
+            threads: vec![Thread {
+                tid: 7,
+                signal: Some(owned()),
+                pc: 0x1010,
+                sp: 0x7ffc_0000,
+                at: Some(owned()),
+                line: Some((owned(), 41)),
+            }],
+            memory: vec![Amount { kind: owned(), named: 8192, held: 4096, backed: 0 }],
+            reserved: 1 << 40,
+            lost: vec![owned()],
+            files: vec![File {
+                path: owned(),
+                start: 0x1000,
+                size: 8192,
+                held: 4096,
+                build_id: Some("ab12".to_owned()),
+                at_hand: Some(owned()),
+                missing: Some(owned()),
+            }],
+        }),
+        known_bugs: vec![KnownIssue {
+            id: owned(),
+            title: owned(),
+            why: owned(),
+            fixed_in: Some("go1.21".to_owned()),
+            source: vec![owned()],
+        }],
+        list_dependencies: true,
+        notes: vec![owned()],
+    }
+}
+
+fn schema_of(name: &str) -> Value {
+    let path = format!("{}/schema/gopsy.{name}.1.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn whereabouts_json(found: &Whereabouts) -> Value {
+    let mut out = Vec::new();
+    wire::whereabouts(&mut out, found, Form::Pretty).unwrap();
+    serde_json::from_slice(&out).unwrap()
+}
+
+fn info_json(info: &Info) -> Value {
+    let mut out = Vec::new();
+    wire::info(&mut out, info, Form::Compact).unwrap();
+    serde_json::from_slice(&out).unwrap()
+}
+
+#[test]
+fn the_wire_forms_fit_their_schemas() {
+    let value = whereabouts_json(&found("main.f"));
+    assert_eq!(schema::violations(&schema_of("where"), &value), Vec::<String>::new());
+    let place = &value["answers"][0]["place"];
+    assert_eq!((&place["address"], &place["stated"]), (&"0x550000001010".into(), &"0x1010".into()));
+    assert_eq!(place["function"][0]["by"], serde_json::json!(["pclntab", "symbols"]));
+    assert_eq!((place["line"][0]["line"].as_u64(), place["line"][1]["line"].as_u64()), (Some(41), Some(42)));
+    assert_eq!(place["listing"]["instructions"][1]["asked"], true);
+    assert_eq!(value["answers"][5]["maps"]["uses"][0]["type"], "map[string]int");
+    let bare = Whereabouts { answers: Vec::new(), program: None, ..found("main.f") };
+    assert_eq!(schema::violations(&schema_of("where"), &whereabouts_json(&bare)), Vec::<String>::new());
+
+    let value = info_json(&info("main.f"));
+    assert_eq!(schema::violations(&schema_of("info"), &value), Vec::<String>::new());
+    assert_eq!(value["program"]["settings"]["-race"], "main.f");
+    assert_eq!(value["process"]["threads"][0]["pc"], "0x1010");
+    assert_eq!(schema::violations(&schema_of("info"), &info_json(&Info::default())), Vec::<String>::new());
+    let empty = Info { program: Some(Program::default()), process: Some(Process::default()), ..Info::default() };
+    assert_eq!(schema::violations(&schema_of("info"), &info_json(&empty)), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_hostile_reaches_the_terminal() {
+    for width in [40, 80, 200] {
+        for unicode in [true, false] {
+            let view = View { width, colour: false, unicode };
+            for page in [terminal::whereabouts(&found(HOSTILE), &view), terminal::info(&info(HOSTILE), &view)] {
+                let raw = page.chars().any(|c| c != '\n' && (c.is_control() || c == '\u{202e}'));
+                assert!(!raw && page.contains("\\x1b[2J"), "{page}");
+                assert!(!page.lines().any(|l| l.trim_start().starts_with("::error")), "{page}");
+                assert!(unicode || page.is_ascii(), "{page}");
+            }
+        }
+    }
+    let mut out = Vec::new();
+    wire::whereabouts(&mut out, &found(HOSTILE), Form::Pretty).unwrap();
+    wire::info(&mut out, &info(HOSTILE), Form::Pretty).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(!text.contains(['\x1b', '\u{202e}']));
+}
+
+#[test]
+fn what_agrees_is_said_once_and_what_differs_twice() {
+    let page = terminal::whereabouts(&found("main.f"), &View::default());
+    for line in [
+        "0x550000001010  main.f+0x10 ",
+        "  function main.f  0x550000001000–0x550000001040   pclntab, symbols\n",
+        "  line     /src/main.go:41   pclntab\n",
+        "  but      /src/main.go:42   DWARF lines\n",
+        "  inlined  main.inner (src/main.go:41) in main.f (src/main.go:7)   pclntab\n",
+        "    ▸ 0x550000001010  call 0x2000",
+        "  src/main.go:41  line 41 main.f\n",
+        "    assign    main.f  src/main.go:41\n",
+        "              inlined in main.outer  src/main.go:50\n",
+        "type not resolved: 1 call",
+        "3 calls of the runtime's own",
+    ] {
+        assert!(page.contains(line), "{line:?} is not in\n{page}");
+    }
+    assert_eq!(page.matches("pclntab, symbols").count(), 1);
+}
+
+#[test]
+fn colour_changes_no_text() {
+    let plain = View::default();
+    let coloured = View { colour: true, ..View::default() };
+    let bare = |page: String| {
+        let mut rest = page.as_str();
+        let mut out = String::new();
+        while let Some((before, after)) = rest.split_once('\x1b') {
+            out.push_str(before);
+            rest = after.split_once('m').unwrap().1;
+        }
+        out + rest
+    };
+    assert_eq!(bare(terminal::whereabouts(&found("f"), &coloured)), terminal::whereabouts(&found("f"), &plain));
+    assert_eq!(bare(terminal::info(&info("f"), &coloured)), terminal::info(&info("f"), &plain));
+}
+
+#[test]
+fn settings_that_say_nothing_are_left_out_for_people() {
+    let page = terminal::info(&info("main.f"), &View::default());
+    assert!(page.contains("-race=main.f") && !page.contains("CGO_CFLAGS"), "{page}");
+    assert!(page.contains("missing 4.0 KiB") && page.contains("1 known bug of this Go release"), "{page}");
+}
