@@ -351,6 +351,9 @@ fn compare_lengths(text: &[Frame], core: &Stack, place: &mut Place<'_>) {
         _ if !same => {}
         std::cmp::Ordering::Equal => {}
         std::cmp::Ordering::Greater => place.absent("stack.outer", stated, read),
+        std::cmp::Ordering::Less if core.frames.get(text.len()).is_some_and(|f| f.foreign) => {
+            place.unequal("stack.outer-in-c", stated, read);
+        }
         std::cmp::Ordering::Less if text.len() >= MOST_WITHOUT_A_WORD => place.unequal("stack.outer-cut", stated, read),
         std::cmp::Ordering::Less => place.unequal("stack.outer", stated, read),
     }

@@ -53,6 +53,11 @@ pub const PERMITTED: &[Permitted] = &[
         applies: |d| ["diagnostic.of-the-traceback", "stack.outer-lost"].contains(&d.kind),
     },
     Permitted {
+        name: "on-in-c",
+        reason: "the runtime ends a system stack where C begins; the core is read further",
+        applies: |d| d.kind == "stack.outer-in-c",
+    },
+    Permitted {
         name: "cut-without-a-word",
         reason: "up to Go 1.20 a traceback that a frame with inlined ones took past its limit ends without saying so",
         applies: |d| d.kind == "stack.outer-cut",
