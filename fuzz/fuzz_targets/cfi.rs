@@ -85,7 +85,9 @@ fn library(input: &Input) -> Vec<u8> {
         file.extend(word.to_le_bytes());
     }
     file.extend([0u8, 0, 0, 0, 64, 0, 56, 0, 3, 0, 64, 0, 0, 0, 0, 0]);
-    for (kind, flags, at, size) in [(1u32, 4u32, 0u64, 0x4000u64), (1, 5, 0x1000, 0x1000), (0x6474_e550, 4, 0x2000, 0x1000)] {
+    for (kind, flags, at, size) in
+        [(1u32, 4u32, 0u64, 0x4000u64), (1, 5, 0x1000, 0x1000), (0x6474_e550, 4, 0x2000, 0x1000)]
+    {
         file.extend(kind.to_le_bytes());
         file.extend(flags.to_le_bytes());
         for word in [at, at, at, size, size, 4] {

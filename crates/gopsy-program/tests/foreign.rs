@@ -79,6 +79,26 @@ fn crossings() {
 }
 
 #[test]
+fn without_the_usual_tables() {
+    each("crossings", &[Mode::DebugFrame, Mode::FramePointers, Mode::NoTables], |built| {
+        dies(built, "fault", &["c_fault", "c_outer", C, "main.fault", "main.main"]);
+        // libc has its tables: c_abort is found by them, and who called it is not.
+        let stack = dies(built, "abort", &["abort", "c_abort", C, "main.abort", "main.main"]);
+        let at = stack.frames.iter().position(|f| name(f) == Some("c_abort")).unwrap();
+        let expected = match built.mode {
+            Mode::DebugFrame => Trust::Table,
+            Mode::FramePointers => Trust::Inferred,
+            _ => Trust::Scanned,
+        };
+        let trusts = |f: &Frame| (f.pc.trust(), f.function.trust());
+        assert_eq!(trusts(&stack.frames[at]), (Some(Trust::Table), Some(Trust::Table)), "{}", built.name);
+        assert_eq!(trusts(&stack.frames[at + 1]), (Some(expected), Some(expected)), "{}", built.name);
+        // What asmcgocall has saved is believed again.
+        assert_eq!(stack.frames.last().unwrap().pc.trust(), Some(Trust::Table), "{}", built.name);
+    });
+}
+
+#[test]
 fn calls_of_nothing() {
     each("crossings", &[Mode::Plain], |built| {
         let stack = dies(built, "jump", &["c_jump", C, "main.jump", "main.main"]);

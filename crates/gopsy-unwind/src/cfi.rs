@@ -11,7 +11,7 @@ use gimli::{
 };
 use gopsy_image::Image;
 use gopsy_mem::{Addr, Bias, LinkAddr, Memory, MemoryExt};
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
@@ -73,66 +73,69 @@ struct Entry {
 /// The tables of one file.
 #[derive(Debug)]
 pub(crate) struct Tables {
-    which: Which,
-    /// By address, where the file has no index of its own.
-    entries: Vec<Entry>,
+    eh_frame: EhTable,
+    /// Read when the other says nothing: in a Go program it is mostly about Go.
+    debug_frame: OnceCell<(Vec<u8>, Vec<Entry>)>,
 }
 
 #[derive(Debug)]
-enum Which {
+enum EhTable {
     None,
-    /// `.eh_frame` with its index.
+    /// With an index in the file.
     Indexed,
-    EhFrame,
-    /// Where there is no `.eh_frame`.
-    DebugFrame(Vec<u8>),
+    /// By address, where the file has no index.
+    Listed(Vec<Entry>),
 }
 
 impl Tables {
     /// Finds the tables of a file.
     pub(crate) fn of(image: &Image, budget: &Cell<u64>) -> Tables {
         let indexed = image.eh_frame_hdr().is_some_and(|hdr| Index::of(&hdr.bytes, hdr.address).is_some());
-        match (image.eh_frame(), indexed) {
-            (Some(_), true) => Tables { which: Which::Indexed, entries: Vec::new() },
+        let eh_frame = match (image.eh_frame(), indexed) {
+            (Some(_), true) => EhTable::Indexed,
             (Some(section), false) => {
                 let bases = BaseAddresses::default().set_eh_frame(section.address.0);
-                let entries = list(&EhFrame::new(&section.bytes, LittleEndian), &bases, budget);
-                Tables { which: Which::EhFrame, entries }
+                EhTable::Listed(list(&EhFrame::new(&section.bytes, LittleEndian), &bases, budget))
             }
-            (None, _) => match image.debug_frame() {
-                Some(section) => {
-                    let bytes = section.bytes.into_owned();
-                    let entries = list(&debug_frame(&bytes), &BaseAddresses::default(), budget);
-                    Tables { which: Which::DebugFrame(bytes), entries }
-                }
-                None => Tables { which: Which::None, entries: Vec::new() },
-            },
-        }
+            (None, _) => EhTable::None,
+        };
+        Tables { eh_frame, debug_frame: OnceCell::new() }
     }
 
     /// What they say of an address.
     pub(crate) fn rules(&self, image: &Image, at: LinkAddr, budget: &Cell<u64>) -> Option<Rules> {
-        let listed = || {
-            let behind = self.entries.partition_point(|e| e.start <= at.0);
-            self.entries.get(behind.checked_sub(1)?).filter(|e| at.0 < e.end).map(|e| e.offset)
-        };
-        match &self.which {
-            Which::None => None,
-            Which::Indexed => {
-                let (hdr, section) = (image.eh_frame_hdr()?, image.eh_frame()?);
-                let entry = Index::of(&hdr.bytes, hdr.address)?.entry_of(at)?;
-                let offset = usize::try_from(entry.offset_from(section.address)?).ok()?;
-                let bases = BaseAddresses::default().set_eh_frame(section.address.0).set_eh_frame_hdr(hdr.address.0);
-                rules_at(&EhFrame::new(&section.bytes, LittleEndian), &bases, offset, at, budget)
-            }
-            Which::EhFrame => {
-                let section = image.eh_frame()?;
-                let bases = BaseAddresses::default().set_eh_frame(section.address.0);
-                rules_at(&EhFrame::new(&section.bytes, LittleEndian), &bases, listed()?, at, budget)
-            }
-            Which::DebugFrame(bytes) => rules_at(&debug_frame(bytes), &BaseAddresses::default(), listed()?, at, budget),
-        }
+        self.of_eh_frame(image, at, budget).or_else(|| self.of_debug_frame(image, at, budget))
     }
+
+    fn of_eh_frame(&self, image: &Image, at: LinkAddr, budget: &Cell<u64>) -> Option<Rules> {
+        let section = image.eh_frame()?;
+        let bases = BaseAddresses::default().set_eh_frame(section.address.0);
+        let offset = match &self.eh_frame {
+            EhTable::None => return None,
+            EhTable::Indexed => {
+                let hdr = image.eh_frame_hdr()?;
+                let entry = Index::of(&hdr.bytes, hdr.address)?.entry_of(at)?;
+                usize::try_from(entry.offset_from(section.address)?).ok()?
+            }
+            EhTable::Listed(entries) => holding(entries, at)?,
+        };
+        rules_at(&EhFrame::new(&section.bytes, LittleEndian), &bases, offset, at, budget)
+    }
+
+    fn of_debug_frame(&self, image: &Image, at: LinkAddr, budget: &Cell<u64>) -> Option<Rules> {
+        let (bytes, entries) = self.debug_frame.get_or_init(|| {
+            let bytes = image.debug_frame().map(|section| section.bytes.into_owned()).unwrap_or_default();
+            let entries = list(&debug_frame(&bytes), &BaseAddresses::default(), budget);
+            (bytes, entries)
+        });
+        rules_at(&debug_frame(bytes), &BaseAddresses::default(), holding(entries, at)?, at, budget)
+    }
+}
+
+/// Where the entry stands that holds an address.
+fn holding(entries: &[Entry], at: LinkAddr) -> Option<usize> {
+    let behind = entries.partition_point(|e| e.start <= at.0);
+    entries.get(behind.checked_sub(1)?).filter(|e| at.0 < e.end).map(|e| e.offset)
 }
 
 fn debug_frame(bytes: &[u8]) -> DebugFrame<Slice<'_>> {

@@ -1,4 +1,4 @@
-//! Stacks of a Go program: frames by pclntab, inlined frames.
+//! Stacks of a Go program: Go frames by pclntab, inlined frames, C frames, and the crossings between them.
 //!
 //! Two layers. [`Walk`] finds the frames that stand on a stack: pc, stack pointer, function, which stack, and how the pc
 //! came to be known ([`Pc`]: interrupted at it, or to be returned to; so nobody has to remember the −1). [`frames`] turns
@@ -10,8 +10,12 @@
 //! code that was interrupted. That is how one gets from the thread that a core shows (inside `raise`, on its signal
 //! stack) to the goroutine that died.
 //!
-//! Invariants: a walk ends; it says why it ended ([`End`]); every frame lies within a stack that the runtime knows; no
-//! frame is guessed: where the tables say nothing, the walk is over.
+//! [`Walker::walk`] keeps to that. [`Walker::walk_thread`] begins with a thread's registers and goes through C too; see
+//! `docs/unwinding.md`.
+//!
+//! Invariants: a walk ends; it says why it ended ([`End`]); every frame says how it was found ([`Found`]). In a walk of Go
+//! frames every frame lies within a stack that the runtime knows and no frame is guessed: where the tables say nothing, the
+//! walk is over.
 //!
 //! Wrappers and the runtime's own functions are not hidden: the frames are those that the runtime prints under
 //! `GOTRACEBACK=system` and above. Hiding is a matter of showing.

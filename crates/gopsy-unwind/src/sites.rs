@@ -45,6 +45,8 @@ pub(crate) enum FuncRole {
     Asmcgocall,
     /// It calls the race detector on the system stack; the thread's g stays.
     Racecall,
+    /// It calls C or the vDSO on another part of the stack, and keeps the old stack pointer in a register or there.
+    CallsC,
     /// C calls it; it saves the registers that C expects back.
     EnteredFromC,
 }
@@ -71,6 +73,11 @@ const SP_WRITE: &[&[u8]] = &[
 const TOP_FRAME: &[&[u8]] = &[b"runtime.goexit", b"runtime.mstart", b"runtime.rt0_go"];
 
 impl FuncRole {
+    /// Whether C returns to it. Only assembly that changes stacks calls C.
+    pub(crate) fn calls_c(self) -> bool {
+        matches!(self, FuncRole::Asmcgocall | FuncRole::Racecall | FuncRole::CallsC)
+    }
+
     fn of(name: &[u8]) -> FuncRole {
         match name {
             b"runtime.morestack" => FuncRole::Morestack,
@@ -83,6 +90,10 @@ impl FuncRole {
             b"runtime.asmcgocall" => FuncRole::Asmcgocall,
             b"crosscall2" | b"runtime.racecallbackthunk" => FuncRole::EnteredFromC,
             b"racecall" => FuncRole::Racecall,
+            b"runtime.nanotime1" | b"runtime.walltime1" | b"time.now" | b"runtime.vgetrandom1" => FuncRole::CallsC,
+            b"runtime.sigfwd" | b"runtime.callCgoSigaction" | b"runtime.callCgoMmap" | b"runtime.callCgoMunmap" => {
+                FuncRole::CallsC
+            }
             _ => FuncRole::Plain,
         }
     }

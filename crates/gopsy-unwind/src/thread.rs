@@ -219,7 +219,13 @@ impl Thread<'_> {
         }
         let found = self.at.found.max(Found::Table);
         match site.role {
-            FuncRole::Injected => self.go_on(Pc::Interrupted(back), end, found),
+            FuncRole::Injected => {
+                // It saved the frame pointer of what was interrupted, which may be C (a fault in C, up to Go 1.20).
+                let fp = self.saved_frame_pointer(site, end);
+                let step = self.go_on(Pc::Interrupted(back), end, found);
+                self.registers.set(RBP, fp.map(|fp| crate::Register { value: fp.0, found }));
+                step
+            }
             FuncRole::EnteredFromC | FuncRole::Handler => {
                 let saved = handover::saved_registers(self.walker, site, end);
                 let step = self.go_on(Pc::Return(back), end, found);
@@ -236,8 +242,7 @@ impl Thread<'_> {
     /// the caller saved its own, and above that stands the return address of the caller (Go keeps frame pointers on amd64
     /// since 1.7; they stand below the return address).
     fn behind_uretprobe(&mut self, site: &Site, back: Addr, end: Addr) -> Step {
-        let saved = end.checked_sub(2u64.saturating_mul(WORD)).filter(|_| site.delta.is_some_and(|d| d >= WORD));
-        let caller = saved.and_then(|slot| self.walker.mem.ptr(slot).ok()).filter(|fp| *fp >= end);
+        let caller = self.saved_frame_pointer(site, end).filter(|fp| *fp >= end);
         match caller.and_then(|fp| self.chain(fp)) {
             Some((pc, sp, _)) => {
                 // The frame itself is kept by the time that this is known.
@@ -246,6 +251,12 @@ impl Thread<'_> {
             }
             None => broken(no_go_function(back)),
         }
+    }
+
+    /// The frame pointer that a Go function has saved right below its return address.
+    fn saved_frame_pointer(&self, site: &Site, end: Addr) -> Option<Addr> {
+        let slot = end.checked_sub(2u64.saturating_mul(WORD)).filter(|_| site.delta.is_some_and(|d| d >= WORD))?;
+        self.walker.mem.ptr(slot).ok()
     }
 
     /// What a frame pointer leads to: the return address above it, the stack pointer behind that, the next frame pointer.
@@ -268,6 +279,16 @@ impl Thread<'_> {
         let lookup = Pc::Return(back).lookup();
         self.foreign.find(lookup).map(drop).or_else(|| self.walker.code.find(lookup).map(drop))?;
         call_before(self.walker.mem, back)
+    }
+
+    /// The call before a return address of C. In Go only a few functions call C; what they call, others decide
+    /// (`asmcgocall` calls a landing pad, which jumps on).
+    fn returns_from_c(&self, back: Addr) -> Option<CallBefore> {
+        let call = self.is_return_address(back)?;
+        match self.walker.sites.at(Pc::Return(back), self.walker.code).filter(|site| !site.foreign) {
+            Some(site) => site.role.calls_c().then_some(CallBefore::Indirect),
+            None => Some(call),
+        }
     }
 
     /// From `cgocallback` on the goroutine's stack to its other half on the system stack, above which C stands. `unwindm`
@@ -420,15 +441,23 @@ impl Thread<'_> {
                 return Some(Next { registers: caller.registers, pc, sp, found: self.at.found.max(Found::Cfi) });
             }
         }
-        self.by_frame_pointer().or_else(|| self.by_search())
+        // Code that has not set its frame pointer yet, or sets none, has its caller's: then the chain misses one. A call of
+        // this very function further in tells.
+        let (linked, searched) = (self.by_frame_pointer(), self.by_search());
+        match (linked, searched) {
+            (Some(linked), Some((searched, true))) if searched.sp < linked.sp => Some(searched),
+            (Some(linked), _) => Some(linked),
+            (None, searched) => searched.map(|(next, _)| next),
+        }
     }
 
     fn by_frame_pointer(&self) -> Option<Next> {
         let fp = self.registers.number(RBP).map(|r| Addr(r.value))?;
         let (pc, sp, next) = self.chain(fp)?;
+        self.returns_from_c(pc)?;
         let found = self.at.found.max(Found::FramePointer);
-        // The chain's next link stands further out, or there is none.
-        if next != 0 && next <= fp.0 {
+        // The chain's next link stands further out, or on the stack of the Go code that called, or there is none.
+        if next != 0 && next <= fp.0 && self.stack(Addr(next)).0 == self.stack(fp).0 {
             return None;
         }
         let mut registers = RegisterSet::at(pc, sp, found);
@@ -438,8 +467,8 @@ impl Thread<'_> {
 
     /// The innermost word on the stack that is a return address: rather one behind a call of this very function, where that
     /// can be told; then one behind a call of something unknown; one behind a call of another function last, which a tail
-    /// call would explain.
-    fn by_search(&self) -> Option<Next> {
+    /// call would explain. With whether it is one of the first kind.
+    fn by_search(&self) -> Option<(Next, bool)> {
         let own = self.foreign.function_start(self.at.pc.lookup());
         let (_, limit) = self.stack(self.at.sp);
         let mut slot = Addr(self.at.sp.0.checked_next_multiple_of(WORD)?);
@@ -448,7 +477,7 @@ impl Thread<'_> {
         for _ in 0..MAX_SCAN {
             let (Ok(back), true) = (self.walker.mem.ptr(slot), slot < limit) else { break };
             slot = slot.checked_add(WORD)?;
-            let place = match (self.is_return_address(back), own) {
+            let place = match (self.returns_from_c(back), own) {
                 (None, _) => continue,
                 (Some(CallBefore::Direct(target)), Some(own)) if target == own => &mut exact,
                 (Some(CallBefore::Direct(_)), Some(_)) => &mut other,
@@ -466,7 +495,7 @@ impl Thread<'_> {
             let value = self.registers.number(number).map(|r| crate::Register { value: r.value, found: Found::Scan });
             registers.set(number, value);
         }
-        Some(Next { registers, pc, sp, found: Found::Scan })
+        Some((Next { registers, pc, sp, found: Found::Scan }, exact.is_some()))
     }
 
     /// The return address that a call of an address without code pushed.

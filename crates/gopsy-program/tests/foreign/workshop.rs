@@ -14,15 +14,31 @@ const RELEASES: [&str; 6] = ["go1.16.15", "go1.18.10", "go1.20.14", "go1.21.13",
 pub(crate) enum Mode {
     Plain,
     Pie,
+    /// C with tables for debuggers only.
+    DebugFrame,
+    /// C without tables, with frame pointers.
+    FramePointers,
+    /// C with neither.
+    NoTables,
     NoC,
     RaceInternal,
     RaceExternal,
 }
 
 impl Mode {
+    /// Flags of the C compiler.
+    fn for_c(self) -> &'static str {
+        match self {
+            Mode::DebugFrame => "-O2 -g -fno-asynchronous-unwind-tables -fno-unwind-tables",
+            Mode::FramePointers => "-O2 -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-omit-frame-pointer",
+            Mode::NoTables => "-O2 -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer",
+            _ => "-O2 -g",
+        }
+    }
+
     fn flags(self) -> &'static [&'static str] {
         match self {
-            Mode::Plain | Mode::NoC => &[],
+            Mode::Plain | Mode::NoC | Mode::DebugFrame | Mode::FramePointers | Mode::NoTables => &[],
             Mode::Pie => &["-buildmode=pie"],
             Mode::RaceInternal => &["-race"],
             Mode::RaceExternal => &["-race", "-ldflags=-linkmode=external"],
@@ -132,6 +148,7 @@ fn make(program: &str, release: &str, mode: Mode) -> Result<Built, String> {
         .env("GOWORK", "off")
         .env("GO111MODULE", "on")
         .env("CGO_ENABLED", if mode == Mode::NoC { "0" } else { "1" })
+        .env("CGO_CFLAGS", mode.for_c())
         .env_remove("GOEXPERIMENT")
         .output()
         .map_err(|e| e.to_string())?;
