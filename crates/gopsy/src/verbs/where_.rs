@@ -42,7 +42,11 @@ What --writes says of a program (with -s -w):
       assign    main.(*store).put  prog/main.go:19
                 s.byID[id] = v // assign byID
       delete    main.(*store).evict  prog/main.go:24
-                delete(s.byID, id) // delete byID")]
+                delete(s.byID, id) // delete byID
+      clear     main.(*store).reset  prog/main.go:29
+                for k := range s.byID { // clear byID
+      iterate   main.(*store).names  prog/main.go:37
+                for k := range s.byID { // iterate byID")]
 pub(crate) struct Where {
     /// An executable, or a core (its executable is found by itself)
     #[arg(value_name = "TARGET")]
