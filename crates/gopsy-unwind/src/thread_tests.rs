@@ -18,8 +18,14 @@ const CALLER: u64 = 0x1040;
 const BARE: u64 = 0x1080;
 const START: u64 = 0x10c0;
 const RESTORER: u64 = 0x1100;
-const NAMES: [(&str, u64); 5] =
-    [("leaf", LEAF), ("caller", CALLER), ("bare", BARE), ("start", START), ("restorer", RESTORER)];
+const NAMES: [(&str, u64); 6] = [
+    ("leaf", LEAF),
+    ("caller", CALLER),
+    ("bare@@V_1", BARE),
+    ("start", START),
+    ("restorer", RESTORER),
+    ("after", 0x1140),
+];
 /// Where .eh_frame_hdr and .eh_frame stand.
 const HDR: u64 = 0x2000;
 const EH_FRAME: u64 = 0x2100;
@@ -91,9 +97,11 @@ fn library(indexed: bool) -> Vec<u8> {
     let (mut symbols, mut strings) = (vec![0; 24], vec![0]);
     for (name, at) in NAMES {
         symbols.extend((strings.len() as u32).to_le_bytes());
-        symbols.extend([0x12, 0, 1, 0]); // global, function, section 1
+        // Global functions of section 1; assembly says neither what it is nor how large.
+        let assembly = at == RESTORER;
+        symbols.extend([if assembly { 0x10 } else { 0x12 }, 0, 1, 0]);
         symbols.extend(at.to_le_bytes());
-        symbols.extend(0x40u64.to_le_bytes());
+        symbols.extend(if assembly { 0u64 } else { 0x40 }.to_le_bytes());
         strings.extend(name.bytes());
         strings.push(0);
     }
