@@ -155,9 +155,10 @@ fn threads_that_wait_in_c() {
     });
 }
 
-/// Kills a busy program until one of its threads is met in code of that name, and gives that thread's stack.
+/// Kills a busy program until one of its threads is met in code of that name, and gives that thread's stack. On a machine
+/// with much else to do a thread is seldom met where it is most of its own time.
 fn busy(built: &Built, way: &str, within: &dyn Fn(&Frame) -> bool) -> Stack {
-    for _ in 0..20 {
+    for _ in 0..200 {
         let found = stacks(&built.killed(way));
         if let Some(stack) = found.into_iter().find(|s| s.frames.iter().any(within)) {
             return stack;
