@@ -15,8 +15,9 @@ func main() {
 	start := time.Now()
 	err := cmd.Run()
 	wall := time.Since(start)
-	if cmd.ProcessState == nil {
-		fmt.Fprintln(os.Stderr, err)
+	// What failed early was quick for no merit of its own.
+	if err != nil {
+		fmt.Fprintln(os.Stderr, os.Args[1], err)
 		os.Exit(1)
 	}
 	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()

@@ -1,12 +1,12 @@
-//! C frames: a library whose call frame information, index, code and symbols are any bytes, a stack of any words, any
-//! registers; the whole thread is walked.
+//! C frames: a library whose call frame information, index and code are any bytes, a stack of any words, any registers; the
+//! whole thread is walked.
 #![no_main]
 
 use arbitrary::Arbitrary;
 use gopsy_image::Image;
 use gopsy_mem::{Addr, Range, SliceMemory};
 use gopsy_model::Source;
-use gopsy_unwind::{Code, Foreign, RegisterSet, Sites, Stacks, Walker, bias_at, frames_with};
+use gopsy_unwind::{Code, Foreign, RegisterSet, Sites, Stacks, Walker, frames_with};
 use std::sync::Arc;
 
 const BASE: u64 = 0x7f00_0000_0000;
@@ -106,7 +106,7 @@ libfuzzer_sys::fuzz_target!(|input: Input| {
     let file = library(&input);
     let code = file[0x1000..0x2000].to_vec();
     let Ok(image) = Image::parse(Arc::new(file)) else { return };
-    let Some(bias) = bias_at(&image, Addr(BASE)) else { return };
+    let Some(bias) = image.bias_at(Addr(BASE)) else { return };
     let mut foreign = Foreign::new();
     foreign.add(Arc::new(image), bias, "libx.so");
     let mut stack: Vec<u8> = input.stack.iter().take(512).flat_map(|w| w.value().to_le_bytes()).collect();

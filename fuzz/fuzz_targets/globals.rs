@@ -7,7 +7,6 @@ use arbitrary::Arbitrary;
 use gopsy_image::Machine;
 use gopsy_mem::LinkAddr;
 use gopsy_runtime::globals::{Answer, Code, FunctionCode, Globals, Step};
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 const FUNCTION: u64 = 0x1000;
@@ -94,7 +93,7 @@ impl Code for Program {
 
     fn functions(&self, name: &str) -> Vec<FunctionCode<'_>> {
         let all = self.0.iter().enumerate().filter(|(_, (other, _))| *other == name);
-        all.map(|(i, (_, code))| FunctionCode { entry: LinkAddr(FUNCTION * i as u64), bytes: Cow::Borrowed(code) })
+        all.map(|(i, (_, code))| FunctionCode { entry: LinkAddr(FUNCTION * i as u64), bytes: code })
             .collect()
     }
 

@@ -109,5 +109,5 @@ libfuzzer_sys::fuzz_target!(|input: Input<'_>| {
     for words in ["f", "a.c:1", "main.(*T).M"] {
         let _ = locator.find(words);
     }
-    assert!(locator.map_uses(true).is_empty(), "there is no pclntab");
+    assert!(locator.map_uses(true).is_err() && locator.race_calls(pc).is_err(), "there is no pclntab");
 });

@@ -126,10 +126,7 @@ fn write(program: &Program, verdict: &Verdict, notes: &[String], draw: usize) {
 
 /// Nothing that moves, colours, hides or reorders: line feeds are the only control characters.
 pub fn plain(text: &str) {
-    let bad = text.chars().find(|&c| {
-        c != '\n' && c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    });
+    let bad = text.chars().find(|&c| c != '\n' && escape::is_unsafe(c));
     assert_eq!(bad, None, "{text:?}");
 }
 

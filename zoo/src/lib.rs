@@ -13,7 +13,6 @@
 //!
 //! `README.md` documents every key of `expect.toml`.
 
-mod build_mode;
 mod check;
 pub mod differ;
 mod expect;
@@ -21,15 +20,18 @@ mod public;
 mod shape;
 mod specimen;
 pub mod tables;
+#[cfg(test)]
+mod told;
 mod toolchain;
 mod watch;
 mod workshop;
 
-pub use build_mode::BuildMode;
+pub use gopsy_testing::{BuildMode, Toolchain, core_pattern_problem};
+
 pub use check::{Aspect, Failure, check, explain};
 pub use expect::{Confidence, Expect, Mode, Never, Run, Says};
 pub use public::{PublicProgram, Subject};
 pub use shape::{Shape, counted_headers, kind_phrases};
 pub use specimen::{Mark, Specimen, Zoo};
-pub use toolchain::{CORE_VERSIONS, Kit, Toolchain, VERSIONS, go_command};
-pub use workshop::{Outcome, RECORDING_FOLDER, Remains, Workshop, core_pattern_problem};
+pub use toolchain::{CORE_VERSIONS, Kit, VERSIONS};
+pub use workshop::{Outcome, RECORDING_FOLDER, Remains, Workshop};

@@ -131,7 +131,7 @@ fn record(specimens: &[Specimen], arguments: &Arguments) -> Result<bool> {
     let workshop = Workshop::at(folder);
     let mut right = true;
     for version in VERSIONS.iter().filter(|v| arguments.wants(v)) {
-        let go = Toolchain::find(version)?;
+        let go = Toolchain::find(version).map_err(anyhow::Error::msg)?;
         for specimen in specimens {
             if !specimen.expect.versions().contains(version) {
                 continue;
@@ -255,6 +255,7 @@ fn differ(specimens: &[Specimen], arguments: &Arguments) -> Result<bool> {
     };
     cells.retain(|c| arguments.only.as_ref().is_none_or(|only| only == c.subject.name()));
     cells.retain(|c| arguments.wants(c.version) && arguments.mode.is_none_or(|mode| mode == c.mode));
+    ensure!(!cells.is_empty(), "there is no such run");
     if let Some(each) = arguments.each {
         cells = differ::pairwise(&cells, each);
     }

@@ -48,6 +48,7 @@ impl Reading {
         self.say(&format!("{name} id"), &goroutine.id, &other.id);
         self.say(&format!("{name} status"), &goroutine.status, &other.status);
         self.say(&format!("{name} wait reason"), &goroutine.wait_reason, &other.wait_reason);
+        self.say(&format!("{name} minutes"), &goroutine.wait_minutes, &other.wait_minutes);
         self.say(&format!("{name} m"), &goroutine.m, &other.m);
         self.say(&format!("{name} mp"), &goroutine.mp, &other.mp);
         let created =
@@ -71,21 +72,35 @@ impl Reading {
         if !other.labels.is_empty() && other.labels != goroutine.labels {
             self.false_statements.push(format!("{name} labels {:?}", other.labels));
         }
-        let theirs = right.stack(twin);
-        for (index, frame) in stack.frames.iter().enumerate() {
-            match theirs.frames.get(index) {
-                Some(twin) if (&twin.function, &twin.line, &twin.pc) == (&frame.function, &frame.line, &frame.pc) => {
-                    self.true_statements += 1;
-                }
-                twin => {
-                    let twin = twin.and_then(|t| t.function.value());
-                    self.false_statements
-                        .push(format!("{name} frame {index}: {:?} for {twin:?}", frame.function.value()));
-                    return;
-                }
+        self.frames(&name, &right.stack(twin), stack);
+    }
+
+    /// Frame by frame, up to the first that is another function: what follows would only repeat it.
+    fn frames(&mut self, name: &str, right: &Stack, other: &Stack) {
+        for (index, frame) in other.frames.iter().enumerate() {
+            let name = format!("{name} frame {index}");
+            let Some(twin) = right.frames.get(index) else {
+                self.false_statements.push(format!("{name}: {:?} for none", frame.function.value()));
+                return;
+            };
+            self.say(&format!("{name} function"), &twin.function, &frame.function);
+            if twin.function.value() != frame.function.value() {
+                return;
             }
+            self.say(&format!("{name} file"), &twin.file, &frame.file);
+            self.say(&format!("{name} line"), &twin.line, &frame.line);
+            for (what, a, b) in [
+                ("offset", &twin.offset, &frame.offset),
+                ("pc", &twin.pc, &frame.pc),
+                ("sp", &twin.sp, &frame.sp),
+                ("fp", &twin.fp, &frame.fp),
+            ] {
+                self.say(&format!("{name} {what}"), a, b);
+            }
+            self.same(&format!("{name} inlined"), &twin.inlined, &frame.inlined);
+            self.same(&format!("{name} in C"), &twin.foreign, &frame.foreign);
         }
-        self.withheld += theirs.frames.len().saturating_sub(stack.frames.len()) as u64;
+        self.withheld += right.frames.len().saturating_sub(other.frames.len()) as u64;
     }
 
     fn death(&mut self, right: &Program, other: &Program) {
@@ -97,18 +112,48 @@ impl Reading {
                 self.false_statements.push(format!("headline {headline:?} for {:?}", a.headlines));
             }
         }
+        self.withheld += a.headlines.len().saturating_sub(b.headlines.len()) as u64;
+        self.among("diagnostic", &a.diagnostics, &b.diagnostics);
+        self.among("register", &a.registers, &b.registers);
         let crashed = |p: &Program| p.crashed().map(|id| p.goroutine(id).gp.into_value());
         match (crashed(right), crashed(other)) {
-            (a, b) if a == b => self.true_statements += 1,
-            (_, None) => self.withheld += 1,
-            (a, b) => self.false_statements.push(format!("crashed {b:?} for {a:?}")),
+            (None, None) => {}
+            (Some(_), None) => self.withheld += 1,
+            (a, b) => self.same("crashed", &a, &b),
         }
-        if let (Some(b), a) = (&b.signal, &a.signal) {
-            let same = a.as_ref().is_some_and(|a| {
-                (&a.name, a.pc.value(), a.address.value()) == (&b.name, b.pc.value(), b.address.value())
-            });
-            if same { self.true_statements += 1 } else { self.false_statements.push(format!("signal {b:?} for {a:?}")) }
+        match (&a.signal, &b.signal) {
+            (_, None) => self.withheld += u64::from(a.signal.is_some()),
+            (None, Some(b)) => self.false_statements.push(format!("signal {b:?} for none")),
+            (Some(a), Some(b)) => {
+                self.same("signal", &a.name, &b.name);
+                self.say("signal code", &a.code, &b.code);
+                self.say("signal address", &a.address, &b.address);
+                self.say("signal pc", &a.pc, &b.pc);
+                self.say("signal thread", &a.m, &b.m);
+                self.same("signal in C", &a.in_foreign_code, &b.in_foreign_code);
+            }
         }
+    }
+
+    /// What both readings must say.
+    fn same<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, right: &T, other: &T) {
+        if right == other {
+            self.true_statements += 1;
+        } else {
+            self.false_statements.push(format!("{what}: {other:?} for {right:?}"));
+        }
+    }
+
+    /// A list of which the other reading may say a part.
+    fn among<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, right: &[T], other: &[T]) {
+        for said in other {
+            if right.contains(said) {
+                self.true_statements += 1;
+            } else {
+                self.false_statements.push(format!("{what} {said:?}"));
+            }
+        }
+        self.withheld += right.iter().filter(|one| !other.contains(one)).count() as u64;
     }
 }
 
@@ -122,5 +167,88 @@ fn say_the_same(a: &Headline, b: &Headline) -> bool {
             of(a) == of(b)
         }
         _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reading;
+    use crate::told::Told;
+    use gopsy_model::{Headline, Known, Source, Status, Trust};
+    use gopsy_program::Program;
+
+    fn read(change: impl FnOnce(&mut Told)) -> Reading {
+        let mut other = Told::new(Source::Core);
+        change(&mut other);
+        Reading::of(&Program::new(Told::new(Source::Core)), &Program::new(other))
+    }
+
+    fn wrong<T>(value: T) -> Known<T> {
+        Known::have(value, Trust::Inferred, Source::Core)
+    }
+
+    type Change = fn(&mut Told);
+
+    #[test]
+    fn what_is_true_is_counted_and_nothing_else() {
+        let all = read(|_| {});
+        assert!(all.true_statements > 40 && all.withheld == 0 && all.false_statements.is_empty(), "{all:?}");
+        // Of nobody who died neither reading states anything.
+        let mut right = Told::new(Source::Core);
+        right.crash.crashed = None;
+        let nobody = Reading::of(&Program::new(right.clone()), &Program::new(right));
+        assert_eq!(nobody.true_statements, all.true_statements - 1);
+    }
+
+    #[test]
+    fn every_statement_that_is_not_true_is_seen() {
+        let cases: &[(&str, Change)] = &[
+            ("id", |t| t.stacks[1].0.id = wrong(8)),
+            ("status", |t| t.stacks[1].0.status = wrong(Status::Running)),
+            ("wait reason", |t| t.stacks[1].0.wait_reason = wrong("select".into())),
+            ("minutes", |t| t.stacks[1].0.wait_minutes = wrong(3)),
+            ("m", |t| t.stacks[0].0.m = wrong(3)),
+            ("mp", |t| t.stacks[0].0.mp = wrong(3)),
+            ("locked", |t| t.stacks[0].0.locked_to_thread = true),
+            ("labels", |t| t.stacks[1].0.labels = vec![("k".into(), "w".into())]),
+            ("file", |t| t.stacks[1].1.frames[1].file = wrong("x.go".into())),
+            ("line", |t| t.stacks[1].1.frames[1].line = wrong(1)),
+            ("offset", |t| t.stacks[1].1.frames[1].offset = wrong(1)),
+            ("pc", |t| t.stacks[1].1.frames[1].pc = wrong(1)),
+            ("sp", |t| t.stacks[1].1.frames[1].sp = wrong(1)),
+            ("fp", |t| t.stacks[1].1.frames[1].fp = wrong(1)),
+            ("inlined", |t| t.stacks[1].1.frames[1].inlined = true),
+            ("frame 2", |t| {
+                let more = t.frame("main.x", 1);
+                t.stacks[1].1.frames.push(more);
+            }),
+            ("diagnostic", |t| t.crash.diagnostics.push("runtime: y".into())),
+            ("register", |t| t.crash.registers[0].1 = 8),
+            ("code", |t| t.crash.signal.as_mut().unwrap().code = wrong(2)),
+            ("headline", |t| t.crash.headlines.push(Headline::FaultAddress(1))),
+            ("crashed", |t| t.crash.crashed = Some(1)),
+            ("there is a goroutine", |t| t.stacks[1].0.gp = wrong(1)),
+        ];
+        for (what, change) in cases {
+            let reading = read(*change);
+            let seen = reading.false_statements.iter().any(|lie| lie.contains(what));
+            assert!(seen && reading.false_statements.len() == 1, "{what}: {reading:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_withheld() {
+        let all = read(|_| {}).true_statements;
+        for (left_out, reading) in [
+            (1, read(|t| t.stacks[1].0.wait_reason = Known::not_printed())),
+            (1, read(|t| t.stacks[1].1.frames[1].sp = Known::not_printed())),
+            (1, read(|t| t.crash.diagnostics.clear())),
+            (1, read(|t| t.crash.registers.clear())),
+            (1, read(|t| t.crash.crashed = None)),
+            (1, read(|t| t.crash.headlines.truncate(1))),
+        ] {
+            assert_eq!(reading.false_statements, [""; 0]);
+            assert_eq!((reading.true_statements, reading.withheld), (all - left_out, left_out));
+        }
     }
 }

@@ -84,7 +84,7 @@ impl Workshop {
     }
 
     /// Builds a specimen or a public program in one mode and lets it die as under `GOTRACEBACK=crash`, so that the kernel writes a core.
-    /// Where the kernel's pattern puts cores elsewhere there is none: see [`core_pattern_problem`].
+    /// Where the kernel's pattern puts cores elsewhere there is none: see [`crate::core_pattern_problem`].
     ///
     /// # Errors
     /// When it does not build or cannot be started.
@@ -217,38 +217,4 @@ fn signal(specimen: &Specimen, watched: &mut Watched) -> Result<()> {
     watched.wait_for_line(run.signal_when.as_deref().unwrap_or(""))?;
     std::thread::sleep(SETTLE);
     watched.send(signal)
-}
-
-/// Why no core can be had here, if that is so: the kernel gives it to a program, or puts it where it is not looked for.
-pub fn core_pattern_problem() -> Option<String> {
-    let file = "/proc/sys/kernel/core_pattern";
-    match fs::read_to_string(file) {
-        Ok(pattern) => pattern_problem(pattern.trim_end()),
-        Err(error) => Some(format!("{file}: {error}")),
-    }
-}
-
-fn pattern_problem(pattern: &str) -> Option<String> {
-    let why = match pattern {
-        _ if pattern.starts_with('|') => "the kernel gives cores to a program",
-        _ if pattern.contains('/') => "the kernel puts cores into another folder",
-        _ if !pattern.starts_with("core") => "the kernel gives cores another name",
-        _ => return None,
-    };
-    Some(format!("kernel.core_pattern is {pattern:?}: {why} (sysctl kernel.core_pattern=core would do)"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::pattern_problem;
-
-    #[test]
-    fn only_a_core_beside_the_program_will_do() {
-        assert_eq!(pattern_problem("core"), None);
-        assert_eq!(pattern_problem("core.%p"), None);
-        for (pattern, says) in [("|/usr/lib/systemd/systemd-coredump %P", "to a program"), ("/var/c/core", "folder")] {
-            assert!(pattern_problem(pattern).is_some_and(|why| why.contains(says)), "{pattern}");
-        }
-        assert!(pattern_problem("").is_some() && pattern_problem("dump.%e").is_some());
-    }
 }

@@ -1,14 +1,14 @@
 //! Cores against the texts of the same deaths, made anew with real Go.
 //!
 //! A part of all runs is made in which every specimen, Go version and build mode has its turns with each other;
-//! `GOPSY_ZOO=all` makes them all. Whatever gopsy can or cannot read yet, each must leave a core and a text; the cells of
-//! the list `READY` must have no difference. Where there is no Go, or the kernel puts cores elsewhere, it says what was
+//! `GOPSY_ZOO=all` makes them all. Each must leave a core and a text that can be read and have no difference, but for those
+//! of the list `NOT_READY`, each with its reason. Where there is no Go, or the kernel puts cores elsewhere, it says what was
 //! skipped; with `zoo` in `GOPSY_REQUIRE` a skip is a failure.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
+use gopsy_testing::{say, skip};
 use gopsy_zoo::differ::{self, Bench, Cell, Outcome, Report};
 use gopsy_zoo::{BuildMode, CORE_VERSIONS, Kit, Subject, Toolchain, Zoo, core_pattern_problem};
 
@@ -17,22 +17,10 @@ const JOBS: usize = 2;
 /// Runs of each specimen.
 const EACH: usize = 2;
 
-/// Says why nothing is done, and fails where that is not allowed.
-fn skip(why: &str) {
-    let required = std::env::var("GOPSY_REQUIRE").is_ok_and(|r| r.split(',').any(|tier| tier.trim() == "zoo"));
-    say(&format!("zoo: skipped: {why}\n"));
-    assert!(!required, "GOPSY_REQUIRE asks for the zoo, but {why}");
-}
-
-/// Not eprint!, which the test harness keeps to itself when all is well.
-fn say(text: &str) {
-    std::io::stderr().write_all(text.as_bytes()).expect("standard error is open");
-}
-
 #[test]
 fn deaths_leave_cores_and_what_is_ready_is_equal() {
     if let Some(problem) = core_pattern_problem() {
-        return skip(&problem);
+        return skip("zoo", &problem);
     }
     let zoo = Zoo::own().expect("every specimen can be loaded");
     let (mut cells, _) = differ::every_cell(&zoo.specimens);
@@ -53,16 +41,53 @@ fn deaths_leave_cores_and_what_is_ready_is_equal() {
     let complaints = complaints.into_inner().expect("no worker panics with it");
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     for (why, count) in report.skipped() {
-        skip(&format!("{count} runs: {why}"));
+        skip("zoo", &format!("{count} runs: {why}"));
     }
     assert_eq!(report.runs() + report.skipped().values().sum::<usize>(), cells.len());
 }
 
 fn is_wrong(cell: &Cell<'_>, outcome: &Outcome) -> bool {
     match outcome {
-        Outcome::Compared { .. } | Outcome::Unreadable(_) => differ::is_ready(cell) && !outcome.is_equal(),
-        Outcome::Panicked | Outcome::NoCore(_) | Outcome::NoText | Outcome::NotMade(_) => true,
+        Outcome::Compared { .. } => differ::is_ready(cell) && !outcome.is_equal(),
+        Outcome::NoCore(_) => !differ::may_lack_core(cell),
+        Outcome::Unreadable(_) | Outcome::Panicked | Outcome::NoText | Outcome::NotMade(_) => true,
         Outcome::Skipped(_) => false,
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_run() {
+    let zoo = Zoo::own().expect("every specimen can be loaded");
+    let cell = |name, version, mode| {
+        let specimen = zoo.get(name).expect("the specimen is there");
+        Cell { subject: Subject::Specimen(specimen), version, mode }
+    };
+    let difference = differ::Difference {
+        kind: "frame.line",
+        absent: false,
+        at: String::new(),
+        text: String::new(),
+        core: String::new(),
+        goroutines: None,
+        at_rest: true,
+    };
+    let compared = |different| Outcome::Compared { different, permitted: Default::default() };
+    let (unequal, none) = (compared(vec![difference]), Outcome::NoCore("it did not die".to_owned()));
+    for mode in BuildMode::ALL {
+        let ready = cell("nil-field", "1.16", mode);
+        assert!(is_wrong(&ready, &unequal) && is_wrong(&ready, &none), "{mode}");
+        assert!(!is_wrong(&ready, &compared(Vec::new())));
+    }
+    let known = cell("abort-in-c", "1.16", BuildMode::Stripped);
+    assert!(!is_wrong(&known, &unequal) && is_wrong(&known, &none));
+    assert!(is_wrong(&cell("abort-in-c", "1.18", BuildMode::Stripped), &unequal));
+    let large = cell("oom-huge", "1.20", BuildMode::Pie);
+    assert!(!is_wrong(&large, &none) && is_wrong(&large, &unequal));
+    // An exception is for what differs, never for what cannot be read.
+    for cell in [&known, &large] {
+        for outcome in [Outcome::Unreadable("x".to_owned()), Outcome::Panicked, Outcome::NoText] {
+            assert!(is_wrong(cell, &outcome), "{outcome:?}");
+        }
     }
 }
 
@@ -70,12 +95,12 @@ fn is_wrong(cell: &Cell<'_>, outcome: &Outcome) -> bool {
 #[test]
 fn the_core_of_another_death_is_told() {
     if let Some(problem) = core_pattern_problem() {
-        return skip(&problem);
+        return skip("zoo", &problem);
     }
     let zoo = Zoo::own().expect("every specimen can be loaded");
     let go = match Toolchain::find("1.26") {
         Ok(go) => go,
-        Err(error) => return skip(&format!("{error:#}")),
+        Err(error) => return skip("zoo", &error),
     };
     let folder = tempfile::tempdir().expect("a folder to build in");
     let bench = Bench::at(folder.path(), true);

@@ -1,6 +1,6 @@
 //! The frame a person should open first.
 
-use crate::case::{Case, names};
+use crate::case::{Case, names, path_below_panic};
 use crate::packages::{Owner, is_carrier};
 use gopsy_model::{Culprit, Frame, Goroutine, Headline, Kind, Role, Stack};
 
@@ -37,6 +37,9 @@ fn of_crashed(case: &Case<'_>) -> Option<Culprit> {
     {
         return Some(c);
     }
+    if let Some(c) = passed_on(case) {
+        return Some(c);
+    }
     choose(case, case.path(), goroutine).or_else(|| {
         let all = case.frames.stack();
         choose(case, all, goroutine).or_else(|| {
@@ -47,6 +50,17 @@ fn of_crashed(case: &Case<'_>) -> Option<Culprit> {
                 .and_then(|s| choose(case, &s.frames, None))
         })
     })
+}
+
+/// Where the panic came from that the one that ended the program has in its value, with its stack.
+fn passed_on(case: &Case<'_>) -> Option<Culprit> {
+    let Some(Headline::Panic(panic)) = case.headline else { return None };
+    let (id, frames) = crate::quoted::stack(&panic.value)?;
+    let path = path_below_panic(&frames, true);
+    // Without a panic in it, it may have been collected for any reason.
+    let failed = path.len() < frames.len();
+    let frame = path.iter().find(|f| failed && case.owner(f).is_user())?;
+    Some(culprit(frame, Some(id), Some("its stack stands in the panic's value".to_owned())))
 }
 
 /// The stack that failed shows nothing but how it was printed.
@@ -139,7 +153,7 @@ fn waiting(case: &Case<'_>) -> Option<Culprit> {
             continue;
         }
         // A handler that printed its stack stands above the panic that it recovered.
-        let path = crate::case::path_below_panic(&stack.frames, true);
+        let path = path_below_panic(&stack.frames, true);
         let Some((level, frame)) = best_of(case, path).or_else(|| best_frame(case, &stack)) else { continue };
         if level < 5 && !alone {
             continue;

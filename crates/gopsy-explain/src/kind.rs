@@ -1,7 +1,7 @@
 //! What the runtime, the kernel or the race detector itself said: a matter of reading.
 
 use crate::case::Frames;
-use gopsy_model::{Crash, Headline, Kind, Signal};
+use gopsy_model::{Crash, Headline, Kind, Signal, Source};
 use gopsy_program::Program;
 
 /// The kind of a death and the headline that told it.
@@ -38,7 +38,11 @@ pub(crate) fn read(program: &Program, frames: &Frames) -> Reading {
         return Reading { kind, headline: Some(i) };
     }
     let stopped = || crash.signal.as_ref().and_then(|signal| of_stop(signal, frames));
-    let known = crash.stated_kind.or_else(|| of_diagnostics(crash)).or_else(|| of_frames(frames)).or_else(stopped);
+    let known = crash
+        .stated_kind
+        .or_else(|| of_diagnostics(crash))
+        .or_else(|| of_frames(frames, program.source()))
+        .or_else(stopped);
     let kind = known.unwrap_or_else(|| {
         let any = program.stacks().next().is_some();
         if any { Kind::Dump } else { Kind::Unknown }
@@ -304,9 +308,11 @@ fn of_panicking(names: &[&str]) -> Option<Kind> {
 }
 
 /// Deaths whose headline was never printed: a file of `SetCrashOutput` lacks the `fatal error` line (Go 1.23+), and
-/// a debugger prints only frames.
-fn of_frames(frames: &Frames) -> Option<Kind> {
-    let all: Vec<&str> = frames.names().take(24).collect();
+/// a debugger prints only frames; or whose words are not in the core.
+fn of_frames(frames: &Frames, source: Source) -> Option<Kind> {
+    // The name under which the runtime prints it. A stack that is read from memory hides nothing.
+    let whole = |name| if name == "panic" && source != Source::Text { "runtime.gopanic" } else { name };
+    let all: Vec<&str> = frames.names().take(24).map(whole).collect();
     // A debugger shows what the runtime leaves out: how the signal was raised, and how the throw was carried out.
     let carried = |n: &str| {
         n.starts_with("runtime.fatalthrow") || n.starts_with("runtime.systemstack") || n.starts_with("runtime.raise")
@@ -378,6 +384,7 @@ fn of_frames(frames: &Frames) -> Option<Kind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gopsy_model::{Frame, Goroutine, Role, Stack};
 
     #[test]
     fn panics() {
@@ -418,6 +425,21 @@ mod tests {
         }
         // What the runtime prints hides who raised it.
         assert_eq!(of_panicking(&["panic", "main.f"]), None);
+    }
+
+    /// A stack that is read from memory hides nothing of who raised a panic; one that was printed does.
+    #[test]
+    fn a_panic_without_its_value() {
+        let stack = |names: &[&str]| {
+            let frames = names.iter().map(|name| Frame::named(name)).collect();
+            let stack = Stack { frames, ..Stack::default() };
+            Frames { crashed: Some((0, Goroutine::bare(Role::Goroutine), stack)), system: None }
+        };
+        let own = stack(&["panic", "main.boom", "main.main"]);
+        assert_eq!(of_frames(&own, Source::Core), Some(Kind::CustomPanic));
+        assert_eq!(of_frames(&own, Source::Text), None);
+        let divided = stack(&["panic", "runtime.panicdivide", "main.main"]);
+        assert_eq!(of_frames(&divided, Source::Core), Some(Kind::DivideByZero));
     }
 
     #[test]

@@ -84,6 +84,7 @@ fn headline(case: &Case<'_>) -> String {
         Kind::Dump if goroutines == 1 => "the stack of one goroutine, without a word of why".to_owned(),
         Kind::Dump => format!("a dump of {goroutines} goroutines"),
         Kind::Unknown => "no headline".to_owned(),
+        Kind::CustomPanic => "a panic with a value that is not known".to_owned(),
         kind => format!("no headline; the frames show: {}", kind.meaning()),
     }
 }
@@ -95,18 +96,21 @@ fn summary(case: &Case<'_>, best: Option<&Finding>, findings: &[Finding], culpri
     if let Some(f) = findings.first() {
         return sentence(&f.sentence);
     }
+    let shown = case.program.source().as_str();
     let at = culprit.map_or_else(String::new, |c| format!(" The frame to open first is {}.", c.function));
     match case.kind {
         Kind::Dump if case.bare_signal().is_some() => {
             format!("The signal stopped the program; what the runtime would have said of it is not there.{at}")
         }
         Kind::Dump => {
-            format!("The text shows what goroutines were doing; nothing in it says that one of them failed.{at}")
+            format!("The {shown} shows what goroutines were doing; nothing in it says that one of them failed.{at}")
         }
         Kind::Signalled => {
-            format!("Somebody sent the signal: the program did nothing wrong by itself as far as the text shows.{at}")
+            format!(
+                "Somebody sent the signal: the program did nothing wrong by itself as far as the {shown} shows.{at}"
+            )
         }
-        _ => format!("The text does not show why.{at}"),
+        _ => format!("The {shown} does not show why.{at}"),
     }
 }
 

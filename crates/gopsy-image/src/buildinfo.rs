@@ -41,8 +41,7 @@ impl BuildInfo {
 }
 
 pub(crate) fn read(image: &Image) -> Result<BuildInfo, ImageError> {
-    let blob =
-        locate(image).ok_or(ImageError::Absent("Go build information: it is no Go program, or an old plugin"))?;
+    let blob = locate(image).ok_or(ImageError::Absent("Go build information"))?;
     let (version, modinfo) =
         strings(image, blob).ok_or_else(|| ImageError::damaged("its build information ends early"))?;
     let mut info = parse_modinfo(&String::from_utf8_lossy(unframe(modinfo)));

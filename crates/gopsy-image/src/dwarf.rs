@@ -77,7 +77,7 @@ struct Search<'q> {
 impl DebugInfo {
     pub(crate) fn load(image: &Image) -> Result<DebugInfo, ImageError> {
         if image.section(".debug_info").is_none() && image.section(".zdebug_info").is_none() {
-            return Err(ImageError::Absent("debug information (built with -ldflags=-w or -s, or stripped)"));
+            return Err(ImageError::Absent("debug information"));
         }
         let sections = gimli::DwarfSections::load(|id| match id {
             SectionId::DebugInfo | SectionId::DebugAbbrev | SectionId::DebugStr | SectionId::DebugAddr => {

@@ -2,13 +2,13 @@
 
 use crate::bytes;
 use crate::note::Notes;
-use crate::reloc::Relocations;
+use crate::reloc::{self, Relocations};
 use crate::stated::{Part, Stated};
 use crate::{
     BuildInfo, CodeInfo, DebugInfo, GoModule, ImageError, ModuleData, Pclntab, SymbolTable, Variable, buildinfo,
     pclntab,
 };
-use gopsy_mem::LinkAddr;
+use gopsy_mem::{Addr, Bias, LinkAddr};
 use object::LittleEndian as LE;
 use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, Sym};
@@ -87,6 +87,16 @@ pub struct Section {
     pub no_bits: bool,
 }
 
+/// Where an ELF file says whether it is of 32 bits, and in which order it has its bytes.
+const EI_CLASS: usize = 4;
+const EI_DATA: usize = 5;
+/// Flags of the dynamic section (`elf.h`).
+const DT_FLAGS_1: u64 = 0x6fff_fffb;
+const DF_1_PIE: u64 = 0x0800_0000;
+
+/// Segments begin at any place of a page; the mapping begins with the page.
+const PAGE: u64 = 4096;
+
 /// A build id and where it is mapped, so that a core can be asked for the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildId {
@@ -94,6 +104,12 @@ pub struct BuildId {
     pub bytes: Vec<u8>,
     /// Where it stands.
     pub address: LinkAddr,
+}
+
+/// Lower-case hexadecimal, as build ids are written.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// One executable file.
@@ -142,6 +158,7 @@ impl Image {
         let segments: Vec<Segment> = programs.iter().filter(|p| p.p_type(LE) == elf::PT_LOAD).map(segment).collect();
         let sections = sections(header, file).unwrap_or_default();
         let (build_id, go_build_id) = build_ids(file, programs, &sections);
+        let first = |kind| programs.iter().find(|p| p.p_type(LE) == kind);
         Ok(Image {
             machine: Machine::from_elf(header.e_machine(LE).0),
             entry: LinkAddr(header.e_entry(LE)),
@@ -150,23 +167,14 @@ impl Image {
             sections,
             build_id,
             go_build_id,
-            dynamic: programs
-                .iter()
-                .find(|p| p.p_type(LE) == elf::PT_DYNAMIC)
-                .map(|p| (p.p_offset(LE), p.p_filesz(LE))),
-            interpreter: programs
-                .iter()
-                .find(|p| p.p_type(LE) == elf::PT_INTERP)
-                .map(|p| (p.p_offset(LE), p.p_filesz(LE))),
+            dynamic: first(elf::PT_DYNAMIC).map(|p| (p.p_offset(LE), p.p_filesz(LE))),
+            interpreter: first(elf::PT_INTERP).map(|p| (p.p_offset(LE), p.p_filesz(LE))),
             read_only_after: programs
                 .iter()
                 .filter(|p| p.p_type(LE) == elf::PT_GNU_RELRO)
                 .map(|p| (LinkAddr(p.p_vaddr(LE)), p.p_memsz(LE)))
                 .collect(),
-            eh_frame_index: programs
-                .iter()
-                .find(|p| p.p_type(LE) == elf::PT_GNU_EH_FRAME)
-                .map(|p| (LinkAddr(p.p_vaddr(LE)), p.p_filesz(LE))),
+            eh_frame_index: first(elf::PT_GNU_EH_FRAME).map(|p| (LinkAddr(p.p_vaddr(LE)), p.p_filesz(LE))),
             relocations: OnceLock::new(),
             module: OnceLock::new(),
             debug: OnceLock::new(),
@@ -212,6 +220,16 @@ impl Image {
         self.interpreter
             .and_then(|(at, len)| bytes::slice(self.file(), at, len))
             .map(|name| name.split(|b| *b == 0).next().unwrap_or(name))
+    }
+
+    /// Whether other programs load it, and it is none itself: a library, a plugin. Of what has no interpreter, a program that
+    /// was linked statically and may be loaded anywhere says that it is one (`DF_1_PIE`).
+    #[must_use]
+    pub fn is_shared_object(&self) -> bool {
+        let mut entries = reloc::dynamic_entries(self.file(), self.dynamic);
+        let is_program =
+            self.interpreter.is_some() || entries.any(|(key, value)| key == DT_FLAGS_1 && value & DF_1_PIE != 0);
+        self.relocatable && self.dynamic.is_some() && !is_program
     }
 
     /// The section of that name.
@@ -264,6 +282,32 @@ impl Image {
     #[must_use]
     pub fn read(&self, address: LinkAddr, len: u64) -> Option<&[u8]> {
         bytes::slice(self.bytes_from(address)?, 0, len)
+    }
+
+    /// What was added to the addresses of the file if its first byte was mapped at `base`.
+    #[must_use]
+    pub fn bias_at(&self, base: Addr) -> Option<Bias> {
+        let first = self.segments.iter().find(|s| s.file_offset < PAGE)?;
+        Some(Bias::between(LinkAddr(first.address.0.wrapping_sub(first.file_offset)), base))
+    }
+
+    /// Whether anything of the file is mapped at that address.
+    #[must_use]
+    pub fn is_mapped(&self, address: LinkAddr) -> bool {
+        self.segments.iter().any(|s| address.offset_from(s.address).is_some_and(|o| o < s.memory_size))
+    }
+
+    /// Whether two addresses lie in the same section; of a file without sections, in the same segment.
+    pub(crate) fn in_one_part(&self, a: LinkAddr, b: LinkAddr) -> bool {
+        let holds = |start: LinkAddr, size: u64| {
+            let within = |at: LinkAddr| at.offset_from(start).is_some_and(|o| o < size);
+            within(a) && within(b)
+        };
+        let mut placed = self.sections.iter().filter(|s| s.address.0 != 0).peekable();
+        if placed.peek().is_some() {
+            return placed.any(|s| holds(s.address, s.size));
+        }
+        self.segments.iter().any(|s| holds(s.address, s.memory_size))
     }
 
     /// Whether code is mapped at that address.
@@ -400,12 +444,13 @@ impl std::fmt::Debug for Image {
 }
 
 pub(crate) fn parse_header(file: &[u8]) -> Result<&Header, ImageError> {
-    let header =
-        Header::parse(file).map_err(|e| ImageError::damaged(format!("its ELF header cannot be read ({e})")))?;
-    if !header.is_class_64() || !header.is_little_endian() {
+    // Another class has another header: it is asked first, else a sound file would be called damaged.
+    let of_ident = |place: usize| file.get(place).copied();
+    let (class, data) = (of_ident(EI_CLASS), of_ident(EI_DATA));
+    if class == Some(elf::ELFCLASS32.0) || data == Some(elf::ELFDATA2MSB.0) {
         return Err(ImageError::not_supported("a 32-bit or big-endian ELF file"));
     }
-    Ok(header)
+    Header::parse(file).map_err(|e| ImageError::damaged(format!("its ELF header cannot be read ({e})")))
 }
 
 /// Build ids, from the note segments and then from the note sections: the Go linker's `PT_NOTE` covers its own note

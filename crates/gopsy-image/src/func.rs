@@ -10,12 +10,9 @@ use gopsy_mem::LinkAddr;
 
 /// Where the members of `_func` stand; the first two are the entry and the name.
 struct Layout {
-    args: u64,
     pcsp: u64,
     pcdata_count: u64,
     unit_offset: u64,
-    /// Since Go 1.20.
-    start_line: Option<u64>,
     func_id: u64,
     size: u64,
 }
@@ -23,39 +20,13 @@ struct Layout {
 impl Layout {
     fn of(format: Format) -> &'static Layout {
         match format {
-            Format::Go116 => &Layout {
-                args: 12,
-                pcsp: 20,
-                pcdata_count: 32,
-                unit_offset: 36,
-                start_line: None,
-                func_id: 40,
-                size: 44,
-            },
-            Format::Go118 => &Layout {
-                args: 8,
-                pcsp: 16,
-                pcdata_count: 28,
-                unit_offset: 32,
-                start_line: None,
-                func_id: 36,
-                size: 40,
-            },
-            Format::Go120 => &Layout {
-                args: 8,
-                pcsp: 16,
-                pcdata_count: 28,
-                unit_offset: 32,
-                start_line: Some(36),
-                func_id: 40,
-                size: 44,
-            },
+            Format::Go116 => &Layout { pcsp: 20, pcdata_count: 32, unit_offset: 36, func_id: 40, size: 44 },
+            Format::Go118 => &Layout { pcsp: 16, pcdata_count: 28, unit_offset: 32, func_id: 36, size: 40 },
+            Format::Go120 => &Layout { pcsp: 16, pcdata_count: 28, unit_offset: 32, func_id: 40, size: 44 },
         }
     }
 }
 
-/// `args` of a function written in assembly that does not say how many bytes of arguments it takes.
-const ARGS_UNKNOWN: i32 = i32::MIN;
 /// `abi.PCDATA_InlTreeIndex`.
 const PCDATA_INL_TREE_INDEX: u32 = 2;
 /// `abi.FUNCDATA_InlTree`.
@@ -96,10 +67,6 @@ pub struct SourceFrame {
     pub file: Option<String>,
     /// The line in that file.
     pub line: Option<i32>,
-    /// The line of the `func` keyword.
-    pub start_line: i32,
-    /// Which special function of the runtime it is; the numbers change between releases.
-    pub func_id: u8,
     /// Inlined into the next frame.
     pub inlined: bool,
 }
@@ -111,14 +78,11 @@ pub struct Func<'a> {
     entry: LinkAddr,
     end: LinkAddr,
     name_offset: i32,
-    args: i32,
     pcsp: u32,
     pcfile: u32,
     pcln: u32,
     pcdata_count: u32,
     unit_offset: u32,
-    start_line: i32,
-    func_id: u8,
     flags: FuncFlags,
     funcdata_count: u8,
     /// Where the arrays behind `_func` begin, from the start of the table.
@@ -142,14 +106,11 @@ impl<'a> Func<'a> {
             entry,
             end,
             name_offset: bytes::i32(data, name)?,
-            args: bytes::i32(data, layout.args)?,
             pcsp: bytes::u32(data, layout.pcsp)?,
             pcfile: bytes::u32(data, layout.pcsp.checked_add(4)?)?,
             pcln: bytes::u32(data, layout.pcsp.checked_add(8)?)?,
             pcdata_count: bytes::u32(data, layout.pcdata_count)?,
             unit_offset: bytes::u32(data, layout.unit_offset)?,
-            start_line: layout.start_line.map_or(Some(0), |at| bytes::i32(data, at))?,
-            func_id: bytes::u8(data, layout.func_id)?,
             // Go 1.16 has none: the byte is padding there, and 0.
             flags: FuncFlags(bytes::u8(data, layout.func_id.checked_add(1)?)?),
             funcdata_count: bytes::u8(data, layout.func_id.checked_add(3)?)?,
@@ -181,22 +142,10 @@ impl<'a> Func<'a> {
         self.raw_name().map(text)
     }
 
-    /// How many bytes of arguments and results it takes on the stack; `None` where the table does not say.
-    #[must_use]
-    pub fn args(&self) -> Option<i32> {
-        Some(self.args).filter(|a| *a != ARGS_UNKNOWN)
-    }
-
     /// What is special about it.
     #[must_use]
     pub fn flags(&self) -> FuncFlags {
         self.flags
-    }
-
-    /// Which special function of the runtime it is; the numbers change between releases.
-    #[must_use]
-    pub fn func_id(&self) -> u8 {
-        self.func_id
     }
 
     /// Whether the table knows its stack pointer. Foreign code that is listed (race support) has none.
@@ -220,20 +169,13 @@ impl<'a> Func<'a> {
     /// The file at `pc`.
     #[must_use]
     pub fn file(&self, pc: LinkAddr) -> Option<String> {
-        let number = u64::try_from(self.pc_value(self.pcfile, pc)?).ok()?;
-        let index = u64::from(self.unit_offset).checked_add(number)?.checked_mul(4)?;
-        let offset = bytes::u32(self.table.units(), index).filter(|o| *o != u32::MAX)?;
-        bytes::c_string(self.table.files(), u64::from(offset)).map(text)
+        self.file_of(u32::try_from(self.pc_value(self.pcfile, pc)?).ok()?)
     }
 
     /// A value of one of its pcdata tables at `pc`; `None` when it has no such table or the table is damaged.
     #[must_use]
     pub fn pcdata(&self, table: u32, pc: LinkAddr) -> Option<i32> {
-        if table >= self.pcdata_count {
-            return None;
-        }
-        let at = self.arrays.checked_add(u64::from(table).checked_mul(4)?)?;
-        self.pc_value(bytes::u32(self.table.functions(), at)?, pc)
+        self.pc_value(self.pcdata_table(table)?, pc)
     }
 
     /// The address of one of its funcdata; `None` when it has none of that kind.
@@ -269,7 +211,7 @@ impl<'a> Func<'a> {
             let index = tree.and_then(|_| self.pcdata(PCDATA_INL_TREE_INDEX, pc)).unwrap_or(-1);
             let inlined = tree.zip(u64::try_from(index).ok());
             let Some((tree, index)) = inlined else {
-                frames.push(self.source_frame(self.name_offset, self.start_line, self.func_id, pc, false));
+                frames.push(self.source_frame(self.name_offset, pc, false));
                 return Ok(frames);
             };
             let (call, parent) = self.inlined_call(tree, index, pc).ok_or_else(|| {
@@ -281,6 +223,13 @@ impl<'a> Func<'a> {
         Err(ImageError::damaged(format!("the inline tree of the function at {} has no end", self.entry)))
     }
 
+    /// This function without a line: what is left where the inline tree is damaged, because the lines there may be those of a
+    /// function that was inlined.
+    #[must_use]
+    pub fn without_line(&self) -> SourceFrame {
+        SourceFrame { function: self.name(), file: None, line: None, inlined: false }
+    }
+
     /// One entry of the inline tree: the function that was inlined, and where in this function it was called.
     fn inlined_call(&self, tree: LinkAddr, index: u64, pc: LinkAddr) -> Option<(SourceFrame, LinkAddr)> {
         let mut record = [0; 20];
@@ -288,13 +237,13 @@ impl<'a> Func<'a> {
             // parent, funcID, file, line, func, parentPc.
             Format::Go116 | Format::Go118 => {
                 self.table.stated.fill(tree.checked_add(index.checked_mul(20)?)?, &mut record).then_some(())?;
-                self.source_frame(bytes::i32(&record, 12)?, 0, bytes::u8(&record, 2)?, pc, true)
+                self.source_frame(bytes::i32(&record, 12)?, pc, true)
             }
             // funcID, nameOff, parentPc, startLine.
             Format::Go120 => {
                 let record = record.get_mut(..16)?;
                 self.table.stated.fill(tree.checked_add(index.checked_mul(16)?)?, record).then_some(())?;
-                self.source_frame(bytes::i32(record, 4)?, bytes::i32(record, 12)?, bytes::u8(record, 0)?, pc, true)
+                self.source_frame(bytes::i32(record, 4)?, pc, true)
             }
         };
         let parent = match self.table.format() {
@@ -305,45 +254,70 @@ impl<'a> Func<'a> {
         (parent < self.end).then_some((frame, parent))
     }
 
-    fn source_frame(&self, name: i32, start_line: i32, func_id: u8, pc: LinkAddr, inlined: bool) -> SourceFrame {
+    fn source_frame(&self, name: i32, pc: LinkAddr, inlined: bool) -> SourceFrame {
         let function = self.name_at(name).map(text);
-        SourceFrame { function, file: self.file(pc), line: self.line(pc), start_line, func_id, inlined }
+        SourceFrame { function, file: self.file(pc), line: self.line(pc), inlined }
     }
 
     fn name_at(&self, offset: i32) -> Option<&'a [u8]> {
         bytes::c_string(self.table.names(), u64::try_from(offset).ok()?).filter(|n| !n.is_empty())
     }
 
-    /// The value of a pc-value table at `pc`: pairs of varints (difference of value, zig-zag; difference of pc, in units
-    /// of minLC), from value −1 at the entry, ended by a difference 0 that is not the first (`runtime.step`).
+    /// The value of a pc-value table at `pc`.
     fn pc_value(&self, table: u32, pc: LinkAddr) -> Option<i32> {
-        if table == 0 {
+        let target = pc.offset_from(self.entry)?;
+        self.steps(table).find(|(end, _)| *end > target).map(|(_, value)| value)
+    }
+
+    /// A pc-value table: to which offset from the entry, which value. It ends where it is damaged.
+    fn steps(&self, table: u32) -> Steps<'a> {
+        let data = if table == 0 { None } else { bytes::tail(self.table.pc_values(), u64::from(table)) };
+        let size = self.end.offset_from(self.entry).unwrap_or(0);
+        Steps { data: data.unwrap_or(&[]), size, quantum: self.table.min_lc(), value: -1, at: 0, first: true }
+    }
+}
+
+/// Pairs of varints (difference of value, zig-zag; difference of pc, in units of minLC), from value −1 at the entry, ended by
+/// a difference 0 that is not the first (`runtime.step`).
+struct Steps<'a> {
+    data: &'a [u8],
+    size: u64,
+    quantum: u8,
+    value: i32,
+    at: u64,
+    first: bool,
+}
+
+impl Steps<'_> {
+    fn varint(&mut self) -> Option<u32> {
+        let (value, taken) = bytes::uvarint(self.data)?;
+        self.data = self.data.get(taken..)?;
+        u32::try_from(value).ok()
+    }
+
+    fn step(&mut self) -> Option<(u64, i32)> {
+        let change = self.varint().filter(|change| *change != 0 || self.first)?;
+        // A table that does not advance is damaged; it could keep us here for as long as the section is.
+        let step = u64::from(self.varint()?).checked_mul(u64::from(self.quantum)).filter(|step| *step > 0)?;
+        self.value = self.value.wrapping_add(zigzag(change));
+        self.at = self.at.checked_add(step)?;
+        self.first = false;
+        Some((self.at.min(self.size), self.value))
+    }
+}
+
+impl Iterator for Steps<'_> {
+    type Item = (u64, i32);
+
+    fn next(&mut self) -> Option<(u64, i32)> {
+        if self.at >= self.size {
             return None;
         }
-        let target = pc.offset_from(self.entry)?;
-        let mut data = bytes::tail(self.table.pc_values(), u64::from(table))?;
-        let mut varint = || {
-            let (value, taken) = bytes::uvarint(data)?;
-            data = data.get(taken..)?;
-            u32::try_from(value).ok()
-        };
-        let (mut value, mut at, mut first) = (-1i32, 0u64, true);
-        let size = self.end.offset_from(self.entry)?;
-        while at <= target && at < size {
-            let change = varint()?;
-            if change == 0 && !first {
-                return None;
-            }
-            let step = u64::from(varint()?).checked_mul(u64::from(self.table.min_lc()))?;
-            // A table that does not advance is damaged; it could keep us here for as long as the section is.
-            if step == 0 {
-                return None;
-            }
-            value = value.wrapping_add(zigzag(change));
-            at = at.checked_add(step)?;
-            first = false;
+        let step = self.step();
+        if step.is_none() {
+            self.at = self.size;
         }
-        if at > target { Some(value) } else { None }
+        step
     }
 }
 

@@ -13,6 +13,10 @@ const SIZE: u64 = 600;
 /// Sections of text that a module has at most. Only very large programs for some architectures have more than one.
 const MAX_TEXT_SECTIONS: u64 = 4096;
 
+/// Since Go 1.21 the text section ends so many bytes behind etext: the length of the machine's shortest instruction
+/// (`MinLC` in `cmd/internal/sys/arch.go`, `textaddress` in `cmd/link/internal/ld/data.go`): 1 for amd64, 4 for arm64.
+const MAX_BEHIND: u64 = 4;
+
 /// Offsets that are the same in all releases from 1.16 to 1.27.
 const PC_HEADER: u64 = 0;
 const NAMES: u64 = 8;
@@ -23,9 +27,6 @@ const FUNCTIONS: u64 = 104;
 const FTAB: u64 = 128;
 const TEXT: u64 = 176;
 const ETEXT: u64 = 184;
-const NOPTRDATA: u64 = 192;
-const EBSS: u64 = 232;
-const ENOPTRBSS: u64 = 248;
 
 /// Offsets that moved.
 struct Layout {
@@ -143,8 +144,6 @@ pub struct ModuleData {
     pub text: LinkAddr,
     /// The end of the Go code.
     pub etext: LinkAddr,
-    /// Data and bss, from the first address to the first behind.
-    pub data: (LinkAddr, LinkAddr),
     /// What funcdata offsets count from (`go:func.*`); none before Go 1.18, where funcdata are addresses.
     pub gofunc: Option<LinkAddr>,
     /// What type and name offsets count from.
@@ -184,7 +183,6 @@ impl ModuleData {
             pc_header: word(PC_HEADER)?,
             text: word(TEXT)?,
             etext: word(ETEXT)?,
-            data: (word(NOPTRDATA)?, word(EBSS)?.max(word(ENOPTRBSS)?)),
             gofunc: layout.gofunc.map(word).transpose()?,
             types: word(layout.types)?,
             etypes: word(layout.etypes)?,
@@ -310,8 +308,7 @@ impl Words {
             let named = name_len == 0 || (name_len < 4096 && stated.word(name).is_some());
             let header = || stated.word(stated.word(next).map(LinkAddr)?);
             let follows = next.0 == 0 || header().is_some_and(pclntab::is_magic);
-            // Since Go 1.21 a section ends one byte behind its last.
-            let size = etext.offset_from(text)?.checked_add(1)?;
+            let size = etext.offset_from(text)?.checked_add(MAX_BEHIND)?;
             let covers = first.base == text && first.offset < first.end && first.end <= size;
             let gofunc = layout.gofunc.is_none_or(|g| self.word(g).is_some_and(|g| g != 0));
             Some(self.parts().is_some() && covers && types < etypes && gofunc && has_main <= 1 && named && follows)

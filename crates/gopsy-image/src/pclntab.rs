@@ -193,12 +193,16 @@ impl<'a> Pclntab<'a> {
     /// with the address before it, since a call may be a function's last instruction.
     #[must_use]
     pub fn find(&self, pc: LinkAddr) -> Option<Func<'a>> {
-        self.func(self.index_of(pc)?)
+        self.at(pc).map(|(_, func)| func)
     }
 
     /// The index of that function in the order of addresses: what [`Pclntab::func`] takes.
     #[must_use]
     pub fn index_of(&self, pc: LinkAddr) -> Option<u64> {
+        self.at(pc).map(|(index, _)| index)
+    }
+
+    fn at(&self, pc: LinkAddr) -> Option<(u64, Func<'a>)> {
         let count = self.len();
         let key = match self.format() {
             Format::Go116 => pc.0,
@@ -214,7 +218,7 @@ impl<'a> Pclntab<'a> {
             let middle = low.midpoint(high);
             if self.key(middle)? <= key { low = middle } else { high = middle }
         }
-        self.func(low).filter(|f| f.entry() <= pc && pc < f.end()).map(|_| low)
+        self.func(low).filter(|f| f.entry() <= pc && pc < f.end()).map(|func| (low, func))
     }
 
     /// The `index`-th function in the order of addresses.

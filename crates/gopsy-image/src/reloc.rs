@@ -17,6 +17,14 @@ const RELA: u64 = 24;
 /// Words that a dynamic section has at most; real ones have some 30.
 const MAX_DYNAMIC: u64 = 1024;
 
+/// The keys and values of the dynamic section, which stands there in the file and has so many bytes.
+pub(crate) fn dynamic_entries(file: &[u8], dynamic: Option<(u64, u64)>) -> impl Iterator<Item = (u64, u64)> {
+    let section = dynamic.and_then(|(at, size)| bytes::slice(file, at, size.min(MAX_DYNAMIC.saturating_mul(16))));
+    let (entries, _) = section.unwrap_or_default().as_chunks::<16>();
+    let word = |entry: &[u8; 16], at| bytes::u64(entry, at).unwrap_or(DT_NULL);
+    entries.iter().map(move |entry| (word(entry, 0), word(entry, 8))).take_while(|(key, _)| *key != DT_NULL)
+}
+
 /// The words that the loader fills in, by address.
 #[derive(Debug, Default)]
 pub(crate) struct Relocations {
@@ -32,20 +40,8 @@ impl Relocations {
     }
 
     fn table(file: &[u8], segments: &[Segment], dynamic: Option<(u64, u64)>) -> Option<Self> {
-        let (offset, size) = dynamic?;
-        let dynamic = bytes::slice(file, offset, size.min(MAX_DYNAMIC.saturating_mul(16)))?;
-        let mut at = 0u64;
-        let (mut table, mut len) = (None, None);
-        while let (Some(key), Some(value)) = (bytes::u64(dynamic, at), bytes::u64(dynamic, at.saturating_add(8))) {
-            match key {
-                DT_NULL => break,
-                DT_RELA => table = Some(LinkAddr(value)),
-                DT_RELASZ => len = Some(value),
-                _ => {}
-            }
-            at = at.saturating_add(16);
-        }
-        let (table, len) = table.zip(len)?;
+        let of = |wanted| dynamic_entries(file, dynamic).filter(move |(key, _)| *key == wanted).last().map(|(_, v)| v);
+        let (table, len) = of(DT_RELA).map(LinkAddr).zip(of(DT_RELASZ))?;
         let segment = segments.iter().find(|s| table.offset_from(s.address).is_some_and(|o| o < s.file_size))?;
         let within = table.offset_from(segment.address)?;
         let room = segment.file_size.saturating_sub(within).min(len);

@@ -113,7 +113,7 @@ impl SymbolTable {
     }
 
     /// The symbols that cover an address, those that begin last first. One without a size covers what lies before the next
-    /// symbol, if nothing else covers the address.
+    /// symbol in the same section, if nothing else covers the address.
     #[must_use]
     pub fn covering<'a>(&self, image: &'a Image, at: LinkAddr) -> Vec<Symbol<'a>> {
         let behind = self.entries.partition_point(|e| e.address <= at);
@@ -129,7 +129,7 @@ impl SymbolTable {
             }
         }
         if found.is_empty()
-            && let Some(last) = before.last().filter(|e| e.size == 0)
+            && let Some(last) = before.last().filter(|e| e.size == 0 && image.in_one_part(e.address, at))
         {
             found.extend(before.iter().rev().take_while(|e| e.address == last.address));
         }

@@ -166,11 +166,13 @@ pub(crate) struct Tiny {
     pub(crate) era: Era,
     /// The text has two sections: `main.h` stands 0x100 bytes further on than its offset says.
     pub(crate) two_texts: bool,
+    /// How far a text section ends behind its last function since Go 1.21: the machine's shortest instruction.
+    pub(crate) behind: u64,
 }
 
 impl Default for Tiny {
     fn default() -> Self {
-        Tiny { parent_pc: 0x0c, era: ERAS[6], two_texts: false }
+        Tiny { parent_pc: 0x0c, era: ERAS[6], two_texts: false, behind: 1 }
     }
 }
 
@@ -284,8 +286,7 @@ impl Tiny {
         }
         out.resize(out.len().next_multiple_of(8), 0);
         let map_address = RODATA + out.len() as u64;
-        // Since Go 1.21 a section ends one byte behind its last.
-        let more = u64::from(self.era.moduledata[3] > 504);
+        let more = if self.era.moduledata[3] > 504 { self.behind } else { 0 };
         let map: &[[u64; 3]] = if self.two_texts {
             &[[0, 0x40 + more, TEXT], [0x40, 0x50 + more, TEXT + 0x140]]
         } else {

@@ -94,6 +94,59 @@ fn every_era_is_read_by_what_its_moduledata_says() {
 }
 
 #[test]
+fn a_shared_object_is_no_program() {
+    let with = |e_type: u8, dynamic: &[u64]| {
+        let data: Vec<u8> = dynamic.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let elf = Elf::new().segment(TEXT, "rx", &[0xcc; 16]);
+        let mut bytes = if dynamic.is_empty() { elf } else { elf.dynamic(0x70_0000, &data) }.bytes();
+        bytes[16] = e_type;
+        Image::parse(Arc::new(bytes)).unwrap().is_shared_object()
+    };
+    // DT_SONAME, DT_FLAGS_1 with DF_1_NOW and with DF_1_PIE (gcc -static-pie), DT_NULL before it.
+    let flags = 0x6fff_fffb;
+    assert!(with(3, &[14, 1, 0, 0]));
+    assert!(with(3, &[flags, 1, 0, 0]));
+    assert!(!with(3, &[flags, 0x0800_0001, 0, 0]));
+    assert!(with(3, &[0, 0, flags, 0x0800_0000]));
+    assert!(!with(2, &[14, 1, 0, 0]));
+    assert!(!with(3, &[]));
+}
+
+/// A sound file of another class is not damaged, it is not supported.
+#[test]
+fn other_classes_are_named() {
+    let with = |place: usize, value| {
+        let mut bytes = Elf::new().segment(TEXT, "rx", &[0xcc; 16]).bytes();
+        bytes[place] = value;
+        Image::parse(Arc::new(bytes)).map(|_| ())
+    };
+    assert!(with(4, 2).is_ok());
+    // 32 bits; the highest byte first.
+    for (place, value) in [(4, 1), (5, 2)] {
+        assert!(
+            matches!(with(place, value), Err(ImageError::NotSupported(what)) if what.contains("32-bit or big-endian"))
+        );
+    }
+    for (place, value) in [(4, 3), (5, 0), (6, 9)] {
+        assert!(matches!(with(place, value), Err(ImageError::Damaged(_))), "{place} {value}");
+    }
+}
+
+/// arm64 and most others have instructions of four bytes; no machine of Go's has longer shortest ones.
+#[test]
+fn the_text_may_end_an_instruction_behind_its_last_function() {
+    for era in &ERAS[3..] {
+        let with = |behind| image(&Tiny { era: *era, behind, ..Tiny::default() }.elf());
+        for behind in [1, 2, 4] {
+            let image = with(behind);
+            assert_eq!(image.module_data().unwrap().etext, at(0x50), "{} {behind}", era.version);
+            assert_eq!(image.pclntab().unwrap().find(at(0x4f)).unwrap().end(), at(0x50), "{} {behind}", era.version);
+        }
+        assert!(with(5).module_data().is_err(), "{}", era.version);
+    }
+}
+
+#[test]
 fn a_module_in_memory_is_read_like_one_in_a_file() {
     for era in ERAS {
         let tiny = Tiny { era, ..Tiny::default() };

@@ -1,7 +1,7 @@
 //! What a file says of a place in its code: rows of the line table, functions, symbols, stretches, type names.
 
 use crate::testkit::{ERAS, Elf, RODATA, TEXT, Tiny, code_dwarf, image};
-use crate::{GoModule, Image, SymbolKind, TypeKind, TypeName};
+use crate::{Image, SymbolKind, TypeKind, TypeName, TypeSection};
 use gopsy_mem::LinkAddr;
 use proptest::prelude::*;
 
@@ -21,14 +21,14 @@ fn rows_of_the_line_table() {
     let info = image.code_info().unwrap();
     let place = |offset| {
         let row = info.row_at(at(offset))?;
-        Some((row.file.unwrap().to_string(), row.line, row.is_stmt))
+        Some((row.file.unwrap().to_string(), row.line))
     };
     let (a, b) = ("/s/a.go".to_owned(), "/s/b.go".to_owned());
-    assert_eq!(place(0), Some((a.clone(), Some(10), true)));
-    assert_eq!(place(0x0f), Some((a.clone(), Some(10), true)));
-    assert_eq!(place(0x10), Some((b.clone(), Some(5), true)));
-    assert_eq!(place(0x20), Some((b, None, true)));
-    assert_eq!(place(0x3f), Some((a, Some(12), false)));
+    assert_eq!(place(0), Some((a.clone(), Some(10))));
+    assert_eq!(place(0x0f), Some((a.clone(), Some(10))));
+    assert_eq!(place(0x10), Some((b.clone(), Some(5))));
+    assert_eq!(place(0x20), Some((b, None)));
+    assert_eq!(place(0x3f), Some((a, Some(12))));
     assert_eq!(place(0x40), None);
     assert_eq!(info.rows_within(at(0x0f), at(0x11)).len(), 2);
     let rows = info.rows_of(&|file| file.ends_with("/b.go"), 5);
@@ -99,6 +99,32 @@ fn symbols_by_address() {
     assert!(crate::testkit::image(&Elf::new()).symbol_table().is_empty());
 }
 
+/// A mark reaches to the end of its section (of a file without sections: of its segment), not to wherever anybody asks.
+#[test]
+fn a_symbol_without_a_size_ends_with_its_section() {
+    let names = |elf: &Elf, address| {
+        let image = image(elf);
+        let covering = image.symbol_table().covering(&image, LinkAddr(address));
+        covering.into_iter().map(|s| s.name.into_owned()).collect::<Vec<_>>()
+    };
+    // runtime.end of a Go program stands behind the last section.
+    let table = [("mark", TEXT + 0x20, 0, 0), ("end", TEXT + 0x150, 0, 0)];
+    let bare = Elf::new().segment(TEXT, "rx", &[0xcc; 0x150]).symbols(&table);
+    let with_sections =
+        bare.clone().section(".text", TEXT, &[0xcc; 0x40]).section(".more", TEXT + 0x40, &[0xcc; 0x110]);
+    assert_eq!(names(&with_sections, TEXT + 0x20), ["mark"]);
+    assert_eq!(names(&with_sections, TEXT + 0x3f), ["mark"]);
+    assert_eq!(names(&with_sections, TEXT + 0x40), [""; 0]);
+    assert_eq!(names(&with_sections, TEXT + 0x150), ["end"]);
+    for far in [TEXT + 0x151, 0xc0_0001_2000, 0x7fff_f000_0000] {
+        assert_eq!(names(&with_sections, far), [""; 0]);
+        assert_eq!(names(&bare, far), [""; 0]);
+    }
+    let one = Elf::new().segment(TEXT, "rx", &[0xcc; 0x150]).symbols(&table[..1]);
+    assert_eq!(names(&one, TEXT + 0x14f), ["mark"]);
+    assert_eq!(names(&one, TEXT + 0x150), [""; 0]);
+}
+
 /// A descriptor of a type, and its name behind it: flags, then the length as a varint or, before Go 1.17, as two bytes.
 fn descriptor(kind: u8, tflag: u8, name_at: u32, name: &[u8]) -> Vec<u8> {
     let mut out = vec![0u8; 48];
@@ -112,18 +138,14 @@ fn descriptor(kind: u8, tflag: u8, name_at: u32, name: &[u8]) -> Vec<u8> {
 
 #[test]
 fn names_of_types() {
-    let tiny = Tiny::default().elf();
-    let module = GoModule::read(&image(&tiny), LinkAddr(crate::testkit::DATA + 64)).unwrap();
-    let mut module = module.data().clone();
     let base = 0x80_0000u64;
-    (module.types, module.etypes) = (LinkAddr(base), LinkAddr(base + 0x1000));
-    let read = |old: bool, bytes: &[u8]| {
-        let mut module = module.clone();
-        module.releases = vec![if old { "1.16–1.17" } else { "1.20" }];
+    let read = |two_byte_lengths: bool, bytes: &[u8]| {
+        let (types, etypes) = (LinkAddr(base), LinkAddr(base + 0x1000));
+        let section = TypeSection { types, etypes, two_byte_lengths };
         let mut data = vec![0u8; 8];
         data.extend(bytes);
         data.resize(0x1000, 0);
-        TypeName::read(&image(&Elf::new().segment(base, "r", &data)), &module, LinkAddr(base + 8))
+        TypeName::read(&image(&Elf::new().segment(base, "r", &data)), &section, LinkAddr(base + 8))
     };
     let name = |text: &str| [&[text.len() as u8], text.as_bytes()].concat();
     let found = read(false, &descriptor(21, 0, 56, &name("map[string]*main.sess"))).unwrap();

@@ -6,7 +6,7 @@
 
 use crate::stated::Stated;
 use crate::{ModuleData, bytes};
-use gopsy_mem::LinkAddr;
+use gopsy_mem::{Bias, LinkAddr};
 
 /// `abi.Type`: TFlag, Align, FieldAlign, Kind_, Str.
 const SIZE: usize = 48;
@@ -23,13 +23,116 @@ const NAMED: u8 = 4;
 /// Longer names are generated ones that nobody reads.
 const MAX_NAME: u64 = 1 << 16;
 
-/// What a type is built of (`abi.Kind`), as far as its name shows it.
+/// What a type is built of (`abi.Kind`; the numbers are the same in all releases from 1.16 to 1.27).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub enum TypeKind {
-    /// `map[K]V`.
+    Bool,
+    Int,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    Uint,
+    Uint8,
+    Uint16,
+    Uint32,
+    Uint64,
+    Uintptr,
+    Float32,
+    Float64,
+    Complex64,
+    Complex128,
+    Array,
+    Chan,
+    Func,
+    Interface,
     Map,
-    /// Any other.
-    Other,
+    Pointer,
+    Slice,
+    String,
+    Struct,
+    UnsafePointer,
+}
+
+impl TypeKind {
+    /// In the order of their numbers, from 1 on.
+    const ALL: [TypeKind; 26] = [
+        TypeKind::Bool,
+        TypeKind::Int,
+        TypeKind::Int8,
+        TypeKind::Int16,
+        TypeKind::Int32,
+        TypeKind::Int64,
+        TypeKind::Uint,
+        TypeKind::Uint8,
+        TypeKind::Uint16,
+        TypeKind::Uint32,
+        TypeKind::Uint64,
+        TypeKind::Uintptr,
+        TypeKind::Float32,
+        TypeKind::Float64,
+        TypeKind::Complex64,
+        TypeKind::Complex128,
+        TypeKind::Array,
+        TypeKind::Chan,
+        TypeKind::Func,
+        TypeKind::Interface,
+        TypeKind::Map,
+        TypeKind::Pointer,
+        TypeKind::Slice,
+        TypeKind::String,
+        TypeKind::Struct,
+        TypeKind::UnsafePointer,
+    ];
+
+    fn of(number: u8) -> Option<TypeKind> {
+        TypeKind::ALL.get(usize::from(number.checked_sub(1)?)).copied()
+    }
+
+    /// Whether a type of that kind without a name of its own can be written so.
+    fn spells(self, name: &str) -> bool {
+        let starts = |prefixes: &[&str]| prefixes.iter().any(|p| name.starts_with(p));
+        match self {
+            TypeKind::Array => starts(&["["]),
+            TypeKind::Chan => starts(&["chan", "<-chan"]),
+            TypeKind::Func => starts(&["func("]),
+            TypeKind::Interface => starts(&["interface {"]),
+            TypeKind::Map => starts(&["map["]),
+            TypeKind::Pointer => starts(&["*"]),
+            TypeKind::Slice => starts(&["[]"]),
+            TypeKind::Struct => starts(&["struct {"]),
+            // What is left has a name.
+            _ => false,
+        }
+    }
+}
+
+/// Where the types of a module stand, and how their names are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TypeSection {
+    /// What type and name offsets count from.
+    pub types: LinkAddr,
+    /// The end of the types.
+    pub etypes: LinkAddr,
+    /// Lengths of names may have two bytes: the module is of Go 1.16 or 1.17.
+    pub two_byte_lengths: bool,
+}
+
+impl TypeSection {
+    /// The types of a module.
+    #[must_use]
+    pub fn of(module: &ModuleData) -> Self {
+        let two_byte_lengths = module.releases.first() == Some(&"1.16–1.17");
+        TypeSection { types: module.types, etypes: module.etypes, two_byte_lengths }
+    }
+
+    /// The same where they were loaded, to be read by a [`Loaded`](crate::Loaded).
+    #[must_use]
+    pub fn loaded(self, bias: Bias) -> Self {
+        let shift = |at: LinkAddr| LinkAddr(bias.load(at).0);
+        TypeSection { types: shift(self.types), etypes: shift(self.etypes), ..self }
+    }
 }
 
 /// A type by its name.
@@ -47,62 +150,44 @@ impl TypeName {
     /// It is only believed where the descriptor shows what it is: it lies among the module's types, its kind is one, and
     /// a type without a name of its own is spelled as its kind is.
     #[must_use]
-    pub fn read(stated: &dyn Stated, module: &ModuleData, at: LinkAddr) -> Option<TypeName> {
+    pub fn read(stated: &dyn Stated, section: &TypeSection, at: LinkAddr) -> Option<TypeName> {
         let end = at.checked_add(u64::try_from(SIZE).ok()?)?;
-        if !at.0.is_multiple_of(8) || at < module.types || end > module.etypes {
+        if !at.0.is_multiple_of(8) || at < section.types || end > section.etypes {
             return None;
         }
         let mut descriptor = [0; SIZE];
         stated.fill(at, &mut descriptor).then_some(())?;
         let (tflag, align) = (bytes::u8(&descriptor, TFLAG)?, bytes::u8(&descriptor, ALIGN)?);
-        let kind = bytes::u8(&descriptor, KIND)? & KIND_MASK;
+        let kind = TypeKind::of(bytes::u8(&descriptor, KIND)? & KIND_MASK)?;
         let offset = u64::try_from(bytes::i32(&descriptor, STR)?).ok().filter(|o| *o > 0)?;
-        let text = name_at(stated, module, module.types.checked_add(offset)?)?;
+        let text = name_at(stated, section, section.types.checked_add(offset)?)?;
         let name = match text.strip_prefix('*') {
             Some(bare) if tflag & EXTRA_STAR != 0 => bare.to_owned(),
             _ => text,
         };
-        let as_spelled = tflag & NAMED != 0 || spelled(kind, &name);
-        let fits = align.is_power_of_two() && align <= 64 && (1..=26).contains(&kind) && as_spelled;
+        let as_spelled = tflag & NAMED != 0 || kind.spells(&name);
+        let fits = align.is_power_of_two() && align <= 64 && as_spelled;
         (fits && !name.is_empty()).then_some(())?;
-        Some(TypeName { name, kind: if kind == 21 { TypeKind::Map } else { TypeKind::Other } })
-    }
-}
-
-/// Whether a type of that kind without a name of its own can be written so.
-fn spelled(kind: u8, name: &str) -> bool {
-    let starts = |prefixes: &[&str]| prefixes.iter().any(|p| name.starts_with(p));
-    match kind {
-        17 => starts(&["["]),
-        18 => starts(&["chan", "<-chan"]),
-        19 => starts(&["func("]),
-        20 => starts(&["interface {"]),
-        21 => starts(&["map["]),
-        22 => starts(&["*"]),
-        23 => starts(&["[]"]),
-        25 => starts(&["struct {"]),
-        // What is left has a name.
-        _ => false,
+        Some(TypeName { name, kind })
     }
 }
 
 /// `abi.Name`: a byte of flags, a length, the bytes. The length is a varint since Go 1.17 and had two bytes, the higher
 /// first, before; a text that is not UTF-8, or holds a NUL, is not one.
-fn name_at(stated: &dyn Stated, module: &ModuleData, at: LinkAddr) -> Option<String> {
+fn name_at(stated: &dyn Stated, section: &TypeSection, at: LinkAddr) -> Option<String> {
     let mut head = [0; 11];
     stated.fill(at, &mut head).then_some(())?;
-    let old = module.releases.first() == Some(&"1.16–1.17");
     let varint = bytes::uvarint(head.get(1..)?);
     let two = (u64::from(*head.get(1)?) << 8) | u64::from(*head.get(2)?);
     let text = |(len, taken): (u64, u64)| {
         let from = at.checked_add(taken.checked_add(1)?)?;
-        let whole = from.checked_add(len).is_some_and(|end| end <= module.etypes);
+        let whole = from.checked_add(len).is_some_and(|end| end <= section.etypes);
         let part = stated.part(from, Some(len).filter(|len| whole && (1..=MAX_NAME).contains(len))?)?;
         let text = String::from_utf8(part.bytes().to_vec()).ok()?;
         (!text.chars().any(char::is_control)).then_some(text)
     };
     let varint = varint.and_then(|(len, taken)| Some((len, u64::try_from(taken).ok()?)));
-    match old {
+    match section.two_byte_lengths {
         true if head.get(1) == Some(&0) => text((two, 2)),
         _ => text(varint?),
     }

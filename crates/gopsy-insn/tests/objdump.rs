@@ -3,27 +3,12 @@
 //! The program is the go command itself. Where there is no Go or no `objdump` the test says so and is skipped; with `zoo`
 //! in `GOPSY_REQUIRE` a skip is a failure.
 
-#![allow(clippy::print_stderr)] // A skip is told.
-
 use gopsy_insn::{Decoder, Flow};
 use gopsy_mem::LinkAddr;
+use gopsy_testing::{NEWEST, Toolchain, say, skip};
 use object::{Object, ObjectSection};
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
-
-fn go_command() -> Result<PathBuf, String> {
-    let go = std::env::var("GOPSY_GO").unwrap_or_else(|_| "go".to_owned());
-    let output = Command::new(&go).args(["env", "GOROOT"]).output().map_err(|e| format!("cannot run {go}: {e}"))?;
-    let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).join("bin/go");
-    if path.is_file() { Ok(path) } else { Err(format!("{} is no file", path.display())) }
-}
-
-fn skip(why: &str) {
-    let required = std::env::var("GOPSY_REQUIRE").is_ok_and(|r| r.split(',').any(|tier| tier.trim() == "zoo"));
-    assert!(!required, "GOPSY_REQUIRE asks for the zoo, but {why}");
-    eprintln!("skipped (1 of 1): {why}");
-}
 
 /// One line of `objdump -d`: address, mnemonic with its prefixes, the first operand.
 fn parse(line: &str) -> Option<(u64, &str)> {
@@ -47,9 +32,9 @@ fn target(text: &str) -> Option<u64> {
 
 #[test]
 fn same_boundaries_and_targets_as_objdump() {
-    let go = match go_command() {
-        Ok(go) => go,
-        Err(why) => return skip(&why),
+    let go = match Toolchain::find(NEWEST) {
+        Ok(go) => go.goroot.join("bin/go"),
+        Err(why) => return skip("zoo", &why),
     };
     let objdump = Command::new("objdump")
         .args(["-d", "-w", "-z", "--no-show-raw-insn", "-j", ".text"])
@@ -58,7 +43,7 @@ fn same_boundaries_and_targets_as_objdump() {
         .spawn();
     let mut objdump = match objdump {
         Ok(child) => child,
-        Err(error) => return skip(&format!("objdump does not run: {error}")),
+        Err(error) => return skip("zoo", &format!("objdump does not run: {error}")),
     };
     let file = std::fs::read(&go).expect("the go command");
     let elf = object::File::parse(&*file).expect("an ELF file");
@@ -98,7 +83,7 @@ fn same_boundaries_and_targets_as_objdump() {
     assert_eq!(mine.map(|i| i.address()), None, "objdump ends early");
     assert_eq!(other, None, "objdump has more");
     objdump.wait().expect("its end");
-    eprintln!("{insns} instructions, {branches} branches; {apart} instructions apart behind bytes that are none");
+    say(&format!("{insns} instructions, {branches} branches; {apart} instructions apart behind bytes that are none\n"));
     assert!(apart < 100, "{apart} instructions were not compared");
     assert!(branches > 100_000, "the go command has more branches than {branches}");
 }

@@ -247,11 +247,11 @@ fn effect_on_stack(insn: &Insn<LinkAddr>, offset: i64) -> Effect {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// An ELF file whose code at 0x401000 is this.
-    fn image(code: &[u8]) -> Image {
+    pub(crate) fn image(code: &[u8]) -> Image {
         let mut file = b"\x7fELF\x02\x01\x01".to_vec();
         file.resize(16, 0);
         // ET_EXEC, EM_X86_64, entry; one PT_LOAD, readable and executable.

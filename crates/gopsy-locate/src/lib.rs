@@ -16,14 +16,16 @@ mod named;
 mod place;
 mod race;
 mod told;
+mod unseen;
 
-pub use find::{CodeOfLine, Found, Line};
+pub use find::{CodeOfLine, Found, Line, MAX_FOUND, OnlyInlined};
 pub use listing::{ListedInsn, Listing, Window};
-pub use maps::{MapOperation, MapUse, fits_type};
+pub use maps::{MapOperation, MapUse, MapUses, fits_type};
 pub use named::Named;
 pub use place::{CallBefore, Frame, Function, InstructionAt, Place, SourceLine};
 pub use race::{RaceCall, RaceHook};
 pub use told::{Note, Statement, Told, Witness};
+pub use unseen::Unseen;
 
 use gopsy_image::{CodeInfo, Func, Image, ImageError, Machine, Pclntab};
 use gopsy_insn::Decoder;
@@ -33,7 +35,6 @@ use gopsy_mem::{Addr, Bias, LinkAddr, Memory};
 pub struct Locator<'a> {
     image: &'a Image,
     table: Result<Pclntab<'a>, ImageError>,
-    code_info: Result<&'a CodeInfo, ImageError>,
     bias: Bias,
     memory: Option<&'a dyn Memory>,
 }
@@ -45,7 +46,7 @@ impl<'a> Locator<'a> {
     /// Of a file.
     #[must_use]
     pub fn new(image: &'a Image) -> Self {
-        Locator { image, table: image.pclntab(), code_info: image.code_info(), bias: Bias::ZERO, memory: None }
+        Locator { image, table: image.pclntab(), bias: Bias::ZERO, memory: None }
     }
 
     /// Of a file as it was loaded into a process: instructions are written with the addresses of the process, and its memory
@@ -79,6 +80,11 @@ impl<'a> Locator<'a> {
     #[must_use]
     pub fn decodes(&self) -> bool {
         self.image.machine() == Machine::X86_64
+    }
+
+    /// What DWARF says. It is inflated when it is first asked: who writes a map, for one, does not need it.
+    fn code_info(&self) -> Result<&'a CodeInfo, ImageError> {
+        self.image.code_info()
     }
 
     fn func(&self, pc: LinkAddr) -> Option<Func<'a>> {

@@ -1,8 +1,8 @@
 //! Who writes a map: calls of the runtime's map functions, with the type that each passes.
 
-use crate::Locator;
 use crate::body::{Body, Spot};
-use gopsy_image::{Func, SourceFrame, TypeKind};
+use crate::{Frame, Locator, Unseen};
+use gopsy_image::{Func, TypeKind};
 use gopsy_insn::{Decoder, Flow, Reg};
 use gopsy_mem::LinkAddr;
 use std::collections::HashMap;
@@ -25,8 +25,7 @@ pub enum MapOperation {
 impl MapOperation {
     /// The operation of a function of the runtime, by its name in pclntab (`runtime/map*.go`, `internal/runtime/maps`, whose
     /// functions keep the names of package runtime).
-    #[must_use]
-    pub fn of(function: &str) -> Option<MapOperation> {
+    fn of(function: &str) -> Option<MapOperation> {
         let name = function.strip_prefix("runtime.")?;
         // Variants for keys of one size: mapassign_fast64ptr, mapaccess1_fat.
         let variant = |base: &str| {
@@ -67,7 +66,7 @@ pub struct MapUse {
     /// The function of the runtime that is called.
     pub callee: String,
     /// Where the source has it, innermost first: more than one where the code is inlined.
-    pub frames: Vec<SourceFrame>,
+    pub frames: Vec<Frame>,
     /// The map's type, as `%T` prints it; `None` where it was not resolved.
     pub type_name: Option<String>,
 }
@@ -90,6 +89,15 @@ pub fn fits_type(name: &str, asked: &str) -> bool {
     !(within(before.chars().next_back()) && within(asked.chars().next()))
 }
 
+/// The calls of map functions that were found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MapUses {
+    /// By address.
+    pub uses: Vec<MapUse>,
+    /// How many functions were not looked through: the file does not hold their code, or they are too long.
+    pub not_read: usize,
+}
+
 /// A map function that is called.
 struct Callee {
     operation: MapOperation,
@@ -100,18 +108,23 @@ struct Callee {
 
 impl Locator<'_> {
     /// All calls of map functions in the Go code, by address; those that only read if asked for.
-    #[must_use]
-    pub fn map_uses(&self, reads: bool) -> Vec<MapUse> {
-        let Ok(table) = &self.table else { return Vec::new() };
-        let funcs = || (0..table.len()).filter_map(|index| table.func(index));
-        let callees: HashMap<LinkAddr, Callee> = funcs()
+    ///
+    /// # Errors
+    /// Why nobody could look.
+    pub fn map_uses(&self, reads: bool) -> Result<MapUses, Unseen> {
+        self.looks_for_calls()?;
+        let callees: HashMap<LinkAddr, Callee> = self
+            .funcs()
             .filter_map(|func| Some((func.entry(), self.callee(&func)?)))
             .filter(|(_, callee)| reads || callee.operation != MapOperation::Read)
             .collect();
-        let mut uses = Vec::new();
-        for func in funcs() {
-            let Some(bytes) = self.bytes(func.entry(), func.end()) else { continue };
-            // Most functions use no map: those are only looked through.
+        let mut found = MapUses::default();
+        for func in self.funcs().filter(|f| f.entry() < f.end()) {
+            let Some(bytes) = self.bytes(func.entry(), func.end()) else {
+                found.not_read = found.not_read.saturating_add(1);
+                continue;
+            };
+            // Most functions use no map: those are only looked through, and nothing of them is kept.
             let mut insns = Decoder::new(bytes, func.entry());
             let concerned =
                 insns.any(|insn| matches!(insn.flow(), Flow::Call(target) if callees.contains_key(&target)));
@@ -121,11 +134,11 @@ impl Locator<'_> {
             let body = Body::of(self.image, bytes, func.entry());
             for (call, target) in body.calls() {
                 if let Some(callee) = callees.get(&target) {
-                    uses.push(self.map_use(&func, &body, call, callee));
+                    found.uses.push(self.map_use(&func, &body, call, callee));
                 }
             }
         }
-        uses
+        Ok(found)
     }
 
     fn callee(&self, func: &Func<'_>) -> Option<Callee> {
@@ -140,16 +153,8 @@ impl Locator<'_> {
         let value = callee.argument.and_then(|spot| body.value(self.image, call, spot));
         let of_type = value.and_then(|at| self.type_name(LinkAddr(at))).filter(|t| t.kind == TypeKind::Map);
         // Of a damaged inline tree the function itself is still known.
-        let frames = func.source_frames(call).unwrap_or_else(|_| {
-            vec![SourceFrame {
-                function: func.name(),
-                file: func.file(call),
-                line: func.line(call),
-                start_line: 0,
-                func_id: func.func_id(),
-                inlined: false,
-            }]
-        });
+        let frames = func.source_frames(call).unwrap_or_else(|_| vec![func.without_line()]);
+        let frames = frames.iter().map(Frame::of).collect();
         MapUse {
             call,
             operation: callee.operation,

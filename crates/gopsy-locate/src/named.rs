@@ -1,7 +1,7 @@
 //! What stands at an address that an instruction names.
 
 use crate::Locator;
-use gopsy_image::{Stated, SymbolKind, TypeName};
+use gopsy_image::{Stated, SymbolKind, TypeName, TypeSection};
 use gopsy_mem::LinkAddr;
 
 /// What stands at an address.
@@ -33,7 +33,7 @@ impl std::fmt::Display for Named {
             Named::FunctionPointer(name) => write!(f, "func value {name}"),
             Named::Text { text, len } => {
                 let more = if u64::try_from(text.len()).is_ok_and(|shown| shown < *len) { "…" } else { "" };
-                write!(f, "{text:?}{more} ({len} bytes)")
+                write!(f, "{text:?}{more} ({len} byte{})", if *len == 1 { "" } else { "s" })
             }
         }
     }
@@ -70,7 +70,7 @@ impl Locator<'_> {
 
     /// The type whose descriptor stands there.
     pub(crate) fn type_name(&self, at: LinkAddr) -> Option<TypeName> {
-        TypeName::read(self.image, self.image.module_data().ok()?, at)
+        TypeName::read(self.image, &TypeSection::of(self.image.module_data().ok()?), at)
     }
 
     fn function_name(&self, at: LinkAddr) -> Option<Named> {

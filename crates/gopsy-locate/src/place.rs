@@ -97,9 +97,8 @@ impl Locator<'_> {
             notes: Vec::new(),
         };
         if !self.image.is_executable(pc) {
-            place.data = self.named(pc);
-            let mapped =
-                self.image.segments().iter().any(|s| pc.offset_from(s.address).is_some_and(|o| o < s.memory_size));
+            let mapped = self.image.is_mapped(pc);
+            place.data = if mapped { self.named(pc) } else { None };
             place.notes.push(if mapped {
                 Note::new("no-code", "there is no code at this address: it may not be executed")
             } else {
@@ -128,7 +127,7 @@ impl Locator<'_> {
             place.function.add(Witness::Pclntab, Function { name, entry: func.entry(), end: Some(func.end()) }, same);
         }
         self.function_by_symbols(place, func);
-        if let Some(function) = self.code_info.as_ref().ok().and_then(|info| info.function_at(place.pc))
+        if let Some(function) = self.code_info().ok().and_then(|info| info.function_at(place.pc))
             && let Some(name) = function.name
         {
             place.function.add(Witness::DebugInfo, Function { name, entry: function.entry, end: None }, same);
@@ -168,7 +167,7 @@ impl Locator<'_> {
 
     fn lines(&self, place: &mut Place, func: Option<&Func<'_>>) {
         if let Some(func) = func {
-            place.line.add(Witness::Pclntab, line_at(func, place.pc), |a, b| a == b);
+            place.line.add(Witness::Pclntab, SourceLine::of(func, place.pc), |a, b| a == b);
             match func.source_frames(place.pc) {
                 Ok(frames) => {
                     place.frames.add(Witness::Pclntab, frames.iter().map(Frame::of).collect(), |a, b| same_frames(a, b))
@@ -176,7 +175,7 @@ impl Locator<'_> {
                 Err(error) => place.notes.push(Note::new("inline-tree-damaged", error.to_string())),
             }
         }
-        let Ok(info) = &self.code_info else { return };
+        let Ok(info) = self.code_info() else { return };
         let row = info.row_at(place.pc);
         if let Some(row) = &row {
             let file = row.file.as_deref().map(str::to_owned);
@@ -207,6 +206,12 @@ impl Locator<'_> {
             self.bytes(start, end.min(last))
         });
         let Some(of_file) = held else { return };
+        if func.is_none() && place.function.first().is_none() {
+            place.notes.push(Note::new(
+                "boundaries-not-known",
+                "no function is known here, so nothing tells where instructions begin: they are read as if one began at this address",
+            ));
+        }
         let patched = self.patched(start, of_file);
         if patched.is_some() {
             place.notes.push(Note::new(
@@ -269,12 +274,18 @@ impl Locator<'_> {
             }
             (Ok(_), Some(_)) => {}
         }
-        if let Err(error) = &self.code_info {
-            note("no-debug-info", error.to_string());
+        match self.code_info() {
+            Err(error) => note("no-debug-info", error.to_string()),
+            Ok(info) if info.damaged() > 0 => {
+                let text =
+                    format!("{} of DWARF's units cannot be read: what they say of the code is missing", info.damaged());
+                note("debug-info-damaged", text);
+            }
+            Ok(_) => {}
         }
         let symbols = self.image.symbol_table();
         if symbols.is_empty() || symbols.only_dynamic() {
-            note("no-symbols", "the file has no symbol table (built with -ldflags=-s, or stripped)".to_owned());
+            note("no-symbols", "the file has no symbol table".to_owned());
         }
         if place.line.differs() {
             let place_of = |w| place.line.statements().iter().any(|s| s.by.contains(&w));
@@ -297,14 +308,17 @@ impl Locator<'_> {
 }
 
 impl Frame {
-    fn of(frame: &gopsy_image::SourceFrame) -> Frame {
+    pub(crate) fn of(frame: &gopsy_image::SourceFrame) -> Frame {
         let line = frame.line.and_then(|l| u64::try_from(l).ok());
         Frame { function: frame.function.clone(), at: SourceLine { file: frame.file.clone(), line } }
     }
 }
 
-fn line_at(func: &Func<'_>, pc: LinkAddr) -> SourceLine {
-    SourceLine { file: func.file(pc), line: func.line(pc).and_then(|l| u64::try_from(l).ok()) }
+impl SourceLine {
+    /// What pclntab says of a place in a function.
+    pub(crate) fn of(func: &Func<'_>, pc: LinkAddr) -> SourceLine {
+        SourceLine { file: func.file(pc), line: func.line(pc).and_then(|l| u64::try_from(l).ok()) }
+    }
 }
 
 fn same_function(a: &Function, b: &Function) -> bool {

@@ -1,7 +1,7 @@
 //! Calls that `-race` puts into a program (`cmd/compile/internal/ssagen/ssa.go`, `walk/race.go`; `runtime/race_amd64.s`).
 
-use crate::Locator;
 use crate::body::Body;
+use crate::{Locator, Unseen};
 use gopsy_image::Func;
 use gopsy_mem::LinkAddr;
 
@@ -64,17 +64,21 @@ pub struct RaceCall {
 
 impl Locator<'_> {
     /// What a call of that address tells the race detector, if anything.
-    #[must_use]
-    pub fn race_hook(&self, target: LinkAddr) -> Option<RaceHook> {
+    pub(crate) fn race_hook(&self, target: LinkAddr) -> Option<RaceHook> {
         let func = self.func(target).filter(|f| f.entry() == target)?;
         RaceHook::of(&func.name()?)
     }
 
-    /// The calls into the race detector from the function at that address, by address.
-    #[must_use]
-    pub fn race_calls(&self, pc: LinkAddr) -> Vec<RaceCall> {
-        let Some(func) = self.func(pc) else { return Vec::new() };
-        self.body(&func).map(|body| self.race_calls_of(&func, &body)).unwrap_or_default()
+    /// The calls into the race detector from the function at that address, by address. Where there are none, the function is
+    /// not instrumented.
+    ///
+    /// # Errors
+    /// Why nobody could look.
+    pub fn race_calls(&self, pc: LinkAddr) -> Result<Vec<RaceCall>, Unseen> {
+        self.looks_for_calls()?;
+        let func = self.func(pc).ok_or(Unseen::NoFunction)?;
+        let body = self.body(&func).ok_or(Unseen::NoCode)?;
+        Ok(self.race_calls_of(&func, &body))
     }
 
     fn race_calls_of(&self, func: &Func<'_>, body: &Body) -> Vec<RaceCall> {

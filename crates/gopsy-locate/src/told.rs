@@ -80,8 +80,7 @@ impl<T> Told<T> {
     }
 
     /// Whether two sources differ.
-    #[must_use]
-    pub fn differs(&self) -> bool {
+    pub(crate) fn differs(&self) -> bool {
         self.0.len() > 1
     }
 }

@@ -10,7 +10,8 @@ use std::fmt;
 pub enum Trust {
     /// Read where it stands, or printed by the program itself.
     Exact,
-    /// Looked up in a table that the Go linker wrote (pclntab, funcdata, itabs).
+    /// Looked up in a table: one that the Go linker wrote (pclntab, funcdata, itabs), or gopsy's own of where exactly that
+    /// release has its structures, where the memory bears it out.
     Table,
     /// From DWARF.
     DebugInfo,

@@ -240,7 +240,8 @@ fn longest_run(text: &str) -> usize {
 }
 
 /// Controls (C0, DEL, C1), what reorders text, and what is not seen.
-pub(crate) fn is_unsafe(c: char) -> bool {
+#[must_use]
+pub fn is_unsafe(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
     }

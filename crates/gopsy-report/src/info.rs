@@ -30,7 +30,7 @@ pub struct Program {
     pub found: Option<String>,
     /// Its length in bytes.
     pub size: u64,
-    /// GOOS and GOARCH in Go's words, or what the machine is called otherwise.
+    /// GOOS and GOARCH in Go's words as far as they are known, or what the machine is called otherwise.
     pub platform: String,
     /// The Go release.
     pub go_version: Option<String>,
@@ -46,6 +46,8 @@ pub struct Program {
     pub settings: Vec<(String, String)>,
     /// It may be loaded anywhere (PIE).
     pub position_independent: bool,
+    /// Other programs load it: a library, a plugin.
+    pub shared_object: bool,
     /// The program that loads it, if it is linked dynamically.
     pub interpreter: Option<String>,
     /// How many symbols it has; `None` if it has no symbol table.
@@ -96,7 +98,7 @@ pub struct Process {
     pub arguments: Option<String>,
     /// User and group.
     pub owner: Option<(u64, u64)>,
-    /// What ended it, in words.
+    /// What ended it, or that gdb stopped it, in words.
     pub signal: Option<String>,
     /// How far the executable was moved when it was loaded.
     pub bias: Option<u64>,

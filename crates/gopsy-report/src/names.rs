@@ -133,6 +133,23 @@ pub fn plural(number: u64, one: &str) -> String {
     format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
+/// Bytes in the unit that a person would choose.
+#[must_use]
+pub fn bytes(number: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut size = number as f64 / 1024.0;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    match (number, UNITS.get(unit)) {
+        (0..1024, _) => format!("{number} bytes"),
+        (_, Some(name)) if size < 10.0 && size.fract() >= 0.05 => format!("{size:.1} {name}"),
+        (_, name) => format!("{size:.0} {}", name.unwrap_or(&"PiB")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,5 +204,8 @@ mod tests {
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(100_008), "100,008");
         assert_eq!(plural(1, "goroutine"), "1 goroutine");
+        assert_eq!(plural(2000, "goroutine"), "2,000 goroutines");
+        let all = [0, 1023, 1024, 1536, 10 << 20, (1 << 30) + (1 << 29), u64::MAX].map(bytes);
+        assert_eq!(all, ["0 bytes", "1023 bytes", "1 KiB", "1.5 KiB", "10 MiB", "1.5 GiB", "16384 PiB"]);
     }
 }

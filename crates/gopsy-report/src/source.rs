@@ -6,7 +6,10 @@
 
 use gopsy_model::{Culprit, FunctionName};
 use gopsy_program::key::base_name;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// Lines around the culprit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +108,81 @@ pub fn candidates(file: &str, maps: &[PathMap]) -> Vec<Candidate> {
     out
 }
 
+/// A file, split into its lines.
+type Lines = Rc<Vec<String>>;
+
+/// Source files that were read, so that many lines of one file cost one reading.
+pub struct Files<'r> {
+    read: &'r dyn Fn(&Path) -> Option<String>,
+    known: RefCell<HashMap<PathBuf, Option<Lines>>>,
+}
+
+impl<'r> Files<'r> {
+    /// Files as `read` gives them: the text of a regular file, or nothing.
+    #[must_use]
+    pub fn new(read: &'r dyn Fn(&Path) -> Option<String>) -> Self {
+        Files { read, known: RefCell::default() }
+    }
+
+    fn of(&self, path: &Path) -> Option<Lines> {
+        if let Some(known) = self.known.borrow().get(path) {
+            return known.clone();
+        }
+        let lines = (self.read)(path).map(|text| Rc::new(text.lines().map(str::to_owned).collect()));
+        self.known.borrow_mut().insert(path.to_owned(), lines.clone());
+        lines
+    }
+
+    /// As [`lines`].
+    #[must_use]
+    pub fn lines(
+        &self,
+        culprit: &Culprit,
+        go_version: Option<&str>,
+        maps: &[PathMap],
+        around: u32,
+    ) -> Option<SourceLines> {
+        let line = culprit.line.filter(|l| *l > 0)?;
+        let file = culprit.file.as_deref()?;
+        let number = usize::try_from(line).ok()?;
+        for candidate in candidates(file, maps) {
+            let Some(all) = self.of(&candidate.path) else { continue };
+            if self.release_of(&candidate.path).is_some_and(|release| go_version != Some(release.as_str())) {
+                continue;
+            }
+            // Generated files (`//line` in a parser) need not name the function; their printed name must do.
+            let named = names(&culprit.function);
+            let trusted = candidate.as_printed && (named.is_none() || !file.ends_with(".go"));
+            let fits = trusted || named.is_some_and(|name| fits(file, &all, number, name, receiver(&culprit.function)));
+            if number > all.len() || !fits {
+                continue;
+            }
+            let around = around as usize;
+            let from = number.saturating_sub(around).max(1);
+            let to = number.saturating_add(around).min(all.len());
+            let lines = (from..=to).filter_map(|n| {
+                let text = all.get(n - 1)?.trim_end();
+                Some((i64::try_from(n).ok()?, text.chars().take(MAX_LINE).collect()))
+            });
+            return Some(SourceLines {
+                path: candidate.path,
+                as_printed: candidate.as_printed,
+                lines: without_margin(lines.collect()),
+                line,
+            });
+        }
+        None
+    }
+
+    /// The release of the Go installation that a file belongs to, if it does.
+    fn release_of(&self, file: &Path) -> Option<String> {
+        let src = file.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "src"))?;
+        let version = self.of(&src.parent()?.join("VERSION"))?;
+        let release = version.first()?.trim();
+        release.starts_with("go").then(|| release.to_owned())
+    }
+}
+
 /// The lines `around` the culprit's, from the first candidate that exists and fits.
 ///
 /// `read` gives the text of a regular file, or nothing; it is asked for candidates only, and for the `VERSION` beside
@@ -117,45 +195,7 @@ pub fn lines(
     around: u32,
     read: &dyn Fn(&Path) -> Option<String>,
 ) -> Option<SourceLines> {
-    let line = culprit.line.filter(|l| *l > 0)?;
-    let file = culprit.file.as_deref()?;
-    let number = usize::try_from(line).ok()?;
-    for candidate in candidates(file, maps) {
-        let Some(text) = read(&candidate.path) else { continue };
-        if release_of(&candidate.path, read).is_some_and(|release| go_version != Some(release.as_str())) {
-            continue;
-        }
-        let all: Vec<&str> = text.lines().collect();
-        // Generated files (`//line` in a parser) need not name the function; their printed name must do.
-        let named = names(&culprit.function);
-        let trusted = candidate.as_printed && (named.is_none() || !file.ends_with(".go"));
-        let fits = trusted || named.is_some_and(|name| fits(file, &all, number, name, receiver(&culprit.function)));
-        if number > all.len() || !fits {
-            continue;
-        }
-        let around = around as usize;
-        let from = number.saturating_sub(around).max(1);
-        let to = number.saturating_add(around).min(all.len());
-        let lines = (from..=to).filter_map(|n| {
-            let text = all.get(n - 1)?.trim_end();
-            Some((i64::try_from(n).ok()?, text.chars().take(MAX_LINE).collect()))
-        });
-        return Some(SourceLines {
-            path: candidate.path,
-            as_printed: candidate.as_printed,
-            lines: without_margin(lines.collect()),
-            line,
-        });
-    }
-    None
-}
-
-/// The release of the Go installation that a file belongs to, if it does.
-fn release_of(file: &Path, read: &dyn Fn(&Path) -> Option<String>) -> Option<String> {
-    let src = file.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "src"))?;
-    let version = read(&src.parent()?.join("VERSION"))?;
-    let release = version.lines().next()?.trim();
-    release.starts_with("go").then(|| release.to_owned())
+    Files::new(read).lines(culprit, go_version, maps, around)
 }
 
 /// Longer lines are generated code.
@@ -183,7 +223,7 @@ fn receiver(function: &str) -> Option<&str> {
 
 /// Does the line stand inside of the function? `main.go` is everywhere, and a file may be of another version than the
 /// program.
-fn fits(file: &str, lines: &[&str], number: usize, name: &str, receiver: Option<&str>) -> bool {
+fn fits(file: &str, lines: &[String], number: usize, name: &str, receiver: Option<&str>) -> bool {
     let above = lines.get(..number).unwrap_or(lines);
     if !file.ends_with(".go") {
         // In C and assembly the name must stand somewhere above.

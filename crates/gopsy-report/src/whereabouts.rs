@@ -1,6 +1,6 @@
 //! What `gopsy where` found: plain data for its pages.
 
-use gopsy_locate::{CodeOfLine, Function, Line, Listing, MapUse, Place, RaceCall};
+use gopsy_locate::{CodeOfLine, Function, Line, Listing, MapUse, OnlyInlined, Place, RaceCall};
 use gopsy_mem::{Bias, LinkAddr};
 use std::collections::HashMap;
 
@@ -37,15 +37,15 @@ pub enum Answer {
         asked: String,
         /// The functions.
         functions: Vec<Function>,
+        /// These are only the first of them.
+        more: bool,
     },
-    /// A function that is inlined everywhere and has no code of its own.
+    /// Functions that are inlined everywhere and have no code of their own, at least one; several have a name that ends so.
     OnlyInlined {
         /// As it was asked.
         asked: String,
-        /// Its name.
-        function: String,
-        /// Where it is inlined.
-        places: Vec<CodeOfLine>,
+        /// Each with the code that was made of it.
+        functions: Vec<OnlyInlined>,
     },
     /// A line.
     Line(LineAnswer),
@@ -58,6 +58,13 @@ pub enum Answer {
     },
     /// Who uses maps of a type.
     Writers(Writers),
+    /// Nobody could look.
+    NotKnown {
+        /// As it was asked.
+        asked: String,
+        /// Why.
+        why: String,
+    },
 }
 
 /// What is known of one place.
@@ -71,8 +78,8 @@ pub struct PlaceAnswer {
     pub listing: Listing,
     /// Threads of a core that stand exactly there.
     pub threads: Vec<ThreadAt>,
-    /// Calls of the function into the race detector; `None` if nobody asked.
-    pub race: Option<Vec<RaceCall>>,
+    /// Calls of the function into the race detector, or why they are not known; `None` if nobody asked.
+    pub race: Option<Result<Vec<RaceCall>, String>>,
 }
 
 /// A thread that stands at a place.
@@ -96,7 +103,16 @@ pub struct LineAnswer {
     /// Its code, by address.
     pub code: Vec<CodeOfLine>,
     /// The instructions of the first stretches.
-    pub listings: Vec<Listing>,
+    pub listings: Vec<LineListing>,
+}
+
+/// The instructions of a stretch of a line's code.
+#[derive(Debug, Clone)]
+pub struct LineListing {
+    /// The function in whose code it is.
+    pub function: Option<String>,
+    /// The instructions.
+    pub listing: Listing,
 }
 
 /// Who uses maps of a type.
@@ -110,6 +126,8 @@ pub struct Writers {
     pub unresolved: Vec<MapUse>,
     /// How many calls of the runtime's own are not resolved: they serve package reflect.
     pub of_the_runtime: usize,
+    /// How many functions were not looked through, because their code could not be read.
+    pub not_read: usize,
     /// All types of maps that are used so, sorted: what could have been asked for. Only where nothing fits.
     pub types: Vec<String>,
 }

@@ -5,13 +5,15 @@ mod schema;
 
 use gopsy_locate::{
     CallBefore, CodeOfLine, Frame, Function, InstructionAt, Line, ListedInsn, Listing, MapOperation, MapUse, Named,
-    Note, Place, RaceCall, RaceHook, SourceLine, Told, Witness,
+    Note, OnlyInlined, Place, RaceCall, RaceHook, SourceLine, Told, Witness,
 };
 use gopsy_mem::{Addr, Bias, LinkAddr};
 use gopsy_model::KnownIssue;
 use gopsy_report::info::{Amount, File, Info, Module, Process, Program, Thread};
 use gopsy_report::terminal::{self, View};
-use gopsy_report::whereabouts::{Answer, LineAnswer, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers};
+use gopsy_report::whereabouts::{
+    Answer, LineAnswer, LineListing, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers,
+};
 use gopsy_report::wire::{self, Form};
 use serde_json::Value;
 
@@ -79,21 +81,18 @@ fn place(name: &str) -> Place {
 }
 
 fn map_use(name: &str, operation: MapOperation, type_name: Option<&str>) -> MapUse {
-    let frame = |function: &str, line, inlined| gopsy_image::SourceFrame {
-        function: Some(function.to_owned()),
-        file: Some("/src/main.go".to_owned()),
-        line: Some(line),
-        start_line: 1,
-        func_id: 0,
-        inlined,
-    };
+    let frame = |function: &str, line| Frame { function: Some(function.to_owned()), at: at(line) };
     MapUse {
         call: LinkAddr(0x1010),
         operation,
         callee: "runtime.mapassign".to_owned(),
-        frames: vec![frame(name, 41, true), frame("main.outer", 50, false)],
+        frames: vec![frame(name, 41), frame("main.outer", 50)],
         type_name: type_name.map(str::to_owned),
     }
+}
+
+fn inlined(name: &str, code: &CodeOfLine) -> OnlyInlined {
+    OnlyInlined { name: name.to_owned(), code: vec![code.clone()], more: false }
 }
 
 fn found(name: &str) -> Whereabouts {
@@ -113,15 +112,15 @@ fn found(name: &str) -> Whereabouts {
             place: place(name),
             listing: listing(name),
             threads: vec![ThreadAt { tid: 71, signal: Some("SIGABRT".to_owned()), registers: vec![("rip", 0x1010)] }],
-            race: Some(vec![race]),
+            race: Some(Ok(vec![race])),
         })),
-        Answer::Ambiguous { asked: asked(), functions: vec![function(name), function("main.g")] },
-        Answer::OnlyInlined { asked: asked(), function: asked(), places: vec![code.clone()] },
+        Answer::Ambiguous { asked: asked(), functions: vec![function(name), function("main.g")], more: true },
+        Answer::OnlyInlined { asked: asked(), functions: vec![inlined(name, &code)] },
         Answer::Line(LineAnswer {
             asked: asked(),
             line: Line { file: "main.go".to_owned(), number: 41 },
-            code: vec![code],
-            listings: vec![listing(name)],
+            code: vec![code.clone()],
+            listings: vec![LineListing { function: Some(asked()), listing: listing(name) }],
         }),
         Answer::Nothing { asked: asked(), why: asked() },
         Answer::Writers(Writers {
@@ -129,6 +128,7 @@ fn found(name: &str) -> Whereabouts {
             uses: vec![map_use(name, MapOperation::Assign, Some("map[string]int"))],
             unresolved: vec![map_use(name, MapOperation::Delete, None)],
             of_the_runtime: 3,
+            not_read: 0,
             types: Vec::new(),
         }),
         Answer::Writers(Writers {
@@ -136,8 +136,26 @@ fn found(name: &str) -> Whereabouts {
             uses: Vec::new(),
             unresolved: Vec::new(),
             of_the_runtime: 0,
+            not_read: 0,
             types: vec![name.to_owned()],
         }),
+        Answer::Writers(Writers {
+            asked: asked(),
+            uses: Vec::new(),
+            unresolved: vec![map_use(name, MapOperation::Delete, None)],
+            of_the_runtime: 0,
+            not_read: 2,
+            types: Vec::new(),
+        }),
+        Answer::OnlyInlined { asked: asked(), functions: vec![inlined(name, &code), inlined("main.g", &code)] },
+        Answer::NotKnown { asked: asked(), why: asked() },
+        Answer::Place(Box::new(PlaceAnswer {
+            asked: asked(),
+            place: Place { function: Told::default(), ..place(name) },
+            listing: Listing::default(),
+            threads: Vec::new(),
+            race: Some(Err(asked())),
+        })),
     ];
     let text = |line: u64| (("/src/main.go".to_owned(), line), format!("\tline {line} {name}"));
     Whereabouts {
@@ -167,6 +185,7 @@ fn info(text: &str) -> Info {
             dependencies: vec![(owned(), "v1.0.0".to_owned())],
             settings: vec![("-race".to_owned(), owned()), ("CGO_CFLAGS".to_owned(), String::new())],
             position_independent: true,
+            shared_object: false,
             interpreter: Some(owned()),
             symbols: Some(7),
             debug_size: None,
@@ -248,6 +267,15 @@ fn the_wire_forms_fit_their_schemas() {
     assert_eq!((place["line"][0]["line"].as_u64(), place["line"][1]["line"].as_u64()), (Some(41), Some(42)));
     assert_eq!(place["listing"]["instructions"][1]["asked"], true);
     assert_eq!(value["answers"][5]["maps"]["uses"][0]["type"], "map[string]int");
+    let answers = value["answers"].as_array().unwrap();
+    assert_eq!((&answers[1]["more"], &answers[2]["function"]), (&true.into(), &"main.f".into()));
+    assert_eq!((&answers[6]["maps"]["not_read"], &answers[7]["maps"]["not_read"]), (&0.into(), &2.into()));
+    let functions = answers[8]["functions"].as_array().unwrap();
+    let names: Vec<&str> = functions.iter().map(|f| f["name"].as_str().unwrap()).collect();
+    assert_eq!((&answers[8]["found"], names), (&"several-functions".into(), vec!["main.f", "main.g"]));
+    assert_eq!((&answers[9]["found"], &answers[9]["why"]), (&"not-known".into(), &"main.f".into()));
+    let unknown = &answers[10]["place"];
+    assert_eq!((&unknown["race"], &unknown["race_not_known"]), (&Value::Null, &"main.f".into()));
     let bare = Whereabouts { answers: Vec::new(), program: None, ..found("main.f") };
     assert_eq!(schema::violations(&schema_of("where"), &whereabouts_json(&bare)), Vec::<String>::new());
 
@@ -295,6 +323,14 @@ fn what_agrees_is_said_once_and_what_differs_twice() {
         "              inlined in main.outer  src/main.go:50\n",
         "type not resolved: 1 call",
         "3 calls of the runtime's own",
+        "the first 2 functions have this name",
+        "main.f has no code of its own: it is inlined, 1 piece of code in 1 function.",
+        "2 functions that are inlined everywhere have this name or end so",
+        "not known: main.f",
+        "calls into the race detector are not known: main.f",
+        "no call of a map function in Go code with a map of this type\n",
+        "no call of a map function in Go code is known to be with a map of this type;\n  not all calls are known\n",
+        "the code of 2 functions could not be read",
     ] {
         assert!(page.contains(line), "{line:?} is not in\n{page}");
     }
@@ -319,8 +355,23 @@ fn colour_changes_no_text() {
 }
 
 #[test]
+fn how_a_file_is_linked() {
+    let kind = |interpreter: Option<&str>, position_independent, shared_object| {
+        let interpreter = interpreter.map(str::to_owned);
+        let program = Program { interpreter, position_independent, shared_object, ..Program::default() };
+        let page = terminal::info(&Info { program: Some(program), ..Info::default() }, &View::default());
+        let line = page.lines().find_map(|l| l.strip_prefix("  kind     ")).unwrap().to_owned();
+        line.split("   no symbol").next().unwrap().to_owned()
+    };
+    assert_eq!(kind(None, false, false), "linked statically   at fixed addresses");
+    assert_eq!(kind(None, true, false), "linked statically   position-independent (PIE)");
+    assert_eq!(kind(None, true, true), "shared object   position-independent");
+    assert_eq!(kind(Some("/ld.so"), true, false), "linked dynamically (/ld.so)   position-independent (PIE)");
+}
+
+#[test]
 fn settings_that_say_nothing_are_left_out_for_people() {
     let page = terminal::info(&info("main.f"), &View::default());
     assert!(page.contains("-race=main.f") && !page.contains("CGO_CFLAGS"), "{page}");
-    assert!(page.contains("missing 4.0 KiB") && page.contains("1 known bug of this Go release"), "{page}");
+    assert!(page.contains("missing 4 KiB") && page.contains("1 known bug of this Go release"), "{page}");
 }

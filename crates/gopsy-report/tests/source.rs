@@ -2,7 +2,7 @@
 
 mod mock;
 
-use gopsy_report::source::{PathMap, candidates, lines};
+use gopsy_report::source::{Files, PathMap, candidates, lines};
 use std::path::Path;
 
 fn paths(file: &str, maps: &[&str]) -> Vec<String> {
@@ -57,6 +57,24 @@ fn lines_around_the_culprit() {
         shown,
         [(3, "func (s *T) run() {"), (4, "    first()"), (5, "    second()"), (6, "    third()"), (7, "}")]
     );
+}
+
+#[test]
+fn many_lines_of_a_file_cost_one_reading() {
+    let asked = std::cell::RefCell::new(Vec::new());
+    let read = |path: &Path| {
+        asked.borrow_mut().push(path.to_owned());
+        (path == Path::new("/src/t.go")).then(|| FILE.to_owned())
+    };
+    let files = Files::new(&read);
+    let culprit = |line| mock::culprit("main.(*T).run", "/src/t.go", line, 1);
+    let found: Vec<_> = [4, 5, 6].map(|line| files.lines(&culprit(line), None, &[], 0).expect("it is there")).into();
+    // The file and, once, the VERSION of a Go installation.
+    assert_eq!(*asked.borrow(), [Path::new("/src/t.go"), Path::new("/VERSION")]);
+    for (line, found) in (4..).zip(found) {
+        assert_eq!(found.lines.iter().map(|(n, _)| *n).collect::<Vec<_>>(), [line]);
+        assert_eq!(Some(found), lines(&culprit(line), None, &[], 0, &read));
+    }
 }
 
 #[test]

@@ -15,11 +15,10 @@ pub struct Ancestor {
     pub go_pc: Addr,
 }
 
-/// More ancestors, and deeper stacks of one, are not believed. The runtime keeps 100 frames.
+/// More ancestors, and deeper stacks of one, are not believed. The runtime keeps 100 frames, since Go 1.21 50.
 const MAX_ANCESTORS: u64 = 1024;
 const MAX_PCS: u64 = 4096;
-/// `ancestorInfo`: a slice of pcs, a number, a pc. The same from Go 1.16 to 1.27.
-const SIZE: u64 = 40;
+const INFO: &str = "runtime.ancestorInfo";
 
 impl Runtime<'_> {
     /// The recorded ancestors of a goroutine, the nearest first; none where none were recorded or they cannot be read.
@@ -29,19 +28,19 @@ impl Runtime<'_> {
             Known::Have { value, .. } if !value.is_null() => value,
             _ => return Vec::new(),
         };
-        let (Some(list), Some(len)) = (self.mem.ptr(slice).ok(), self.count(slice, MAX_ANCESTORS)) else {
-            return Vec::new();
-        };
-        (0..len).map_while(|index| self.ancestor(list.checked_add(index.checked_mul(SIZE)?)?)).collect()
+        let list = || Some((self.mem.ptr(slice).ok()?, self.count(slice, MAX_ANCESTORS)?, self.layouts.size(INFO)?));
+        let Some((list, len, size)) = list() else { return Vec::new() };
+        (0..len).map_while(|index| self.ancestor(list.checked_add(index.checked_mul(size)?)?)).collect()
     }
 
     fn ancestor(&self, at: Addr) -> Option<Ancestor> {
-        let (array, len) = (self.mem.ptr(at).ok()?, self.count(at, MAX_PCS)?);
+        let pcs = self.place(at, INFO, "pcs")?;
+        let (array, len) = (self.mem.ptr(pcs).ok()?, self.count(pcs, MAX_PCS)?);
         let pc = |index: u64| self.mem.ptr(array.checked_add(index.checked_mul(8)?)?).ok();
         Some(Ancestor {
-            id: self.mem.u64(at.checked_add(24)?).ok()?,
+            id: self.word(at, &[(INFO, "goid")]).into_value()?,
             pcs: (0..len).map_while(pc).collect(),
-            go_pc: self.mem.ptr(at.checked_add(32)?).ok()?,
+            go_pc: self.pointer(at, &[(INFO, "gopc")]).into_value()?,
         })
     }
 

@@ -11,6 +11,8 @@ pub enum How {
     Panic,
     /// `m.dying` is set and `m.throwing` too: `throw`, `fatal`, or a fatal signal that the runtime handled.
     Thrown,
+    /// `m.dying` is set; whether of a panic or a throw does not show in `m.throwing`.
+    Dying,
     /// The runtime did not notice; the kernel killed the process while this thread took a signal.
     Signalled,
 }
@@ -51,17 +53,24 @@ impl Runtime<'_> {
         };
         let (m, how) = match m {
             Some(m) => {
-                let thrown = m.throwing.value().is_some_and(|t| *t != 0);
-                (m, if thrown { How::Thrown } else { How::Panic })
+                let how = match m.throwing.value() {
+                    Some(0) => How::Panic,
+                    Some(_) => How::Thrown,
+                    None => How::Dying,
+                };
+                (m, how)
             }
             None => (threads.iter().find(took_signal)?, How::Signalled),
         };
         let g = match &m.curg {
             Known::Have { value, .. } if value.is_null() => Known::Missing(Missing::NotApplicable),
             // The goroutine must agree that this thread runs it.
-            Known::Have { value, .. } => match self.pointer(*value, &[("runtime.g", "m")]).into_value() {
-                Some(back) if back == m.address => self.have(*value),
-                _ => Known::Missing(Missing::Unreadable("m.curg names a goroutine that another thread runs".into())),
+            Known::Have { value, .. } => match self.pointer(*value, &[("runtime.g", "m")]) {
+                Known::Have { value: back, .. } if back == m.address => self.have(*value),
+                Known::Have { .. } => Known::Missing(Missing::Unreadable(
+                    "the goroutine that m.curg names does not say that this thread runs it".into(),
+                )),
+                Known::Missing(why) => Known::Missing(why),
             },
             Known::Missing(why) => Known::Missing(why.clone()),
         };

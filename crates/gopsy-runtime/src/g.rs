@@ -7,7 +7,7 @@ use gopsy_model::{Missing, Status, Str};
 /// More goroutines than this are counted but not listed: a list of 16 Mi addresses is 128 MiB.
 const MAX_GOROUTINES: u64 = 1 << 24;
 /// `_Gscan`: the collector is scanning the stack; a bit on top of the status.
-const GSCAN: u64 = 0x1000;
+pub(crate) const GSCAN: u64 = 0x1000;
 
 /// Where a goroutine that does not run will go on: `runtime.gobuf`. Stale while it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Runtime<'_> {
     /// When `allgs` cannot be read. A list that breaks off is returned as far as it goes: compare with `claimed`.
     pub fn goroutines(&self) -> Result<Goroutines, RuntimeError> {
         let unreadable = |why: String| RuntimeError::Unreadable { what: "goroutines", why };
-        let variable = self.layouts.variable("runtime.allgs").ok_or(RuntimeError::NotDescribed("runtime.allgs"))?;
+        let variable = self.layouts.variable("runtime.allgs").ok_or(RuntimeError::NotFound("runtime.allgs"))?;
         let slice = self.bias.load(variable.address);
         let array = self.mem.ptr(slice).map_err(|f| unreadable(f.to_string()))?;
         let len_at =
@@ -122,10 +122,10 @@ impl Runtime<'_> {
         Ok(Goroutines { addresses, claimed })
     }
 
-    /// What the goroutine at that address is doing: all that is asked of every goroutine of a large program.
+    /// What the goroutine at that address is doing.
     #[must_use]
     pub fn status(&self, g: Addr) -> Known<Status> {
-        self.word(g, &[("runtime.g", "atomicstatus")]).map(|s| status(s & !GSCAN))
+        self.slot(g, self.layouts.slots().status).map(|s| status(s & !GSCAN))
     }
 
     /// The goroutine at that address.
@@ -212,7 +212,7 @@ impl Runtime<'_> {
     pub fn signal_text(&self, number: u64) -> Known<Str> {
         match (self.layouts.size("runtime.sigTabT"), self.layouts.field("runtime.sigTabT", "name")) {
             (Some(size), Some(name)) => self.string_in("runtime.sigtable", size, name.offset, number),
-            _ => Known::Missing(Missing::NotSupported("this Go release has no runtime.sigTabT".into())),
+            _ => Known::Missing(self.layouts.no_member("runtime.sigTabT", "name")),
         }
     }
 

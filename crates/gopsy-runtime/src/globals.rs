@@ -128,7 +128,6 @@ use events::{Callees, Event};
 use gopsy_image::Machine;
 use gopsy_mem::LinkAddr;
 use gopsy_model::{Known, Missing, Source, Trust};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 /// The code of a program, by the names of its functions.
@@ -152,7 +151,7 @@ pub struct FunctionCode<'a> {
     /// Where its first byte stands.
     pub entry: LinkAddr,
     /// All its bytes.
-    pub bytes: Cow<'a, [u8]>,
+    pub bytes: &'a [u8],
 }
 
 /// What is known of one variable.
@@ -203,7 +202,7 @@ impl Globals {
         for recipe in recipes::RECIPES {
             let bodies = functions.entry(recipe.function).or_insert_with(|| {
                 let all = code.functions(recipe.function).into_iter();
-                all.map(|f| events::of(&f.bytes, f.entry, code, &callees)).collect()
+                all.map(|f| events::of(f.bytes, f.entry, code, &callees)).collect()
             });
             for (_, name) in recipe.finds {
                 let there = present.entry(name).or_default();

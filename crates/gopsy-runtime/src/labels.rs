@@ -1,7 +1,7 @@
 //! Profiler labels (`runtime/pprof/label.go`, `internal/runtime/pprof/label`) and synctest bubbles of a goroutine.
 //!
 //! What `g.labels` points to has changed: up to Go 1.23 a `map[string]string`, since 1.24 a list sorted by key. The two are
-//! told apart by what stands there: each is read with checks that the other does not pass.
+//! told apart by what stands there: each is read with checks that the other does not pass, but for a list without labels.
 
 use crate::{Known, Runtime, missing};
 use gopsy_mem::{Addr, Fault, MemoryExt};
@@ -28,8 +28,11 @@ impl Runtime<'_> {
         }
         match (self.listed_labels(at), self.mapped_labels(at)) {
             (Ok(Some(labels)), Ok(None) | Err(_)) | (Ok(None) | Err(_), Ok(Some(labels))) => self.have(labels),
-            (Err(fault), _) => Known::Missing(missing(fault)),
-            (Ok(_), _) => Known::Missing(Missing::Unreadable("what stands there has not the form of labels".into())),
+            (Ok(Some(listed)), Ok(Some(mapped))) if listed == mapped => self.have(listed),
+            (Err(fault), _) | (_, Err(fault)) => Known::Missing(missing(fault)),
+            (Ok(_), Ok(_)) => {
+                Known::Missing(Missing::Unreadable("what stands there has not the form of labels".into()))
+            }
         }
     }
 

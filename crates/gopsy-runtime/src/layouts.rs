@@ -1,11 +1,12 @@
 //! Where the members of the runtime's structs stand in one build.
 
+use crate::globals::Withheld;
 use crate::slots::GSlots;
 use crate::tables::{Table, Tables};
-use crate::{Release, RuntimeError, variables};
-use gopsy_image::{DebugInfo, Field, Image, ImageError, StructLayout, Variable};
-use gopsy_mem::LinkAddr;
-use gopsy_model::Trust;
+use crate::variables::Variables;
+use crate::{Release, RuntimeError};
+use gopsy_image::{DebugInfo, Field, Image, ImageError, StructLayout, TypeSection, Variable};
+use gopsy_model::{Missing, Trust};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::OnceLock;
@@ -18,14 +19,17 @@ const STRUCTS: &[&str] = &[
     "runtime.stack",
     "runtime._panic",
     "runtime.sigTabT",
-    "internal/abi.Type",
-    "runtime._type",
     "runtime.synctestBubble",
     "runtime.synctestGroup",
     "runtime.schedt",
     "runtime.p",
     "runtime.sysmontick",
+    "runtime.ancestorInfo",
 ];
+
+/// What every Go program has, and without which nothing is known of it.
+const NEEDED_STRUCTS: [&str; 4] = ["runtime.g", "runtime.m", "runtime.gobuf", "runtime.stack"];
+const NEEDED_VARIABLES: [&str; 2] = ["runtime.allgs", "runtime.allm"];
 
 /// The variables of package runtime that are read.
 const VARIABLES: &[&str] = &[
@@ -66,7 +70,9 @@ impl fmt::Display for Basis {
 pub struct Layouts {
     structs: HashMap<String, StructLayout>,
     variables: HashMap<String, Variable>,
-    types: Option<LinkAddr>,
+    /// Why it is not known where the others stand.
+    withheld: HashMap<&'static str, Withheld>,
+    types: Option<TypeSection>,
     basis: Basis,
     slots: OnceLock<GSlots>,
 }
@@ -78,38 +84,32 @@ impl Layouts {
     ///
     /// # Errors
     /// When the binary is no Go program, or where its variables stand cannot be found.
-    pub fn candidates(image: &Image, release: Option<&Release>) -> Result<Vec<Layouts>, RuntimeError> {
-        let types = image.module_data()?.types;
-        let mut found = Vec::new();
-        match image.debug_info().map_err(RuntimeError::from).and_then(Layouts::from_debug_info) {
-            Ok(layouts) => found.push(Layouts { types: Some(types), ..layouts }),
+    pub fn candidates(
+        image: &Image,
+        release: Option<&Release>,
+    ) -> Result<Box<dyn Iterator<Item = Layouts>>, RuntimeError> {
+        let types = TypeSection::of(image.module_data()?);
+        match image.debug_info().and_then(|info| Layouts::described(info, types)) {
+            Ok(Some(layouts)) => return Ok(Box::new(std::iter::once(layouts))),
             // Without debug information, or with somebody else's, the tables serve.
-            Err(RuntimeError::Image(ImageError::Absent(_) | ImageError::NotSupported(_))) => {}
-            Err(RuntimeError::NotDescribed(_)) => {}
-            Err(error) => return Err(error),
+            Ok(None) | Err(ImageError::Absent(_) | ImageError::NotSupported(_)) => {}
+            Err(error) => return Err(error.into()),
         }
-        let (Some(goarch), true) = (image.machine().goarch(), found.is_empty()) else { return Ok(found) };
-        let variables = variables::of(image, VARIABLES);
-        for name in ["runtime.allgs", "runtime.allm"] {
-            if !variables.contains_key(name) {
-                return Err(RuntimeError::NotFound(name));
-            }
-        }
+        let Some(goarch) = image.machine().goarch() else { return Ok(Box::new(std::iter::empty())) };
+        let Variables { found, withheld } = needed_variables(image)?;
         let tables = Tables::of(goarch, STRUCTS);
-        let with = |table: Table| Layouts {
-            basis: if table.exact { Basis::Table(table.release) } else { Basis::Nearest(table.release) },
-            structs: table.structs,
-            variables: variables.clone(),
-            types: Some(types),
-            slots: OnceLock::new(),
-        };
-        found.extend(release.map(|r| with(tables.table(r))));
-        let mut others: Vec<Table> = tables.all();
+        let mut starts = tables.starts();
         if let Some(release) = release {
-            others.sort_by_key(|t| distance(t.release.number(), release.number()));
+            starts.sort_by_key(|start| distance(*start, release.number()));
         }
-        found.extend(others.into_iter().map(with));
-        Ok(found)
+        let own = release.map(|r| tables.table(r));
+        let others =
+            starts.into_iter().map(move |start| Table { exact: false, ..tables.table(&Release::published(start)) });
+        Ok(Box::new(own.into_iter().chain(others).map(move |table| {
+            let basis = if table.exact { Basis::Table(table.release) } else { Basis::Nearest(table.release) };
+            let layouts = Layouts::made_of(table.structs, found.clone(), Some(types), basis);
+            Layouts { withheld: withheld.clone(), ..layouts }
+        })))
     }
 
     /// The layouts of a release that is not, or may not be, the binary's: only what the memory proves of them is read.
@@ -117,27 +117,21 @@ impl Layouts {
     /// # Errors
     /// As [`Layouts::candidates`].
     pub fn of_release(image: &Image, release: &Release) -> Result<Layouts, RuntimeError> {
-        let types = image.module_data()?.types;
+        let types = TypeSection::of(image.module_data()?);
         let goarch = image.machine().goarch().ok_or(RuntimeError::NotFound("the machine's layouts"))?;
-        let variables = variables::of(image, VARIABLES);
         let table = Tables::of(goarch, STRUCTS).table(release);
         let basis = Basis::Nearest(table.release);
-        Ok(Layouts { basis, ..Layouts::made_of(table.structs, variables, Some(types)) })
+        let Variables { found, withheld } = needed_variables(image)?;
+        Ok(Layouts { withheld, ..Layouts::made_of(table.structs, found, Some(types), basis) })
     }
 
-    fn from_debug_info(debug: &DebugInfo) -> Result<Layouts, RuntimeError> {
+    /// What debug information describes; `None` where it is not that of a Go program.
+    fn described(debug: &DebugInfo, types: TypeSection) -> Result<Option<Layouts>, ImageError> {
         let found = debug.of_runtime(STRUCTS, VARIABLES)?;
-        for name in ["runtime.g", "runtime.m", "runtime.gobuf", "runtime.stack"] {
-            if !found.structs.contains_key(name) {
-                return Err(RuntimeError::NotDescribed(name));
-            }
-        }
-        for name in ["runtime.allgs", "runtime.allm"] {
-            if !found.variables.contains_key(name) {
-                return Err(RuntimeError::NotDescribed(name));
-            }
-        }
-        Ok(Layouts::made_of(found.structs, found.variables, None))
+        let whole = NEEDED_STRUCTS.iter().all(|name| found.structs.contains_key(*name))
+            && NEEDED_VARIABLES.iter().all(|name| found.variables.contains_key(*name));
+        let layouts = || Layouts::made_of(found.structs, found.variables, Some(types), Basis::DebugInfo);
+        Ok(whole.then(layouts))
     }
 
     /// From where they are known.
@@ -173,6 +167,34 @@ impl Layouts {
         self.structs.get(of)?.field(name)
     }
 
+    /// Offset and size of a member: `path` leads to it through nested structs.
+    pub(crate) fn locate(&self, path: &[(&str, &str)]) -> Result<(u64, Option<u64>), Missing> {
+        let (mut offset, mut size) = (0u64, None);
+        for (of, name) in path {
+            let field = self.field(of, name).ok_or_else(|| self.no_member(of, name))?;
+            offset = offset.saturating_add(field.offset);
+            size = field.size;
+        }
+        Ok((offset, size))
+    }
+
+    /// Why it is not known where a member stands.
+    pub(crate) fn no_member(&self, of: &str, name: &str) -> Missing {
+        Missing::NotSupported(match self.basis {
+            Basis::DebugInfo | Basis::Table(_) => format!("this Go release has no {of}.{name}").into(),
+            Basis::Nearest(_) => format!("the memory does not prove where this program has {of}.{name}").into(),
+        })
+    }
+
+    /// Why it is not known where a variable stands.
+    pub(crate) fn no_variable(&self, name: &str) -> Missing {
+        Missing::NotSupported(match (self.withheld.get(name), &self.basis) {
+            (Some(why), _) => format!("where {name} stands is not known: {why}").into(),
+            (None, Basis::DebugInfo) => format!("this Go release has no {name}").into(),
+            (None, _) => format!("where {name} stands is not known").into(),
+        })
+    }
+
     pub(crate) fn size(&self, of: &str) -> Option<u64> {
         self.structs.get(of).map(|s| s.size).filter(|s| *s > 0)
     }
@@ -181,16 +203,26 @@ impl Layouts {
         self.variables.get(name).copied()
     }
 
-    pub(crate) fn types(&self) -> Option<LinkAddr> {
+    pub(crate) fn types(&self) -> Option<TypeSection> {
         self.types
     }
 
     pub(crate) fn made_of(
         structs: HashMap<String, StructLayout>,
         variables: HashMap<String, Variable>,
-        types: Option<LinkAddr>,
+        types: Option<TypeSection>,
+        basis: Basis,
     ) -> Self {
-        Layouts { structs, variables, types, basis: Basis::DebugInfo, slots: OnceLock::new() }
+        Layouts { structs, variables, withheld: HashMap::new(), types, basis, slots: OnceLock::new() }
+    }
+}
+
+/// The variables of a binary without debug information.
+fn needed_variables(image: &Image) -> Result<Variables, RuntimeError> {
+    let variables = Variables::of(image, VARIABLES);
+    match NEEDED_VARIABLES.iter().find(|name| !variables.found.contains_key(**name)) {
+        Some(name) => Err(RuntimeError::NotFound(name)),
+        None => Ok(variables),
     }
 }
 

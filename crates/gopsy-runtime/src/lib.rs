@@ -1,11 +1,12 @@
 //! Go's own structures: g, m, stacks, panics.
 //!
-//! Where the members stand comes from the build's own DWARF ([`Layouts`]): a release that lacks a member lacks it in
-//! DWARF too, and the answer is then a reason, never a neighbouring word. No Go version is compared anywhere here.
+//! Where the members stand ([`Layouts`]) comes from the build's own DWARF; of a stripped binary, from tables by full
+//! version, and where its variables stand from its symbols or its code ([`globals`]). A release that lacks a member lacks it
+//! in both, and the answer is then a reason, never a neighbouring word.
 //! The structs of this crate are doppels: subsets of the runtime's, each member an answer of its own ([`Known`]), so that
 //! one missing page costs one member.
 //!
-//! Invariants: layouts are proved before they are believed (`m.g0.m == m` for every m); every list and every chain has
+//! Invariants: layouts are held against the memory before they are believed ([`Proof`]); every list and every chain has
 //! a bound and an end; nothing here knows whether the memory is that of a core or of a live process.
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
@@ -40,7 +41,7 @@ pub use labels::Label;
 pub use layouts::{Basis, Layouts};
 pub use m::{M, Threads};
 pub use panics::Panic;
-pub use proof::{Proof, Witness};
+pub use proof::{Proof, Refuted, Witness};
 pub use reader::{Runtime, missing};
 pub use release::Release;
 
@@ -49,11 +50,8 @@ use gopsy_model::Known;
 /// Why nothing can be said about the runtime's structures at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
-    /// The debug information lacks a type or variable that every Go program has.
-    #[error("the debug information names no {0}: it is not that of a Go program, or it was cut")]
-    NotDescribed(&'static str),
-    /// The binary has no debug information, and a variable that every Go program has was not found otherwise.
-    #[error("where {0} stands could not be found: the binary has neither debug information nor symbols")]
+    /// A variable that every Go program has was found neither by debug information and symbols nor by the code that uses it.
+    #[error("where {0} stands could not be found: by neither debug information, symbols nor code")]
     NotFound(&'static str),
     /// Debug information could not be read.
     #[error(transparent)]

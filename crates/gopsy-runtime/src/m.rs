@@ -44,7 +44,7 @@ impl Runtime<'_> {
     /// When the list cannot be read at all. One that runs in a circle, or into memory that is no thread, is given as far as
     /// it goes.
     pub fn threads(&self) -> Result<Threads, RuntimeError> {
-        let variable = self.layouts.variable("runtime.allm").ok_or(RuntimeError::NotDescribed("runtime.allm"))?;
+        let variable = self.layouts.variable("runtime.allm").ok_or(RuntimeError::NotFound("runtime.allm"))?;
         let unreadable = |why: String| RuntimeError::Unreadable { what: "threads", why };
         let mut next = self.mem.ptr(self.bias.load(variable.address)).map_err(|f| unreadable(f.to_string()))?;
         let (mut list, mut seen) = (Vec::new(), HashSet::new());

@@ -67,7 +67,7 @@ impl Runtime<'_> {
     fn panic_value(&self, panic: Addr) -> Known<Str> {
         match self.place(panic, "runtime._panic", "arg") {
             Some(at) => self.printed_value(at),
-            None => Known::Missing(Missing::NotSupported("this Go release has no runtime._panic.arg".into())),
+            None => Known::Missing(self.layouts.no_member("runtime._panic", "arg")),
         }
     }
 
@@ -76,13 +76,11 @@ impl Runtime<'_> {
     /// it, also what the program printed by `print`; never a `panic: …`, nor anything that is printed while dying.
     #[must_use]
     pub fn backlog(&self) -> Known<String> {
-        let (ring, index) =
-            match (self.layouts.variable("runtime.printBacklog"), self.layouts.variable("runtime.printBacklogIndex")) {
-                (Some(ring), Some(index)) => (ring, index),
-                _ => {
-                    return Known::Missing(Missing::NotSupported("this Go release has no runtime.printBacklog".into()));
-                }
-            };
+        let variable = |name| self.layouts.variable(name).ok_or_else(|| self.layouts.no_variable(name));
+        let (ring, index) = match (variable("runtime.printBacklog"), variable("runtime.printBacklogIndex")) {
+            (Ok(ring), Ok(index)) => (ring, index),
+            (Err(why), _) | (_, Err(why)) => return Known::Missing(why),
+        };
         let size = ring.size.unwrap_or(0);
         let bytes = self.mem.bytes(self.bias.load(ring.address), size, MAX_BACKLOG);
         let next = self.mem.u64(self.bias.load(index.address));

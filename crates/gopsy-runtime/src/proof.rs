@@ -8,16 +8,14 @@
 //!
 //! Memory may be damaged: that is why its program is looked at. A member holds if nearly all goroutines or threads agree.
 
-use crate::{Basis, Layouts, Runtime};
-use gopsy_mem::{Addr, Memory, MemoryExt, Range};
+use crate::g::GSCAN;
+use crate::{Basis, Layouts, Runtime, Threads};
+use gopsy_mem::{Addr, Bias, Memory, MemoryExt, Range};
+use gopsy_model::Source;
 use std::collections::HashSet;
 
 /// So many goroutines at either end of the list are looked at.
 const SAMPLE: usize = 512;
-/// `_Gscan`.
-const GSCAN: u64 = 0x1000;
-/// More threads than this are not followed.
-const MAX_THREADS: usize = 1 << 17;
 /// Goroutine numbers beyond this are not believed: at one a nanosecond it takes 13 days to get there.
 const MAX_GOID: u64 = 1 << 50;
 /// The largest stack that a program may ask for by `debug.SetMaxStack` without being absurd; the default is 1 GB.
@@ -41,7 +39,7 @@ pub struct Witness<'a> {
     /// The name of the Go function that holds an address, and whether it is its entry.
     pub function: &'a dyn Fn(Addr) -> Option<(&'a [u8], bool)>,
     /// The threads that the kernel knew.
-    pub tids: &'a [u32],
+    pub tids: &'a HashSet<u64>,
 }
 
 /// What a proof found.
@@ -51,6 +49,15 @@ pub struct Proof {
     pub refuted: Option<String>,
     /// The members that the memory proves, as `struct.member`.
     pub proved: HashSet<String>,
+}
+
+/// The memory is not of any of the layouts that were offered.
+#[derive(Debug, Clone)]
+pub struct Refuted {
+    /// The first that was offered: the best known.
+    pub first: Option<Box<Layouts>>,
+    /// Why none is, one reason for each.
+    pub why: Vec<String>,
 }
 
 /// How many agree, and how many do not.
@@ -93,39 +100,38 @@ struct OfG {
 /// The votes on the members of m.
 #[derive(Default)]
 struct OfM {
-    g0: Votes,
     id: Votes,
     tid: Votes,
     curg: Votes,
     gsignal: Votes,
     dying: Votes,
+    throwing: Votes,
 }
 
 impl Layouts {
     /// The first of the candidates that the memory does not refute, cut down to what it proves where they are not those of
-    /// this very build; with the reasons why earlier ones were passed over.
+    /// this very build.
     ///
     /// # Errors
-    /// With all the reasons, when the memory refutes every one.
+    /// When the memory refutes every one.
     pub fn choose(
-        candidates: Vec<Layouts>,
+        candidates: impl IntoIterator<Item = Layouts>,
         memory: &dyn Memory,
-        bias: gopsy_mem::Bias,
-        source: gopsy_model::Source,
+        bias: Bias,
+        source: Source,
         witness: &Witness<'_>,
-    ) -> Result<(Layouts, Vec<String>), Vec<String>> {
-        let mut refuted = Vec::new();
+    ) -> Result<Layouts, Refuted> {
+        let mut refuted = Refuted { first: None, why: Vec::new() };
         for mut layouts in candidates {
             let proof = Runtime::new(memory, &layouts, bias, source).prove(witness);
-            match proof.refuted {
-                Some(why) => refuted.push(format!("{}: {why}", layouts.basis())),
-                None => {
-                    if matches!(layouts.basis(), Basis::Nearest(_)) {
-                        layouts.restrict(&|of, member| proof.proved.contains(&format!("{of}.{member}")));
-                    }
-                    return Ok((layouts, refuted));
+            let Some(why) = proof.refuted else {
+                if matches!(layouts.basis(), Basis::Nearest(_)) {
+                    layouts.restrict(&|of, member| proof.proved.contains(&format!("{of}.{member}")));
                 }
-            }
+                return Ok(layouts);
+            };
+            refuted.why.push(format!("{}: {why}", layouts.basis()));
+            refuted.first.get_or_insert_with(|| Box::new(layouts));
         }
         Err(refuted)
     }
@@ -135,14 +141,19 @@ impl Runtime<'_> {
     /// Holds the layouts against the memory.
     #[must_use]
     pub fn prove(&self, witness: &Witness<'_>) -> Proof {
-        let (ms, of_m, whole) = self.prove_threads(witness);
-        let of_g = match self.goroutines() {
-            Ok(listed) => self.prove_goroutines(&sample(&listed.addresses), &ms, witness),
-            Err(error) => return Proof { refuted: Some(error.to_string()), ..Proof::default() },
+        let (threads, listed) = match (self.threads(), self.goroutines()) {
+            (Ok(threads), Ok(listed)) => (threads, listed),
+            (Err(error), _) | (_, Err(error)) => {
+                return Proof { refuted: Some(error.to_string()), ..Proof::default() };
+            }
         };
+        let of_m = self.prove_threads(&threads, witness);
+        let ms = threads.list.iter().map(|m| m.address).collect();
+        let of_g = self.prove_goroutines(&sample(&listed.addresses), &ms, witness);
+        let m0 = self.layouts.variable("runtime.m0").map(|v| self.bias.load(v.address));
+        let ends_at_m0 = threads.list.last().is_some_and(|last| m0.is_none_or(|m0| m0 == last.address));
         let must = [
-            (whole, "the list of threads has no end where it must"),
-            (of_m.g0.hold(), "the g0 of threads does not point back to them"),
+            (threads.broken.is_none() && ends_at_m0, "the list of threads has no end where it must"),
             (of_m.tid.hold(), "threads have numbers that the kernel did not give"),
             (of_m.id.hold(), "threads share a number"),
             (of_g.status.hold(), "goroutines are in states that do not exist"),
@@ -158,48 +169,41 @@ impl Runtime<'_> {
         Proof { refuted, proved }
     }
 
-    /// The threads, the votes on their members, and whether the list ended as it must: at `m0`.
-    fn prove_threads(&self, witness: &Witness<'_>) -> (HashSet<Addr>, OfM, bool) {
-        let (mut ms, mut votes, mut ids) = (HashSet::new(), OfM::default(), HashSet::new());
-        let m0 = self.layouts.variable("runtime.m0").map(|v| self.bias.load(v.address));
-        let variable = self.layouts.variable("runtime.allm");
-        let mut next = variable.and_then(|v| self.mem.ptr(self.bias.load(v.address)).ok()).unwrap_or_default();
-        let (mut last, mut dying) = (next, 0usize);
-        while !next.is_null() && ms.len() < MAX_THREADS && ms.insert(next) {
-            let m = self.m(next);
-            let points_back = |g: &crate::Known<Addr>| {
-                g.value().and_then(|g| self.pointer(*g, &[("runtime.g", "m")]).into_value()) == Some(next)
-            };
-            votes.g0.cast(points_back(&m.g0));
-            if !points_back(&m.g0) {
-                break;
-            }
+    fn prove_threads(&self, threads: &Threads, witness: &Witness<'_>) -> OfM {
+        let (mut votes, mut ids, mut dying) = (OfM::default(), HashSet::new(), 0usize);
+        for m in &threads.list {
+            let points_back =
+                |g: Addr| self.pointer(g, &[("runtime.g", "m")]).into_value().is_some_and(|back| back == m.address);
             votes.id.cast(m.id.value().is_some_and(|id| *id < MAX_GOID && ids.insert(*id)));
             let tid = m.tid.value().copied().unwrap_or(u64::MAX);
             // A thread that has not started yet has no number, and one that was just made may be missing in a core.
             if tid != 0 {
-                votes.tid.cast(witness.tids.iter().any(|t| u64::from(*t) == tid));
+                votes.tid.cast(witness.tids.contains(&tid));
             }
-            if m.curg.value().is_some_and(|g| !g.is_null()) {
-                votes.curg.cast(points_back(&m.curg));
+            if let Some(g) = m.curg.value().filter(|g| !g.is_null()) {
+                votes.curg.cast(points_back(*g));
             }
-            if m.gsignal.value().is_some_and(|g| !g.is_null()) {
-                votes.gsignal.cast(points_back(&m.gsignal));
+            if let Some(g) = m.gsignal.value().filter(|g| !g.is_null()) {
+                votes.gsignal.cast(points_back(*g));
             }
-            match m.dying.value() {
-                Some(0) => {}
-                Some(1..=3) => dying = dying.saturating_add(1),
+            match (m.dying.value(), m.throwing.value()) {
+                (Some(0), Some(0)) => {}
+                (Some(1..=3), throwing) => {
+                    dying = dying.saturating_add(1);
+                    // Of a panic it is 0, as any word may be: that proves nothing.
+                    if throwing != Some(&0) {
+                        votes.throwing.cast(matches!(throwing, Some(1 | 2)));
+                    }
+                }
+                (Some(0), _) => votes.throwing.cast(false),
                 _ => votes.dying.cast(false),
             }
-            last = next;
-            next = self.pointer(next, &[("runtime.m", "alllink")]).into_value().unwrap_or_default();
         }
         // Several may crash at once, but not most.
-        if dying > 0 && dying.saturating_mul(2) <= ms.len().max(2) {
+        if dying > 0 && dying.saturating_mul(2) <= threads.list.len().max(2) {
             votes.dying.cast(true);
         }
-        let whole = next.is_null() && m0.is_none_or(|m0| m0 == last);
-        (ms, votes, whole)
+        votes
     }
 
     fn prove_goroutines(&self, addresses: &[Addr], ms: &HashSet<Addr>, witness: &Witness<'_>) -> OfG {
@@ -263,7 +267,7 @@ impl Runtime<'_> {
     fn is_panic(&self, at: Addr, stack: Range) -> bool {
         let link = self.pointer(at, &[("runtime._panic", "link")]).into_value();
         let descriptor = self.place(at, "runtime._panic", "arg").and_then(|arg| self.mem.ptr(arg).ok());
-        let typed = descriptor.is_some_and(|d| d.is_null() || self.is_type(d));
+        let typed = descriptor.is_some_and(|d| d.is_null() || self.type_at(d).is_ok());
         stack.contains(at) && link.is_some_and(|l| l.is_null() || stack.contains(l)) && typed
     }
 }
@@ -293,16 +297,14 @@ fn proved(g: &OfG, m: &OfM) -> HashSet<String> {
         ("curg", m.curg.hold()),
         ("gsignal", m.gsignal.hold()),
         ("dying", m.dying.hold()),
-        ("throwing", m.dying.hold()),
+        ("throwing", m.throwing.hold()),
         ("lockedg", g.locked.hold()),
     ]
     .map(|(f, holds)| ("runtime.m", f, holds));
     let of_panic = ["arg", "link"].map(|f| ("runtime._panic", f, g.panic.hold()));
     // These have not moved in any release from 1.16 to 1.27.
     let always = [("runtime.stack", "lo"), ("runtime.stack", "hi"), ("runtime.gobuf", "sp"), ("runtime.gobuf", "pc")];
-    let types = ["Kind_", "kind", "Str", "str", "TFlag", "tflag"].map(|f| ("internal/abi.Type", f));
-    let old_types = types.map(|(_, f)| ("runtime._type", f));
-    let constant = always.into_iter().chain(types).chain(old_types).chain([("runtime.sigTabT", "name")]);
+    let constant = always.into_iter().chain([("runtime.sigTabT", "name")]);
     let voted = basic.into_iter().chain(of_g).chain(of_m).chain(of_panic);
     let voted = voted.filter(|(.., holds)| *holds).map(|(of, f, _)| (of, f));
     voted.chain(constant).map(|(of, f)| format!("{of}.{f}")).collect()

@@ -30,21 +30,16 @@ pub(crate) struct Record<'a> {
 impl Record<'_> {
     /// A member.
     pub(crate) fn word(&self, slot: Slot) -> Known<u64> {
-        let Some((offset, size)) = slot.place else {
-            return Known::Missing(Missing::NotSupported(
-                format!("this Go release has no runtime.g.{}", slot.name).into(),
-            ));
+        let held = |(offset, size): (u64, u64)| {
+            let from = self.bytes.get(..self.len)?.get(usize::try_from(offset).ok()?..)?;
+            from.get(..usize::try_from(size).ok()?)
         };
-        let bytes = self.bytes.get(..self.len).and_then(|b| b.get(offset..)?.get(..size));
-        match bytes {
+        match slot.place.and_then(held) {
             Some(bytes) => {
                 self.runtime.have(bytes.iter().rev().fold(0u64, |value, byte| value.wrapping_shl(8) | u64::from(*byte)))
             }
             // A struct of which one page is missing is read member by member.
-            None => {
-                let wide = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-                self.runtime.load(self.base, (wide(offset), Some(wide(size))))
-            }
+            None => self.runtime.slot(self.base, slot),
         }
     }
 }
@@ -74,9 +69,17 @@ impl<'a> Runtime<'a> {
 
     /// An unsigned member of up to 8 bytes: `path` leads from the struct at `base` through nested ones.
     pub(crate) fn word(&self, base: Addr, path: &[(&str, &str)]) -> Known<u64> {
-        match self.locate(path) {
-            Ok(member) => self.load(base, member),
+        match self.layouts.locate(path) {
+            Ok((offset, size)) => self.load(base, offset, size),
             Err(why) => Known::Missing(why),
+        }
+    }
+
+    /// A member of the g at that address.
+    pub(crate) fn slot(&self, g: Addr, slot: Slot) -> Known<u64> {
+        match slot.place {
+            Some((offset, size)) => self.load(g, offset, Some(size)),
+            None => Known::Missing(self.layouts.no_member("runtime.g", slot.name)),
         }
     }
 
@@ -92,20 +95,7 @@ impl<'a> Runtime<'a> {
         record
     }
 
-    /// Offset and size of a member.
-    fn locate(&self, path: &[(&str, &str)]) -> Result<(u64, Option<u64>), Missing> {
-        let (mut offset, mut size) = (0u64, None);
-        for (of, name) in path {
-            let Some(field) = self.layouts.field(of, name) else {
-                return Err(Missing::NotSupported(format!("this Go release has no {of}.{name}").into()));
-            };
-            offset = offset.saturating_add(field.offset);
-            size = field.size;
-        }
-        Ok((offset, size))
-    }
-
-    fn load(&self, base: Addr, (offset, size): (u64, Option<u64>)) -> Known<u64> {
+    fn load(&self, base: Addr, offset: u64, size: Option<u64>) -> Known<u64> {
         let Some(at) = base.checked_add(offset) else {
             return Known::Missing(Missing::Unreadable("an address beyond the end of memory".into()));
         };
@@ -147,7 +137,7 @@ impl<'a> Runtime<'a> {
     /// Element `index` of a global array of strings, each `stride` bytes apart with its header `offset` bytes inside.
     pub(crate) fn string_in(&self, array: &str, stride: u64, offset: u64, index: u64) -> Known<gopsy_model::Str> {
         let Some(variable) = self.layouts.variable(array) else {
-            return Known::Missing(Missing::NotSupported(format!("this Go release has no {array}").into()));
+            return Known::Missing(self.layouts.no_variable(array));
         };
         let begin = index.checked_mul(stride);
         let inside =

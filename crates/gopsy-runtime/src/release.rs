@@ -41,6 +41,11 @@ impl Release {
         })
     }
 
+    /// A release of that minor and patch, as the Go project published it.
+    pub(crate) fn published((minor, patch): (u32, u32)) -> Release {
+        Release { minor, patch, experiments: Vec::new(), exact: true }
+    }
+
     /// What orders releases.
     #[must_use]
     pub fn number(&self) -> (u32, u32) {

@@ -7,8 +7,8 @@ use crate::Layouts;
 pub(crate) struct Slot {
     /// Its name, for the reason why there is no value.
     pub(crate) name: &'static str,
-    /// Its offset and its size in bytes; `None` when the release has no such member.
-    pub(crate) place: Option<(usize, usize)>,
+    /// Its offset and its size in bytes; `None` when it is not known where the release has such a member, if it does.
+    pub(crate) place: Option<(u64, u64)>,
 }
 
 /// The members of `runtime.g` that are asked of every goroutine.
@@ -35,25 +35,16 @@ pub(crate) struct GSlots {
     pub(crate) labels: Slot,
 }
 
-/// Structs larger than this are not read at once.
-const MAX_SIZE: usize = 16 * 1024;
-
 impl GSlots {
     pub(crate) fn of(layouts: &Layouts) -> GSlots {
         let place = |path: &[(&str, &str)]| {
-            let (mut offset, mut size) = (0u64, None);
-            for (of, name) in path {
-                let field = layouts.field(of, name)?;
-                offset = offset.checked_add(field.offset)?;
-                size = field.size;
-            }
-            let size = size.filter(|s| matches!(s, 1 | 2 | 4 | 8))?;
-            Some((usize::try_from(offset).ok()?, usize::try_from(size).ok()?))
+            let (offset, size) = layouts.locate(path).ok()?;
+            Some((offset, size.filter(|s| matches!(s, 1 | 2 | 4 | 8))?))
         };
         let g = |name| Slot { name, place: place(&[("runtime.g", name)]) };
         let nested = |name, of, member| Slot { name, place: place(&[("runtime.g", name), (of, member)]) };
         GSlots {
-            size: usize::try_from(layouts.size("runtime.g").unwrap_or(0)).unwrap_or(0).min(MAX_SIZE),
+            size: layouts.size("runtime.g").and_then(|size| usize::try_from(size).ok()).unwrap_or(0),
             goid: g("goid"),
             status: g("atomicstatus"),
             wait_reason: g("waitreason"),

@@ -24,11 +24,11 @@ impl Entry {
     fn covers(&self, release: (u32, u32)) -> bool {
         number(&self.from).is_some_and(|from| from <= release) && number(&self.to).is_some_and(|to| release <= to)
     }
+}
 
-    fn layout(&self) -> StructLayout {
-        let field = |[offset, size]: [u64; 2]| Field { offset, size: Some(size) };
-        StructLayout { size: self.size, fields: self.fields.iter().map(|(n, f)| (n.clone(), field(*f))).collect() }
-    }
+fn layout(size: u64, fields: &HashMap<String, [u64; 2]>) -> StructLayout {
+    let field = |[offset, size]: [u64; 2]| Field { offset, size: Some(size) };
+    StructLayout { size, fields: fields.iter().map(|(n, f)| (n.clone(), field(*f))).collect() }
 }
 
 /// A struct that an experiment changes.
@@ -86,7 +86,7 @@ impl Tables {
             // A struct that the release does not have is in no range, and its neighbour then has none either.
             if let Some(entry) = covering(wanted).or_else(|| covering(near)) {
                 exact &= entry.covers(wanted);
-                structs.insert((*name).to_owned(), entry.layout());
+                structs.insert((*name).to_owned(), layout(entry.size, &entry.fields));
             }
         }
         // A release behind the last that was measured of its minor may have changed anything.
@@ -97,13 +97,13 @@ impl Tables {
         Table { release: release.clone(), structs, exact }
     }
 
-    /// One table for each set of layouts that differs, the newest first.
-    pub(crate) fn all(&self) -> Vec<Table> {
+    /// The first release of each set of layouts that differs, the newest first.
+    pub(crate) fn starts(&self) -> Vec<(u32, u32)> {
         let mut starts: Vec<(u32, u32)> = self.structs.values().flatten().filter_map(|e| number(&e.from)).collect();
         starts.sort_unstable();
         starts.dedup();
-        let release = |(minor, patch)| Release { minor, patch, experiments: Vec::new(), exact: true };
-        starts.into_iter().rev().map(|n| Table { exact: false, ..self.table(&release(n)) }).collect()
+        starts.reverse();
+        starts
     }
 
     /// Whether a release was measured, or lies between two measured ones that are alike.
@@ -119,10 +119,8 @@ impl Tables {
                 && number(&v.measured).is_some_and(|(minor, _)| minor == release.minor)
         };
         for (name, changed) in VARIANTS.iter().filter(fits).flat_map(|v| &v.structs) {
-            if let Some(layout) = structs.get_mut(name) {
-                let field = |f: &[u64; 2]| Field { offset: f[0], size: Some(f[1]) };
-                layout.size = changed.size;
-                layout.fields = changed.fields.iter().map(|(n, f)| (n.clone(), field(f))).collect();
+            if let Some(own) = structs.get_mut(name) {
+                *own = layout(changed.size, &changed.fields);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A tiny runtime in memory, with made-up layouts: nothing here may depend on where a real release has its members.
 
-use crate::{Layouts, Runtime};
-use gopsy_image::{Field, StructLayout, Variable};
+use crate::{Basis, Layouts, Runtime};
+use gopsy_image::{Field, StructLayout, TypeSection, Variable};
 use gopsy_mem::{Addr, Bias, LinkAddr, SliceMemory};
 use gopsy_model::Source;
 use std::collections::HashMap;
@@ -70,7 +70,6 @@ pub(crate) fn layouts() -> Layouts {
             ),
         ),
         ("runtime.sigTabT", of(24, &[("flags", 0, 4), ("name", 8, 16)])),
-        ("internal/abi.Type", of(48, &[("TFlag", 0, 1), ("Kind_", 1, 1), ("Str", 4, 4)])),
     ];
     let variables = [
         ("runtime.allgs", ALLGS, 24),
@@ -84,7 +83,8 @@ pub(crate) fn layouts() -> Layouts {
     Layouts::made_of(
         structs.map(|(n, l)| (n.to_owned(), l)).into_iter().collect(),
         HashMap::from(variables),
-        Some(LinkAddr(TYPES)),
+        Some(TypeSection { types: LinkAddr(TYPES), etypes: LinkAddr(TYPES + 0x2000), two_byte_lengths: false }),
+        Basis::DebugInfo,
     )
 }
 

@@ -103,16 +103,48 @@ fn the_culprit() {
     assert_eq!(culprit(&moved, None), Some((How::Panic, None)));
     let idle = memory().with(Addr(M0 + 8), words(&[0]));
     assert_eq!(culprit(&idle, None), Some((How::Panic, None)));
+    // A goroutine that is not there says nothing of which thread runs it.
+    let why = |memory: &SliceMemory| {
+        check(memory, |runtime| {
+            let threads = runtime.threads().unwrap().list;
+            runtime.culprit(&threads, None).and_then(|c| c.g.missing().map(ToString::to_string)).unwrap_or_default()
+        })
+    };
+    assert!(why(&moved).contains("does not say that this thread runs it"), "{}", why(&moved));
+    let lost = why(&memory().with(Addr(M0 + 8), words(&[0xdead_0000])));
+    assert!(lost.contains("0xdead0040") && !lost.contains("this thread"), "{lost}");
 }
+
+#[test]
+fn labels_of_both_forms() {
+    let labels = |memory: SliceMemory| check(&memory, |runtime| runtime.labels(Addr(0xc000_8000)));
+    let at = |words_there: &[u64]| memory().with(Addr(0xc000_8000), words(words_there));
+    let one = at(&[0xc000_8100, 1, 1])
+        .with(Addr(0xc000_8100), words(&[0xc000_8200, 1, 0xc000_8201, 2]))
+        .with(Addr(0xc000_8200), *b"kvw");
+    assert_eq!(labels(one).into_value(), Some(vec![("k".into(), "vw".into())]));
+    // A list without labels has the form of a map without labels too.
+    assert_eq!(labels(at(&[0, 0, 0])).into_value(), Some(Vec::new()));
+    // A map of which the bucket is not there is not the form of a list: what is missing is said.
+    let lost = at(&[0xc000_8100, 1 << 32, 0]).with(Addr(0xc000_8100), words(&[1, 0, 0xdead_0000, 0]));
+    assert!(labels(lost).missing().is_some_and(|why| why.to_string().contains("0xdead0000")));
+}
+
+/// `abi.TFlagNamed`.
+const NAMED: u8 = 4;
 
 /// A panic with that value.
 fn panicking(kind: u8, flag: u8, name: &str, data: &[u8]) -> SliceMemory {
     let descriptor = TYPES + BIAS + 0x1000;
     let mut encoded = vec![0, name.len() as u8];
     encoded.extend(name.bytes());
+    encoded.resize(encoded.len() + 16, 0);
+    // abi.Type: TFlag, Align, Kind_, Str.
+    let mut abi_type = [0; 48];
+    (abi_type[20], abi_type[21], abi_type[23], abi_type[40]) = (flag, 8, kind, 0x40);
     memory()
         .with(Addr(PANIC), words(&[0, descriptor, 0xc000_6000, 0]))
-        .with(Addr(descriptor), [flag, kind, 0, 0, 0x40, 0, 0, 0])
+        .with(Addr(descriptor), abi_type)
         .with(Addr(TYPES + BIAS + 0x40), encoded)
         .with(Addr(0xc000_6000), data)
         .with(Addr(0xc000_7000), *b"out of cheese")
@@ -126,22 +158,25 @@ fn value(memory: &SliceMemory) -> Known<String> {
 fn values_as_the_runtime_prints_them() {
     let string = words(&[0xc000_7000, 13]);
     let printed = |memory| value(&memory).into_value();
-    assert_eq!(printed(panicking(24, 0, "string", &string)).as_deref(), Some("out of cheese"));
-    assert_eq!(printed(panicking(24, 0, "main.Err", &string)).as_deref(), Some("main.Err(\"out of cheese\")"));
-    assert_eq!(printed(panicking(2, 0, "int", &words(&[u64::MAX]))).as_deref(), Some("-1"));
-    assert_eq!(printed(panicking(8, 0, "main.Code", &[200])).as_deref(), Some("main.Code(200)"));
-    assert_eq!(printed(panicking(1, 0, "bool", &[1])).as_deref(), Some("true"));
+    assert_eq!(printed(panicking(24, NAMED, "string", &string)).as_deref(), Some("out of cheese"));
+    assert_eq!(printed(panicking(24, NAMED, "main.Err", &string)).as_deref(), Some("main.Err(\"out of cheese\")"));
+    assert_eq!(printed(panicking(2, NAMED, "int", &words(&[u64::MAX]))).as_deref(), Some("-1"));
+    assert_eq!(printed(panicking(8, NAMED, "main.Code", &[200])).as_deref(), Some("main.Code(200)"));
+    assert_eq!(printed(panicking(1, NAMED, "bool", &[1])).as_deref(), Some("true"));
     // The name of a struct type is stored as `*main.T`, with a flag that says so.
-    assert_eq!(printed(panicking(25, 2, "*main.T", &[])).as_deref(), Some("(main.T) 0xc0006000"));
+    assert_eq!(printed(panicking(25, NAMED | 2, "*main.T", &[])).as_deref(), Some("(main.T) 0xc0006000"));
     assert_eq!(printed(panicking(22, 0, "*main.T", &[])).as_deref(), Some("(*main.T) 0xc0006000"));
     assert_eq!(printed(memory().with(Addr(PANIC), words(&[0, 0, 0, 0]))).as_deref(), Some("nil"));
 }
 
 #[test]
 fn values_that_cannot_be_told() {
-    assert!(matches!(value(&panicking(14, 0, "float64", &[0; 8])).missing(), Some(Missing::NotSupported(_))));
-    let lost = panicking(24, 0, "string", &words(&[0xdead_0000, 5]));
+    assert!(matches!(value(&panicking(14, NAMED, "float64", &[0; 8])).missing(), Some(Missing::NotSupported(_))));
+    let lost = panicking(24, NAMED, "string", &words(&[0xdead_0000, 5]));
     assert!(matches!(value(&lost).missing(), Some(Missing::Unreadable(_))));
+    // What is named as a slice is, and says that it is an integer, is no descriptor.
+    let no_type = panicking(2, 0, "[]int", &[0; 8]);
+    assert!(matches!(value(&no_type).missing(), Some(Missing::Unreadable(_))));
 }
 
 #[test]

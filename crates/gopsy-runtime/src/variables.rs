@@ -1,30 +1,56 @@
 //! Where package runtime has its variables in a binary without debug information: by its symbol table, else by its code.
 
-use crate::globals::{Answer, Code, FunctionCode, Globals};
+use crate::globals::{Answer, Code, FunctionCode, Globals, Withheld};
 use gopsy_image::{Image, Machine, Pclntab, Stated, Variable};
 use gopsy_mem::LinkAddr;
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// The runtime's reasons for waiting are short; this many there are at most.
 const MAX_REASONS: u64 = 128;
-const MAX_REASON: u64 = 64;
+const MAX_REASON: usize = 64;
 
-/// The variables of those names, as far as they are found.
-pub(crate) fn of(image: &Image, names: &[&'static str]) -> HashMap<String, Variable> {
-    let symbols = image.symbols(names);
-    if !symbols.is_empty() {
-        return symbols.into_iter().map(|(name, symbol)| (name.to_owned(), symbol)).collect();
-    }
-    let Ok(table) = image.pclntab() else { return HashMap::new() };
-    let globals = Globals::find(&Listed::of(image, table));
-    let mut found = HashMap::new();
-    for name in names {
-        if let Some(Answer::Found { address, .. }) = globals.get(name) {
-            found.insert((*name).to_owned(), Variable { address: *address, size: size(image, name, *address) });
+/// Variables of package runtime.
+#[derive(Default)]
+pub(crate) struct Variables {
+    /// Those that were found.
+    pub(crate) found: HashMap<String, Variable>,
+    /// Why others were not.
+    pub(crate) withheld: HashMap<&'static str, Withheld>,
+}
+
+impl Variables {
+    /// The variables of those names: by symbols, and those that have none by code.
+    pub(crate) fn of(image: &Image, names: &[&'static str]) -> Variables {
+        let symbols = image.symbols(names);
+        let found = symbols.into_iter().map(|(name, symbol)| (name.to_owned(), symbol)).collect();
+        let mut variables = Variables { found, ..Variables::default() };
+        let rest: Vec<&'static str> = names.iter().copied().filter(|n| !variables.found.contains_key(*n)).collect();
+        if rest.is_empty() {
+            return variables;
         }
+        let globals = Globals::of(image);
+        for name in rest {
+            match globals.get(name) {
+                Some(Answer::Found { address, .. }) => {
+                    let variable = Variable { address: *address, size: size(image, name, *address) };
+                    variables.found.insert(name.to_owned(), variable);
+                }
+                Some(Answer::Withheld(why)) => {
+                    variables.withheld.insert(name, why.clone());
+                }
+                None => {}
+            }
+        }
+        variables
     }
-    found
+}
+
+impl Globals {
+    /// Where a program keeps them, by its own pclntab and code.
+    #[must_use]
+    pub fn of(image: &Image) -> Globals {
+        image.pclntab().map(|table| Globals::find(&Listed::of(image, table))).unwrap_or_default()
+    }
 }
 
 /// The size of a variable whose size the code does not tell.
@@ -32,7 +58,6 @@ fn size(image: &Image, name: &str, at: LinkAddr) -> Option<u64> {
     match name {
         // `[512]byte` in all releases from 1.16 to 1.27 (runtime/print.go).
         "runtime.printBacklog" => Some(512),
-        "runtime.printBacklogIndex" | "runtime.allm" => Some(8),
         // `[_NSIG]sigTabT`, 65 of them, of 24 bytes (runtime/sigtab_linux_generic.go, runtime/os_linux.go).
         "runtime.sigtable" => Some(65 * 24),
         "runtime.waitReasonStrings" => Some(reasons(image, at).saturating_mul(16)),
@@ -45,8 +70,8 @@ fn reasons(image: &Image, at: LinkAddr) -> u64 {
     let is_reason = |index: u64| {
         let header = at.checked_add(index.saturating_mul(16))?;
         let (text, len) = (LinkAddr(image.word(header)?), image.word(header.checked_add(8)?)?);
-        let mut buf = [0; 64];
-        let bytes = buf.get_mut(..usize::try_from(len).ok().filter(|_| len <= MAX_REASON)?)?;
+        let mut buf = [0; MAX_REASON];
+        let bytes = buf.get_mut(..usize::try_from(len).ok()?)?;
         let printable = image.fill(text, bytes) && bytes.iter().all(|b| (b' '..=b'~').contains(b));
         Some(if len == 0 { index == 0 } else { printable && !image.is_variable(text) })
     };
@@ -80,7 +105,7 @@ impl Code for Listed<'_> {
         let of_name = self.functions.get(name.as_bytes()).map_or(&[][..], Vec::as_slice);
         let code = |(entry, end): &(LinkAddr, LinkAddr)| {
             let bytes = self.image.read(*entry, end.offset_from(*entry)?)?;
-            Some(FunctionCode { entry: *entry, bytes: Cow::Borrowed(bytes) })
+            Some(FunctionCode { entry: *entry, bytes })
         };
         of_name.iter().filter_map(code).collect()
     }

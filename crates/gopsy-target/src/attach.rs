@@ -156,8 +156,20 @@ impl Core {
         if image.machine() != self.machine() {
             return says(Attachment::Other, Told::Machine);
         }
+        // What stood in memory where the loaded file itself says that its ids are.
+        let ids = [
+            (&file.build_id, image.build_id(), Told::BuildId),
+            (&file.go_build_id, image.go_build_id(), Told::GoBuildId),
+        ];
+        if let Some((in_core, id, told)) = ids.into_iter().find_map(|(core, id, told)| Some((core.as_ref()?, id, told)))
+        {
+            let same = id.is_some_and(|id| id.bytes == *in_core);
+            return says(if same { Attachment::Same } else { Attachment::Other }, told);
+        }
         let bias = match self.bias_of(file, image) {
-            Some(bias) if image.relocatable() || bias == Bias::ZERO => bias,
+            // Files are loaded at whole pages.
+            Some(bias) if image.relocatable() && bias.load(LinkAddr(0)).0.is_multiple_of(PAGE) => bias,
+            Some(Bias::ZERO) => Bias::ZERO,
             Some(_) => return says(Attachment::Other, Told::Address),
             None => return says(Attachment::CannotTell, Told::Nothing),
         };
@@ -206,17 +218,15 @@ impl Core {
     }
 
     /// Where a file was loaded: the program by its entry point, others by where their first byte was mapped.
-    fn bias_of(&self, file: &MappedElf, image: &Image) -> Option<Bias> {
+    #[must_use]
+    pub fn bias_of(&self, file: &MappedElf, image: &Image) -> Option<Bias> {
         if file.executable
-            && let Some(bias) = self.bias(image)
+            && let Some(bias) = self.bias_by_entry(image)
         {
             return Some(bias);
         }
         match file.base() {
-            Some(base) => {
-                let first = image.segments().iter().find(|s| s.file_offset < PAGE)?;
-                Some(Bias::between(LinkAddr(first.address.0.wrapping_sub(first.file_offset)), base))
-            }
+            Some(base) => image.bias_at(base),
             None => (!image.relocatable()).then_some(Bias::ZERO),
         }
     }

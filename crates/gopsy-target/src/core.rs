@@ -53,6 +53,8 @@ pub struct Core {
     /// The stretch that was read last.
     pub(crate) last: Cell<Extent>,
     unpacked: Option<Arc<Unpacked>>,
+    /// Where the file lies.
+    folder: Option<Arc<Path>>,
 }
 
 impl Core {
@@ -69,6 +71,13 @@ impl Core {
     /// # Errors
     /// When the file cannot be read or is not a core of linux/amd64 or linux/arm64.
     pub fn open_within(path: &Path, limits: &Limits) -> Result<Core, TargetError> {
+        let core = Core::open_file(path, limits)?;
+        // The folder of a bare name is this one.
+        let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
+        Ok(Core { folder: folder.map(Arc::from), ..core })
+    }
+
+    fn open_file(path: &Path, limits: &Limits) -> Result<Core, TargetError> {
         let (file, metadata) = open_regular(path)?;
         let io = |error| TargetError::Io { path: path.to_owned(), error };
         let Some(format) = unpack::format(&file).map_err(io)? else {
@@ -102,6 +111,7 @@ impl Core {
             backing: Arc::default(),
             last: Cell::default(),
             unpacked: unpacked.map(Arc::new),
+            folder: None,
         })
     }
 
@@ -166,6 +176,12 @@ impl Core {
         self.unpacked.as_deref()
     }
 
+    /// The folder in which the core lies; none of a core in memory.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// The length of the core file in bytes, unpacked.
     #[must_use]
     pub fn file_len(&self) -> u64 {
@@ -179,10 +195,36 @@ impl Core {
         self.mapping_at(entry)
     }
 
-    /// Where the executable was loaded, relative to what it states.
+    /// Where the executable was loaded, relative to what it states. One that cannot be moved lies where it states.
     #[must_use]
     pub fn bias(&self, image: &Image) -> Option<Bias> {
+        self.bias_by_entry(image).or((!image.relocatable()).then_some(Bias::ZERO))
+    }
+
+    /// The same by the entry point, which the kernel tells the process.
+    pub(crate) fn bias_by_entry(&self, image: &Image) -> Option<Bias> {
         Some(Bias::between(image.entry(), Addr(self.auxv(AT_ENTRY)?)))
+    }
+
+    /// What is mapped at an address, in words: a file, or the vDSO.
+    #[must_use]
+    pub fn describe(&self, at: Addr) -> Option<String> {
+        if let Some(mapping) = self.mapping_at(at) {
+            let path = String::from_utf8_lossy(&mapping.path);
+            let offset = at.offset_from(mapping.range.start)?.checked_add(mapping.file_offset)?;
+            return Some(format!("{path}, {offset:#x} bytes from its beginning"));
+        }
+        let (start, bytes) = self.vdso()?;
+        let within = at.offset_from(start).filter(|o| usize::try_from(*o).is_ok_and(|o| o < bytes.len()));
+        within.map(|offset| format!("vDSO+{offset:#x}"))
+    }
+
+    /// The signal that a thread was taking. The kernel writes that of the death into every thread (`fill_thread_core_info` in
+    /// `fs/binfmt_elf.c`, 6.18): only the first thread's is believed, and one with its details.
+    #[must_use]
+    pub fn signal_of(&self, thread: &Thread) -> Option<u16> {
+        let first = self.threads().first().is_some_and(|first| first.tid == thread.tid);
+        ((first || thread.siginfo.is_some()) && thread.signal != 0).then_some(thread.signal)
     }
 
     /// The shared object that the kernel maps into every process, and where it was: an ELF image as it stood in memory.

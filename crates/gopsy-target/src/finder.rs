@@ -14,7 +14,7 @@ use crate::attach::{Attachment, Comparison};
 use crate::core::Core;
 use crate::file::MappedFile;
 use crate::mapped::MappedElf;
-use gopsy_image::Image;
+use gopsy_image::{Image, hex};
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -91,6 +91,23 @@ pub struct Found {
     pub image: Arc<Image>,
 }
 
+impl Found {
+    /// Whether it is proved to be the file that was mapped.
+    #[must_use]
+    pub fn proved(&self) -> bool {
+        self.id.answer == Attachment::Same
+    }
+}
+
+/// What to say of an executable that nothing proves to be the one.
+#[must_use]
+pub fn unproved(path: &Path) -> String {
+    format!(
+        "the core does not hold the build id, so nothing proves that {} wrote it; no memory was taken from it",
+        path.display()
+    )
+}
+
 /// A path that was looked at in vain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Miss {
@@ -109,16 +126,53 @@ impl fmt::Display for Miss {
 }
 
 /// Every place that was looked at, in order.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Tried {
     /// The places.
     pub misses: Vec<Miss>,
     /// The first file of which nothing tells whether it is the right one. Its memory is not the core's, but its function
     /// table may be asked, if somebody says that it is the one.
-    pub doubtful: Option<(PathBuf, How)>,
+    pub doubtful: Option<Box<Found>>,
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, miss) in self.misses.iter().enumerate() {
+            write!(f, "{}{miss}", if i == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
 }
 
 impl Finder {
+    /// This finder, which looks in the folder of a core, too, unless it was told another.
+    #[must_use]
+    pub fn near(&self, core: &Core) -> Finder {
+        let beside = self.beside.clone().or_else(|| core.folder().map(Path::to_owned));
+        Finder { beside, ..self.clone() }
+    }
+
+    /// Looks for the executable that wrote a core. The first that is proved to be the one is taken; where nothing tells of any
+    /// whether it is, and none is proved, the first of those.
+    ///
+    /// # Errors
+    /// Everything that was tried, each with its reason.
+    pub fn program(&self, core: &Core) -> Result<Found, Tried> {
+        self.find(core, &core.program(), None)
+            .or_else(|mut tried| tried.doubtful.take().map(|found| *found).ok_or(tried))
+    }
+
+    /// What a person must be told of an executable that was taken: that it is not the one that was named.
+    #[must_use]
+    pub fn remark(&self, found: &Found) -> Option<String> {
+        if self.bins.is_empty() || found.how == How::Named {
+            return None;
+        }
+        let path = found.path.display();
+        let other = if found.proved() { format!("{path} is") } else { format!("{path} may be") };
+        Some(format!("what was named is NOT the binary that wrote this core; {other}"))
+    }
+
     /// Looks for a file that was mapped. The first that is proved to be the one is taken.
     ///
     /// # Errors
@@ -232,7 +286,7 @@ fn look(core: &Core, file: &MappedElf, path: &Path, how: How, tried: &mut Tried)
         Attachment::Other => miss(id.to_string()),
         Attachment::CannotTell => {
             miss(id.to_string());
-            tried.doubtful.get_or_insert_with(|| (path.to_owned(), how));
+            tried.doubtful.get_or_insert_with(|| Box::new(Found { path: path.to_owned(), how, id, image }));
         }
     }
     None
@@ -246,9 +300,4 @@ fn open(path: &Path) -> Result<Image, String> {
         other => other.to_string(),
     })?;
     Image::parse(Arc::new(mapped)).map_err(|error| error.to_string())
-}
-
-/// Lower-case hexadecimal, as build ids are written.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -23,6 +23,7 @@ mod mapped;
 mod memory;
 mod notes;
 mod registers;
+mod signals;
 mod unpack;
 
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use headers::{Damage, OtherMachine};
 pub use mapped::MappedElf;
 pub use notes::{FileMapping, ProcessInfo, SigInfo, Thread};
 pub use registers::Registers;
+pub use signals::{has_fault_address, signal_name};
 pub use unpack::{Format, Limits, Stopped, Unpacked};
 
 /// Why a file cannot be read as what it was taken for.

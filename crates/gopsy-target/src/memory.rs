@@ -152,7 +152,8 @@ impl Core {
     }
 
     /// The mapping of a file that covers that address.
-    pub(crate) fn mapping_at(&self, at: Addr) -> Option<&FileMapping> {
+    #[must_use]
+    pub fn mapping_at(&self, at: Addr) -> Option<&FileMapping> {
         let behind = self.mappings().partition_point(|m| m.range.start <= at);
         self.mappings().get(behind.checked_sub(1)?).filter(|m| m.range.contains(at))
     }

@@ -8,6 +8,7 @@
 
 use crate::content::Content;
 use crate::registers::Registers;
+use crate::signals::{SIGSTOP, has_fault_address};
 use gopsy_image::Machine;
 use gopsy_mem::{Addr, Range};
 use std::time::Duration;
@@ -43,11 +44,28 @@ pub struct SigInfo {
     /// `si_code`: who sent it or why. Above 0: the kernel raised it; 0 (`SI_USER`), -1 (`SI_QUEUE`), -6 (`SI_TKILL`): a
     /// process sent it.
     pub code: i32,
-    /// The fault address (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP). Other signals keep other things in this word.
+    /// The fault address, where there is one ([`SigInfo::fault_address`]). Other signals keep other things in this word.
     pub address: u64,
 }
 
+/// `SI_KERNEL`: the kernel raised it and says nothing more (`include/uapi/asm-generic/siginfo.h`). Of a general protection
+/// fault, as by a pointer that is not canonical, the processor does not tell the address.
+const SI_KERNEL: i32 = 0x80;
+
 impl SigInfo {
+    /// The address of the fault that the signal was raised for, where the kernel knew it.
+    #[must_use]
+    pub fn fault_address(&self) -> Option<u64> {
+        let raised = self.code > 0 && self.code != SI_KERNEL;
+        (raised && u32::try_from(self.number).is_ok_and(has_fault_address)).then_some(self.address)
+    }
+
+    /// Whether a tracer stopped the process (`ptrace`), not a signal: gdb attached to it.
+    #[must_use]
+    pub fn is_stop(&self) -> bool {
+        self.number == SIGSTOP && self.code == SI_KERNEL
+    }
+
     /// Which process (and which user) sent it, for a signal that a process sent.
     #[must_use]
     pub fn sender(&self) -> Option<(u32, u32)> {
@@ -70,8 +88,9 @@ pub struct Thread {
     pub tid: u32,
     /// Its registers when the core was written.
     pub registers: Registers,
-    /// The signal it was taking (`pr_cursig`); 0 for none. The kernel sets it for the thread that died; gcore for every
-    /// thread of a stopped process that had one.
+    /// The signal it was taking (`pr_cursig`); 0 for none. The kernel writes that of the death into every thread
+    /// (`fill_thread_core_info` in `fs/binfmt_elf.c`, 6.18), the thread that died first; gcore for every thread of a stopped
+    /// process that had one.
     pub signal: u16,
     /// The signal's details. The kernel writes them for the thread that died only; gcore for every thread.
     pub siginfo: Option<SigInfo>,

@@ -4,67 +4,59 @@
 //! kernel that writes cores to the working folder, and gdb for gcore. What is not there is told and passed over; where
 //! `GOPSY_REQUIRE` names `zoo` that is a failure.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use gopsy_image::Image;
 use gopsy_mem::{Addr, Fault, MemoryExt, Why};
 use gopsy_target::finder::{Finder, How};
 use gopsy_target::{Attachment, Core, Lost, MappedFile, MemoryKind, TargetError, Told};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, core_pattern_problem, run, skip};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-/// What is missing, unless it must be there.
-fn skip(why: &str) {
-    let required = std::env::var("GOPSY_REQUIRE").is_ok_and(|v| v.split(',').any(|t| t == "zoo"));
-    assert!(!required, "GOPSY_REQUIRE names zoo, but {why}");
-    eprintln!("skipped: {why}");
-}
-
 /// A folder in which a program is built, run and dumped.
 struct Bench {
+    go: Toolchain,
     dir: tempfile::TempDir,
 }
 
 impl Bench {
     /// `None` where no core can be made.
     fn new() -> Option<Bench> {
-        if Command::new("go").arg("version").stdout(Stdio::null()).status().is_err() {
-            skip("there is no Go");
+        if let Some(problem) = core_pattern_problem() {
+            skip("zoo", &problem);
             return None;
         }
-        let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
-        if pattern.trim() != "core" {
-            skip("the kernel writes cores elsewhere");
-            return None;
+        match Toolchain::find(NEWEST) {
+            Ok(go) => Some(Bench { go, dir: tempfile::tempdir().unwrap() }),
+            Err(why) => {
+                skip("zoo", &why);
+                None
+            }
         }
-        Some(Bench { dir: tempfile::tempdir().unwrap() })
     }
 
     fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    /// Builds one of the programs. `None` where that cannot be done (cgo without a C compiler).
-    fn build(&self, source: &str, name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Option<PathBuf> {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(source);
-        let out = self.path(name);
-        let built = Command::new("go")
-            .args(["build", "-o"])
-            .arg(&out)
-            .args(arguments)
-            .envs(environment.iter().copied())
-            .env("GOFLAGS", "")
-            .current_dir(source)
-            .output()
-            .unwrap();
-        if !built.status.success() {
-            skip(&String::from_utf8_lossy(&built.stderr));
-            return None;
+    /// Builds one of the programs, for another machine if one is named. `None` where that cannot be done (cgo without a C
+    /// compiler).
+    fn build(&self, source: &str, flags: &[&str], goarch: Option<&str>) -> Option<PathBuf> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(source);
+        let out = self.path("prog");
+        let mut command = self.go.build(&folder, &out, flags, source == "cgo");
+        command.envs(goarch.map(|goarch| ("GOARCH", goarch)));
+        match run(&mut command) {
+            Ok(()) => Some(out),
+            Err(why) => {
+                skip("zoo", &why);
+                None
+            }
         }
-        Some(out)
     }
 
     /// Runs a program until it dies; the core and where its memory stands.
@@ -86,9 +78,12 @@ impl Bench {
         let status = child.wait().unwrap();
         assert!(status.core_dumped(), "{status:?}");
         let core = self.path(&format!("core.{pid}"));
-        // The kernel adds the pid where `kernel.core_uses_pid` says so.
+        // The kernel adds the pid where `kernel.core_uses_pid` says so, and more where its pattern does.
         if !core.exists() {
-            std::fs::rename(self.path("core"), &core).unwrap();
+            let names = std::fs::read_dir(self.dir.path()).unwrap().map(|e| e.unwrap().file_name());
+            let is_its = |name: &str| name.starts_with("core") && (name == "core" || name.contains(&pid.to_string()));
+            let written = names.into_iter().find(|name| name.to_str().is_some_and(is_its)).unwrap();
+            std::fs::rename(self.path(written.to_str().unwrap()), &core).unwrap();
         }
         (core, addresses, pid)
     }
@@ -111,7 +106,7 @@ impl Bench {
         match made {
             Ok(status) if status.success() => Some((self.path(&format!("gcore.{pid}")), addresses, pid)),
             _ => {
-                skip("there is no gcore, or it may not attach");
+                skip("zoo", "there is no gcore, or it may not attach");
                 None
             }
         }
@@ -142,7 +137,7 @@ const CONSTANT: &[u8] = b"the constant of the first build";
 #[test]
 fn a_core_of_the_kernel() {
     let Some(bench) = Bench::new() else { return };
-    let Some(program) = bench.build("plain", "prog", &[], &[]) else { return };
+    let Some(program) = bench.build("plain", &[], None) else { return };
     let (path, addresses, pid) = bench.crash(&program, "die \"two  words\"", "0x33");
     let mut core = Core::open(&path).unwrap();
     expect_memory(&core, &addresses, 0x4445);
@@ -193,7 +188,7 @@ fn a_core_of_the_kernel() {
 #[test]
 fn a_core_of_gcore() {
     let Some(bench) = Bench::new() else { return };
-    let Some(program) = bench.build("plain", "prog", &[], &[]) else { return };
+    let Some(program) = bench.build("plain", &[], None) else { return };
     let Some((path, addresses, pid)) = bench.gcore(&program, "wait") else { return };
     let mut core = Core::open(&path).unwrap();
     expect_memory(&core, &addresses, 0x4444);
@@ -213,7 +208,7 @@ fn a_core_of_gcore() {
 #[test]
 fn libraries_of_a_position_independent_program() {
     let Some(bench) = Bench::new() else { return };
-    let Some(program) = bench.build("cgo", "prog", &["-buildmode=pie"], &[("CGO_ENABLED", "1")]) else { return };
+    let Some(program) = bench.build("cgo", BuildMode::Pie.flags(), None) else { return };
     // Without anonymous memory (bit 0), what the loader relocated and then protected is not in the core either.
     for filter in ["0x33", "0x32"] {
         let (path, _, _) = bench.crash(&program, "", filter);
@@ -258,7 +253,7 @@ fn libraries_of_a_position_independent_program() {
 fn without_a_build_id_only_code_tells() {
     let Some(bench) = Bench::new() else { return };
     let flags = ["-ldflags=-buildid= -B none"];
-    let Some(program) = bench.build("plain", "prog", &flags, &[]) else { return };
+    let Some(program) = bench.build("plain", &flags, None) else { return };
     // Another constant of the same length: nothing else differs, and the first page does not.
     let bytes = std::fs::read(&program).unwrap();
     let at = bytes.windows(CONSTANT.len()).position(|w| w == CONSTANT).unwrap();
@@ -281,7 +276,7 @@ fn without_a_build_id_only_code_tells() {
 #[test]
 fn memory_that_was_not_to_be_dumped() {
     let Some(bench) = Bench::new() else { return };
-    let Some(program) = bench.build("plain", "prog", &[], &[]) else { return };
+    let Some(program) = bench.build("plain", &[], None) else { return };
     let (path, addresses, _) = bench.crash(&program, "die dontdump", "0x33");
     let core = Core::open(&path).unwrap();
     assert_eq!(core.u8(addresses[2]).unwrap_err().why, Why::NotHeld);
@@ -294,7 +289,7 @@ fn memory_that_was_not_to_be_dumped() {
 #[test]
 fn a_core_of_a_32_bit_program_says_whose_it_was() {
     let Some(bench) = Bench::new() else { return };
-    let Some(program) = bench.build("plain", "prog", &[], &[("GOARCH", "386")]) else { return };
+    let Some(program) = bench.build("plain", &[], Some("386")) else { return };
     let (path, _, pid) = bench.crash(&program, "die", "0x33");
     let Err(TargetError::OtherMachine(other)) = Core::open(&path) else { panic!() };
     let (found, name, arguments) = other.process.clone().unwrap();
@@ -306,7 +301,7 @@ fn a_core_of_a_32_bit_program_says_whose_it_was() {
 #[test]
 fn wherever_a_core_is_cut_what_is_read_is_right() {
     let Some(bench) = Bench::new() else { return };
-    let Some(program) = bench.build("plain", "prog", &[], &[]) else { return };
+    let Some(program) = bench.build("plain", &[], None) else { return };
     let (path, addresses, _) = bench.crash(&program, "die", "0x33");
     let whole = Core::open(&path).unwrap();
     let len = std::fs::metadata(&path).unwrap().len();
@@ -340,7 +335,7 @@ fn wherever_a_core_is_cut_what_is_read_is_right() {
 #[test]
 fn a_compressed_core_is_the_same_core() {
     let Some(bench) = Bench::new() else { return };
-    let Some(program) = bench.build("plain", "prog", &[], &[]) else { return };
+    let Some(program) = bench.build("plain", &[], None) else { return };
     let (path, addresses, pid) = bench.crash(&program, "die", "0x33");
     for (command, ending) in [("zstd", "zst"), ("lz4", "lz4"), ("gzip", "gz"), ("xz", "xz")] {
         let out = bench.path("packed");
@@ -348,7 +343,7 @@ fn a_compressed_core_is_the_same_core() {
         let fast = if command == "xz" { "-0" } else { "-1" };
         let made = Command::new(command).args([fast, "-c"]).arg(&path).stdout(file).stderr(Stdio::null()).status();
         if !made.is_ok_and(|s| s.success()) {
-            skip(&format!("{command} is not installed"));
+            skip("zoo", &format!("{command} is not installed"));
             continue;
         }
         let core = Core::open(&out).unwrap();

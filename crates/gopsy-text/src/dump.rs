@@ -250,8 +250,8 @@ fn frame_of(store: &Store, rec: &crate::store::FrameRec, budget: &mut u32) -> Fr
 
 /// The stack that failed and the system stack that belongs to it, both as local numbers.
 ///
-/// The runtime prints the goroutine that failed first. It does not for a dump that was asked for, and not when all
-/// are asleep: there nobody failed, and the first one printed is only the first.
+/// The runtime prints the goroutine that failed first. In a dump that was asked for nobody failed. When all are asleep
+/// nobody did either: the first one printed stands for them all.
 fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) {
     let role = |i: &usize| store.stacks.get(*i).map(|s| s.role);
     let system = crash.stacks.clone().find(|i| role(i) == Some(Role::System));

@@ -10,6 +10,7 @@ mod mend;
 mod said;
 mod stacks;
 mod traces;
+mod value;
 
 use crate::assemble::Assembler;
 use crate::frame::{self, FunctionShape};
@@ -54,7 +55,7 @@ enum Expect {
 enum Mode {
     Lines,
     /// The value of a panic, of which more lines may follow.
-    Value(Vec<u8>),
+    Value(value::Value),
     Race(Box<RaceReader>),
     /// Words of a stack.
     Words(StackDump),
@@ -154,9 +155,8 @@ impl Grammar {
             && raw.starts_with(b"\t")
             && !self.value_indented
             && let Mode::Value(value) = &mut self.mode
-            && value.len() <= MAX_VALUE
+            && value.blank()
         {
-            value.push(b'\n');
             return;
         }
         if matches!(self.mode, Mode::Lines) && self.fragment.is_empty() {
@@ -390,11 +390,9 @@ impl Grammar {
 
     /// Gives away a death that was told shortly before line `now` and has no stacks.
     pub(crate) fn take_lonely(&mut self, now: u64) -> Option<gopsy_model::Crash> {
+        self.value_alone();
         if self.open.is_some() || matches!(self.mode, Mode::Race(_) | Mode::Words(_)) {
             return None;
-        }
-        if let Mode::Value(value) = std::mem::replace(&mut self.mode, Mode::Lines) {
-            self.end_value(&value);
         }
         self.crashes.take_lonely(now)
     }
@@ -405,14 +403,14 @@ impl Grammar {
         if !self.fragment.is_empty() {
             self.give_up_fragment();
         }
+        self.value_alone();
         match std::mem::replace(&mut self.mode, Mode::Lines) {
-            Mode::Value(value) => self.end_value(&value),
             Mode::Race(mut reader) => {
                 reader.flush();
                 self.crashes.race(reader.report, reader.frames);
             }
             Mode::Words(dump) => self.crashes.dump(dump),
-            Mode::Lines | Mode::RunningTests | Mode::Profile { .. } => {}
+            Mode::Lines | Mode::Value(_) | Mode::RunningTests | Mode::Profile { .. } => {}
         }
         self.close();
         self.crashes.finish(self.store.stacks.len());

@@ -239,3 +239,48 @@ fn a_headline_given_away_leaves_the_stacks_before_it() {
     let owned: usize = dump.crashes().iter().map(|c| c.stacks.len()).sum();
     assert_eq!((dump.stack_count(), owned), (3, 3));
 }
+
+fn panics(dump: &Dump) -> Vec<(String, Option<usize>)> {
+    let mut all = Vec::new();
+    for crash in dump.crashes() {
+        for headline in &crash.headlines {
+            if let Headline::Panic(panic) = headline {
+                all.push((panic.value.to_string(), crash.crashed));
+            }
+        }
+    }
+    all
+}
+
+/// A stack in a panic's value was taken for that of the goroutine that died.
+#[test]
+fn an_indented_stack_in_a_value_is_part_of_the_value() {
+    let quoted = "\tgoroutine 18 [running]:\n\tmain.work()\n\t\t/a/b.go:4 +0x1\n\t\n";
+    let died = "goroutine 1 [running]:\nmain.main()\n\t/a/b.go:9 +0x1\n";
+    let value = "failed\n\ngoroutine 18 [running]:\nmain.work()\n\t/a/b.go:4 +0x1";
+    for between in ["\n", "[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x1]\n\n", ""] {
+        let dump = read(&format!("panic: failed\n\t\n{quoted}{between}{died}"));
+        assert_eq!((ids(&dump), panics(&dump)), (vec![1], vec![(value.to_owned(), Some(0))]), "{between:?}");
+        assert_eq!(frames(&dump, 0), ["main.main /a/b.go:9"]);
+    }
+    // Before Go 1.23 nothing tells it from the death's own.
+    let dump = read(&format!("panic: failed\n\n{}\n{died}", quoted.replace("\n\t", "\n").replacen('\t', "", 1)));
+    assert_eq!((ids(&dump), panics(&dump)), (vec![18, 1], vec![("failed".to_owned(), Some(0))]));
+}
+
+/// Where no goroutine stands at the margin, the indented ones are the death's.
+#[test]
+fn a_dump_that_is_indented_is_no_value() {
+    let stack = |id| format!("\tgoroutine {id} [running]:\n\tmain.work()\n\t\t/a/b.go:4 +0x1\n");
+    for blank in ["\t\n", "\n"] {
+        for end in ["", "\n", "exit status 2\n", "2026/01/02 03:04:05 started again\n"] {
+            for first in ["panic: failed\n", "\tpanic: failed\n", "2026/01/02 03:04:05 main.go:3: panic: failed\n"] {
+                let text = format!("{first}{blank}{}{blank}{}{end}", stack(1), stack(18));
+                let dump = read(&text);
+                assert_eq!(ids(&dump), [1, 18], "{text}");
+                assert_eq!(frames(&dump, 0), ["main.work /a/b.go:4"], "{text}");
+                assert!(panics(&dump).iter().all(|p| *p == ("failed".to_owned(), Some(0))), "{text}");
+            }
+        }
+    }
+}

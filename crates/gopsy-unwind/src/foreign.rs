@@ -13,8 +13,6 @@ use std::sync::Arc;
 const MAX_KEPT: usize = 1 << 16;
 /// A call instruction has 2 to 8 bytes (`ff /2` with a prefix, SIB and displacement; Intel's manual, volume 2, CALL).
 const CALL_LENGTHS: std::ops::RangeInclusive<u64> = 2..=8;
-/// Segments begin at any place of a page; the mapping begins with the page.
-const PAGE: u64 = 4096;
 /// What the kernel returns to behind a handler: `mov $15, %rax; syscall`. gdb and libgcc know signal frames by these
 /// bytes, so libraries and the Go runtime (1.27: `runtime.sigreturn__sigaction`) write them exactly so.
 const RESTORER: [u8; 9] = [0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05];
@@ -185,11 +183,4 @@ pub(crate) fn call_before(mem: &dyn Memory, back: Addr) -> Option<CallBefore> {
         }
     }
     indirect.then_some(CallBefore::Indirect)
-}
-
-/// What was added to the addresses of a file whose first byte was mapped at `base`.
-#[must_use]
-pub fn bias_at(image: &Image, base: Addr) -> Option<Bias> {
-    let first = image.segments().iter().find(|s| s.file_offset < PAGE)?;
-    Some(Bias::between(LinkAddr(first.address.0.wrapping_sub(first.file_offset)), base))
 }

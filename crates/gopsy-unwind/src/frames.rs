@@ -116,28 +116,16 @@ fn add(frames: &mut Vec<Frame>, raw: &RawFrame, code: &Code<'_>, foreign: &Forei
     match source {
         // The Go linker knows the names of the C functions that it links.
         _ if !func.has_pcsp() => {
-            let named = frame(bare(&func), raw, (&func, bias), memory);
+            let named = frame(func.without_line(), raw, (&func, bias), memory);
             frames.push(Frame { foreign: true, ..named });
         }
         Ok(source) => frames.extend(source.into_iter().map(|s| frame(s, raw, (&func, bias), memory))),
         // The function itself is known; which line of which function was inlined into it there is not.
         Err(error) => {
             let why = || Missing::Unreadable(error.to_string().into());
-            let physical = frame(bare(&func), raw, (&func, bias), memory);
+            let physical = frame(func.without_line(), raw, (&func, bias), memory);
             frames.push(Frame { file: Known::Missing(why()), line: Known::Missing(why()), ..physical });
         }
-    }
-}
-
-/// A function without lines.
-fn bare(func: &Func<'_>) -> SourceFrame {
-    SourceFrame {
-        function: func.name(),
-        file: None,
-        line: None,
-        start_line: 0,
-        func_id: func.func_id(),
-        inlined: false,
     }
 }
 

@@ -353,9 +353,12 @@ fn a_walk_stops_where_it_is_asked_to() {
     let sites = Sites::default();
     let walker = Walker::new(&memory, &code, &sites);
     let start = Pc::Interrupted(Addr(pc("main.leaf", 4)));
-    let walk =
-        walker.walk_until(start, Addr(0x7000_0100), &stacks(), &|f| code.raw_name(f.func) == Some(b"main.caller"));
-    assert_eq!((walk.frames.len(), walk.end), (2, End::Stopped));
+    let mut seen = 0;
+    let end = walker.visit(start, Addr(0x7000_0100), &stacks(), &mut Vec::new(), &mut |f| {
+        seen += 1;
+        code.raw_name(f.func) != Some(b"main.caller")
+    });
+    assert_eq!((seen, end), (2, End::Stopped));
 }
 
 #[test]

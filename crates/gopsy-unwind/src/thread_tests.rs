@@ -1,7 +1,7 @@
 //! Threads over a built library and built stacks. The library is made here byte by byte: code, call frame information and its
 //! index, a symbol table.
 
-use crate::{Code, End, Foreign, Found, On, RegisterSet, Sites, Stacks, Walk, Walker, bias_at, frames_with};
+use crate::{Code, End, Foreign, Found, On, RegisterSet, Sites, Stacks, Walk, Walker, frames_with};
 use gopsy_image::Image;
 use gopsy_mem::{Addr, Range, SliceMemory};
 use gopsy_model::{Source, Trust};
@@ -156,7 +156,7 @@ fn library(indexed: bool) -> Vec<u8> {
 
 fn foreign(file: Vec<u8>) -> Foreign {
     let image = Image::parse(Arc::new(file)).unwrap();
-    let bias = bias_at(&image, Addr(BASE)).unwrap();
+    let bias = image.bias_at(Addr(BASE)).unwrap();
     let mut foreign = Foreign::new();
     foreign.add(Arc::new(image), bias, "libx.so");
     foreign
@@ -307,7 +307,7 @@ fn any_bytes_are_survived() {
             file[at as usize] = random(256) as u8;
         }
         let Ok(image) = Image::parse(Arc::new(file)) else { continue };
-        let Some(bias) = bias_at(&image, Addr(BASE)) else { continue };
+        let Some(bias) = image.bias_at(Addr(BASE)) else { continue };
         let mut foreign = Foreign::new();
         foreign.add(Arc::new(image), bias, "libx.so");
         let word = |random: &mut dyn FnMut(u64) -> u64| match random(4) {

@@ -191,17 +191,11 @@ impl<'a> Walker<'a> {
     /// The frames from `pc` and `sp` outwards.
     #[must_use]
     pub fn walk(&self, pc: Pc, sp: Addr, stacks: &Stacks) -> Walk {
-        self.walk_until(pc, sp, stacks, &|_| false)
-    }
-
-    /// The frames from `pc` and `sp` outwards, up to the first for which `stop` holds (it is included).
-    #[must_use]
-    pub fn walk_until(&self, pc: Pc, sp: Addr, stacks: &Stacks, stop: &dyn Fn(&RawFrame) -> bool) -> Walk {
         let mut walk = Walk::empty();
         let mut signals = Vec::new();
         walk.end = self.visit(pc, sp, stacks, &mut signals, &mut |frame| {
             walk.push(*frame);
-            !stop(frame)
+            true
         });
         walk.signals = signals;
         walk

@@ -13,8 +13,8 @@ use std::process::ExitCode;
 
 /// Why did this Go program die, and what is it doing now?
 ///
-/// gopsy reads what a Go program leaves behind when it dies: the text it printed, in whatever log it ended up. It says
-/// what died, where, why, how sure that is, and what to do next.
+/// gopsy reads what a Go program leaves behind when it dies: the text it printed, in whatever log it ended up, or its core.
+/// It says what died, where, why, how sure that is, and what to do next; and of an executable what stands where in it.
 #[derive(Parser)]
 #[command(name = "gopsy", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Examples:

@@ -1,11 +1,12 @@
 //! From a TARGET to a program's file: an executable, or a core with the executable that belongs to it.
 
+use crate::target::Binary;
 use anyhow::{Context, Result, anyhow};
-use gopsy_image::{BuildInfo, Image};
+use gopsy_image::{BuildInfo, Image, Machine};
 use gopsy_mem::Bias;
-use gopsy_target::finder::Finder;
+use gopsy_target::finder::{self, Finder};
 use gopsy_target::input::{self, Input};
-use gopsy_target::{Core, MappedFile, Thread};
+use gopsy_target::{Core, MappedFile};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,47 +18,52 @@ pub(crate) struct Opened {
     pub(crate) core: Option<Core>,
     /// How the executable was found, for a core.
     pub(crate) how: Option<String>,
+    /// Where other files of the process are looked for.
+    pub(crate) finder: Finder,
+    /// What a person should know of the executable.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Opened {
-    /// Opens an executable or a core. The executable of a core is looked for where the core says, beside it, and in `bins`.
-    pub(crate) fn open(target: &str, bins: &[PathBuf]) -> Result<Opened> {
+    /// Opens an executable or a core. The executable of a core is looked for where the core says, beside it, and where the
+    /// command line says.
+    pub(crate) fn open(target: &str, binary: &Binary) -> Result<Opened> {
+        let finder = binary.finder();
         let path = match input::open(target)? {
             Input::Executable(path) => {
                 let image = image(&path).with_context(|| format!("cannot read {target}"))?;
-                return Ok(Opened { program: Ok((path, Arc::new(image))), core: None, how: None });
+                let program = Ok((path, Arc::new(image)));
+                return Ok(Opened { program, core: None, how: None, finder, notes: Vec::new() });
             }
             Input::Core(path) => path,
             Input::Text(_) | Input::Folder(_) => {
-                return Err(anyhow!("{target} is neither an executable nor a core"));
+                return Err(anyhow!("{target} is neither an ELF executable nor a core"));
             }
         };
         let mut core = Core::open(&path).with_context(|| format!("cannot read the core {target}"))?;
-        let beside = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p }.to_owned());
-        let finder = Finder { bins: bins.to_vec(), beside, ..Finder::default() };
-        let mapped = core.program();
-        let (program, how) = match finder.find(&core, &mapped, None) {
+        let finder = finder.near(&core);
+        let mut notes = Vec::new();
+        let (program, how) = match finder.program(&core) {
             Ok(found) => {
-                core.attach_file(&mapped, &found.image);
+                notes.extend(finder.remark(&found));
+                if !found.proved() {
+                    notes.push(finder::unproved(&found.path));
+                }
+                core.attach(&found.image);
                 let how = format!("{}; {}", found.how, found.id);
                 (Ok((found.path, found.image)), Some(how))
             }
-            Err(tried) => {
-                let misses: Vec<String> = tried.misses.iter().map(ToString::to_string).collect();
-                (Err(misses.join("; ")), None)
-            }
+            Err(tried) => (Err(tried.to_string()), None),
         };
-        Ok(Opened { program, core: Some(core), how })
+        Ok(Opened { program, core: Some(core), how, finder, notes })
     }
 
     /// What is added to a stated address to have the one in the process; zero for a file.
     pub(crate) fn bias(&self) -> Result<Bias> {
         match (&self.core, &self.program) {
-            (Some(core), Ok((path, image))) => {
-                core.bias(image).or((!image.relocatable()).then_some(Bias::ZERO)).ok_or_else(|| {
-                    anyhow!("the core does not say where {} was loaded: it has no auxiliary vector", path.display())
-                })
-            }
+            (Some(core), Ok((path, image))) => core.bias(image).ok_or_else(|| {
+                anyhow!("the core does not say where {} was loaded: it has no auxiliary vector", path.display())
+            }),
             _ => Ok(Bias::ZERO),
         }
     }
@@ -67,58 +73,59 @@ fn image(path: &Path) -> Result<Image> {
     Ok(Image::parse(Arc::new(MappedFile::open(path)?))?)
 }
 
-/// `go1.24.11 linux/amd64`, as far as it is known.
-pub(crate) fn in_words(image: &Image, build: Option<&BuildInfo>) -> Option<String> {
-    let version = build.map(|b| b.version.clone()).filter(|v| !v.is_empty())?;
-    let os = build.and_then(|b| b.setting("GOOS")).unwrap_or("linux");
-    Some(match image.machine().goarch() {
-        Some(arch) => format!("{version} {os}/{arch}"),
-        None => version,
-    })
+/// GOOS and GOARCH, as far as they are known: the file names the machine; the system only Go's build settings (Go 1.18+),
+/// and a core, since only Linux writes such.
+pub(crate) struct Platform {
+    pub(crate) os: Option<String>,
+    pub(crate) arch: Option<String>,
 }
 
-/// The signal that a thread of a core was taking. The kernel writes that of the death into every thread
-/// (`fill_thread_core_info` in `fs/binfmt_elf.c`, 6.18): only the first thread's is believed, and one with its details.
-pub(crate) fn signal_of(core: &Core, thread: &Thread) -> Option<String> {
-    let first = core.threads().first().is_some_and(|first| first.tid == thread.tid);
-    ((first || thread.siginfo.is_some()) && thread.signal != 0).then(|| signal_name(u64::from(thread.signal)))
+impl Platform {
+    pub(crate) fn of(image: &Image, build: Option<&BuildInfo>, of_core: bool) -> Platform {
+        let setting = |key| build.and_then(|b| b.setting(key)).map(str::to_owned);
+        Platform {
+            os: setting("GOOS").or_else(|| of_core.then(|| "linux".to_owned())),
+            arch: image.machine().goarch().map(str::to_owned).or_else(|| setting("GOARCH")),
+        }
+    }
+
+    /// `linux/amd64`, `amd64`, `machine 243 of ELF`.
+    pub(crate) fn in_words(&self, image: &Image) -> String {
+        let machine = match (&self.arch, image.machine()) {
+            (Some(arch), _) => arch.clone(),
+            (None, Machine::Other(number)) => format!("machine {number} of ELF"),
+            (None, machine) => format!("{machine:?}"),
+        };
+        match &self.os {
+            Some(os) if self.arch.is_some() => format!("{os}/{machine}"),
+            Some(os) => format!("{os}, {machine}"),
+            None => machine,
+        }
+    }
 }
 
-/// The name of a signal of Linux, where it has one on all machines that gopsy reads (`include/uapi/asm-generic/signal.h`).
-pub(crate) fn signal_name(number: u64) -> String {
-    const NAMES: [&str; 31] = [
-        "SIGHUP",
-        "SIGINT",
-        "SIGQUIT",
-        "SIGILL",
-        "SIGTRAP",
-        "SIGABRT",
-        "SIGBUS",
-        "SIGFPE",
-        "SIGKILL",
-        "SIGUSR1",
-        "SIGSEGV",
-        "SIGUSR2",
-        "SIGPIPE",
-        "SIGALRM",
-        "SIGTERM",
-        "SIGSTKFLT",
-        "SIGCHLD",
-        "SIGCONT",
-        "SIGSTOP",
-        "SIGTSTP",
-        "SIGTTIN",
-        "SIGTTOU",
-        "SIGURG",
-        "SIGXCPU",
-        "SIGXFSZ",
-        "SIGVTALRM",
-        "SIGPROF",
-        "SIGWINCH",
-        "SIGIO",
-        "SIGPWR",
-        "SIGSYS",
-    ];
-    let index = usize::try_from(number).ok().and_then(|n| n.checked_sub(1));
-    index.and_then(|i| NAMES.get(i)).map_or_else(|| format!("signal {number}"), |name| (*name).to_owned())
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_platform_is_said_as_far_as_it_is_known() {
+        let words = |machine: u8, settings: &[(&str, &str)], of_core| {
+            let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+            file.resize(64, 0);
+            (file[16], file[18], file[20], file[52], file[54]) = (2, machine, 1, 64, 56);
+            let image = Image::parse(Arc::new(file)).unwrap();
+            let settings = settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let build = BuildInfo { settings, ..BuildInfo::default() };
+            Platform::of(&image, Some(&build), of_core).in_words(&image)
+        };
+        let both = [("GOOS", "linux"), ("GOARCH", "riscv64")];
+        assert_eq!(words(243, &both, false), "linux/riscv64");
+        assert_eq!(words(243, &both[..1], false), "linux, machine 243 of ELF");
+        assert_eq!(words(243, &[], false), "machine 243 of ELF");
+        // Up to Go 1.17 nothing is recorded. The machine is that of the file, whatever is.
+        assert_eq!((words(62, &[], false), words(62, &[], true)), ("amd64".into(), "linux/amd64".into()));
+        assert_eq!(words(62, &[("GOOS", "freebsd"), ("GOARCH", "arm64")], true), "freebsd/amd64");
+    }
 }

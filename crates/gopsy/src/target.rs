@@ -32,9 +32,13 @@ pub(crate) struct Binary {
 }
 
 impl Binary {
+    /// Where the files of a core are looked for.
+    pub(crate) fn finder(&self) -> Finder {
+        Finder { bins: self.bins.clone(), root: self.root.clone(), ..Finder::default() }
+    }
+
     fn options(&self) -> CoreOptions {
-        let finder = Finder { bins: self.bins.clone(), root: self.root.clone(), ..Finder::default() };
-        CoreOptions { finder, ..CoreOptions::default() }
+        CoreOptions { finder: self.finder(), ..CoreOptions::default() }
     }
 }
 
@@ -61,7 +65,7 @@ pub(crate) fn read_all(names: &[String], keep_args: bool, binary: &Binary) -> Ve
             Ok(Input::Executable(path)) => {
                 let path = path.display();
                 out.push(Err(anyhow!(
-                    "{path} is an executable: nothing died in it. Name a crash text or a goroutine profile"
+                    "{path} is an executable: nothing died in it. Name a crash text, a core or a goroutine profile; gopsy info and gopsy where read executables"
                 )));
             }
             Err(e) => out.push(Err(e.into())),

@@ -124,7 +124,7 @@ fn what_the_core_is() {
     assert_eq!(signals, [true, false, false, false, false]);
     let files = process["files"].as_array().unwrap();
     assert_eq!((files.len(), files[0]["path"].as_str()), (1, Some("/tmp/spike/nilfield")));
-    // It is found beside the core, whatever lies at its old place.
+    // Beside the core, or at its old place where somebody recorded it anew: its build id tells.
     assert!(files[0]["at_hand"].as_str().unwrap().contains("the build ids agree"), "{}", files[0]);
     assert!(process["lost"][0].as_str().unwrap().contains("bytes of files were left out"));
     let page = String::from_utf8(case.run(&["info", "core"]).stdout).unwrap();
@@ -137,10 +137,13 @@ fn a_core_without_its_binary_still_says_what_it_is() {
     std::fs::remove_file(case.path().join("nilfield")).unwrap();
     // Another program of that name is not taken for it.
     std::fs::copy(env!("CARGO_BIN_EXE_gopsy"), case.path().join("nilfield")).unwrap();
-    if Path::new("/tmp/spike/nilfield").exists() {
-        // Somebody recorded the specimen here: its binary is where the core says.
-        return;
-    }
+    // Where somebody recorded the specimen, the binary still lies where the core says: it gets another place.
+    let mut core = std::fs::read(case.path().join("core")).unwrap();
+    let (was, is) = (b"/tmp/spike/nilfield", b"/nowhere/x/nilfield");
+    let places: Vec<usize> = (0..core.len() - was.len()).filter(|at| core[*at..].starts_with(was)).collect();
+    assert!(!places.is_empty());
+    places.into_iter().for_each(|at| core[at..][..is.len()].copy_from_slice(is));
+    std::fs::write(case.path().join("core"), core).unwrap();
     let value = case.json(&["info", "core"]);
     assert_eq!((&value["program"], &value["process"]["name"]), (&Value::Null, &"nilfield".into()));
     assert!(value["no_program"].as_str().unwrap().contains("nilfield"), "{value}");
@@ -169,6 +172,91 @@ fn what_is_not_found_is_said() {
     };
     assert_eq!(of("assign"), [line("byName: map[string]*account{")]);
     assert_eq!(of("read"), [line("return l.byName[name].balance")]);
+}
+
+/// What says "no" has looked: instructions of arm64 are not decoded, and a program of another language has no pclntab.
+#[test]
+fn what_could_not_be_looked_for_is_not_none() {
+    let case = Case::new();
+    let mut arm = std::fs::read(case.path().join("nilfield")).unwrap();
+    arm[18..20].copy_from_slice(&183u16.to_le_bytes());
+    std::fs::write(case.path().join("arm"), arm).unwrap();
+    let value = case.json(&["where", "arm", "main.report", "--race", "--writes", "*main.account"]);
+    let answers = value["answers"].as_array().unwrap();
+    assert_eq!(answers[0]["place"]["function"][0]["name"], "main.report");
+    assert!(answers[0]["place"]["race"].is_null());
+    assert!(answers[0]["place"]["race_not_known"].as_str().unwrap().contains("only instructions of amd64"));
+    assert_eq!((&answers[1]["found"], &answers[1]["maps"]), (&"not-known".into(), &Value::Null));
+    assert_eq!(case.run(&["where", "arm", "--writes", "*main.account"]).status.code(), Some(1));
+    // Of amd64 it is known: nothing is instrumented.
+    let value = case.json(&["where", "nilfield", "main.report", "--race"]);
+    let place = &value["answers"][0]["place"];
+    assert_eq!((&place["race"], &place["race_not_known"]), (&serde_json::json!([]), &Value::Null));
+
+    let rust = env!("CARGO_BIN_EXE_gopsy");
+    let value = case.json(&["where", rust, "main.nobody", "nobody.go:7", "--writes", "int"]);
+    let answers = value["answers"].as_array().unwrap();
+    for answer in &answers[..2] {
+        assert!(answer["why"].as_str().unwrap().contains("Not asked: pclntab (the file has no pclntab"), "{answer}");
+    }
+    assert_eq!(answers[2]["found"], "not-known");
+    let value = case.json(&["where", "nilfield", "main.nobody"]);
+    assert!(!value["answers"][0]["why"].as_str().unwrap().contains("Not asked"), "{value}");
+}
+
+/// All verbs find the executable of a core in one way, and say the same of it.
+#[test]
+fn the_executable_of_a_core_is_one_for_all_verbs() {
+    let case = Case::new();
+    let notes = |args: &[&str]| -> Vec<String> {
+        let value = case.json(args);
+        value["notes"].as_array().unwrap().iter().map(|n| n.as_str().unwrap().to_owned()).collect()
+    };
+    let verbs: [&[&str]; 3] = [&["explain", "core"], &["info", "core"], &["where", "core", "main.report"]];
+    for args in verbs {
+        assert!(!notes(args).iter().any(|n| n.contains("is NOT the binary")), "{args:?}");
+        let named = [args, &["--bin", "main.go"]].concat();
+        let said: Vec<String> = notes(&named).into_iter().filter(|n| n.contains("is NOT the binary")).collect();
+        assert_eq!(said.len(), 1, "{args:?}: {said:?}");
+        let (begin, end) = ("what was named is NOT the binary that wrote this core; ", "/nilfield is");
+        assert!(said[0].starts_with(begin) && said[0].ends_with(end), "{args:?}: {said:?}");
+    }
+    // A core without memory proves nothing of any file: the one that is named is taken, and that is said.
+    let whole = std::fs::read(case.path().join("core")).unwrap();
+    let word = |at: usize| u64::from_le_bytes(whole[at..at + 8].try_into().unwrap()) as usize;
+    let headers = (0..).map(|i| word(32) + 56 * i);
+    let first = headers.clone().find(|at| whole[*at..at + 4] == [1, 0, 0, 0]).unwrap();
+    std::fs::write(case.path().join("bare"), &whole[..word(first + 8)]).unwrap();
+    std::fs::create_dir(case.path().join("there")).unwrap();
+    std::fs::rename(case.path().join("nilfield"), case.path().join("there/nilfield")).unwrap();
+    for args in [&["info", "bare"][..], &["where", "bare", "main.report"]] {
+        for bin in ["there", "there/nilfield"] {
+            let said = notes(&[args, &["--bin", bin]].concat());
+            assert!(
+                said.iter().any(|n| n.contains("nothing proves that there/nilfield wrote it")),
+                "{args:?}: {said:?}"
+            );
+        }
+    }
+    // Where it was built it may still lie at its own place.
+    if !Path::new("/tmp/spike/nilfield").exists() {
+        assert_eq!(case.run(&["where", "bare", "main.report"]).status.code(), Some(1));
+    }
+    // Below the root of a container.
+    std::fs::create_dir_all(case.path().join("root/tmp/spike")).unwrap();
+    std::fs::rename(case.path().join("there/nilfield"), case.path().join("root/tmp/spike/nilfield")).unwrap();
+    for args in verbs {
+        let output = case.run(&[args, &["--root", "root"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
+    }
+}
+
+#[test]
+fn an_address_of_the_heap_is_nobodys() {
+    let case = Case::new();
+    let value = case.json(&["where", "core", "0xc000012000"]);
+    let place = &value["answers"][0]["place"];
+    assert_eq!((&place["data"], &place["notes"][0]["id"]), (&Value::Null, &"not-mapped".into()), "{place}");
 }
 
 #[test]

@@ -127,13 +127,17 @@ fn compare_stack(text: &Program, id: StackId, core: &Program, found: &mut Vec<Di
     let printed_itself = goroutine.status.value() == Some(&Status::Running) && !stack.frames.is_empty();
     let at_rest = printed_itself || text.crashed() == Some(id);
     let at = name(&goroutine);
+    if text.crashed() == Some(id) && is_quoted(&goroutine, core) {
+        let stated = format!("{} frames", stack.frames.len());
+        Place { found, at, goroutines: None, at_rest }.unequal("goroutine.quoted", stated, "a panic's value has them");
+        return;
+    }
     let Some(other) = counterpart(&goroutine, &stack, core) else {
         let what = match stack.frames.first() {
             Some(top) => format!("{} frames, the innermost {}", stack.frames.len(), function(top)),
             None => "it without frames".to_owned(),
         };
         let kind = match goroutine.role {
-            Role::Goroutine if is_quoted(&goroutine, core) => "goroutine.quoted",
             Role::Goroutine if goroutine.id.value() != Some(&0) => "goroutine",
             Role::Goroutine | Role::System => "system-stack",
             Role::Signal => "signal-stack",
@@ -146,12 +150,16 @@ fn compare_stack(text: &Program, id: StackId, core: &Program, found: &mut Vec<Di
     let theirs = core.goroutine(other);
     let pair = (goroutine, theirs);
     compare_goroutines(&mut Place { found, at: at.clone(), goroutines: Some(pair.clone()), at_rest });
-    compare_frames(&stack, &core.stack(other), &mut Place { found, at, goroutines: Some(pair), at_rest });
+    let place = &mut Place { found, at, goroutines: Some(pair), at_rest };
+    compare_frames(&stack, &core.stack(other), minor(core), place);
 }
 
-/// Whether a panic's value in the core holds the header of this goroutine: the reader of texts takes such a stack for what
-/// it is, the place where the panic came from.
+/// Whether a panic's value in the core holds the header of this goroutine, where a text does not tell it from the one that
+/// died.
 pub(super) fn is_quoted(goroutine: &Goroutine, core: &Program) -> bool {
+    if !prints_values_bare(core) {
+        return false;
+    }
     let Some(number) = goroutine.id.value() else { return false };
     let header = format!("goroutine {number} [");
     let holds =
@@ -159,17 +167,16 @@ pub(super) fn is_quoted(goroutine: &Goroutine, core: &Program) -> bool {
     core.crash().headlines.iter().any(holds)
 }
 
-/// Whether a panic's value goes on with a stack.
-pub(super) fn quotes_stack(value: &str) -> bool {
-    value.lines().any(|line| line.starts_with("goroutine ") && line.contains(" ["))
-}
-
 /// Whether the lines of a panic's value begin at the margin. From Go 1.23 on they are indented (printindented,
 /// runtime/error.go). A text without such a value does not show which it is, so the release has to tell.
 pub(super) fn prints_values_bare(core: &Program) -> bool {
-    let release = core.identity().go_version.into_value();
-    let minor = release.and_then(|r| r.strip_prefix("go1.")?.split(['.', 'r', 'b']).next()?.parse::<u32>().ok());
-    minor.is_some_and(|minor| minor < 23)
+    minor(core).is_some_and(|minor| minor < 23)
+}
+
+/// 27 of `go1.27.3`.
+fn minor(core: &Program) -> Option<u32> {
+    let release = core.identity().go_version.into_value()?;
+    release.strip_prefix("go1.")?.split(['.', 'r', 'b']).next()?.parse().ok()
 }
 
 /// The core's stack that is the text's. A goroutine is found by its number; the stack of a thread, which has none of its
@@ -285,7 +292,7 @@ fn halves<'a>(frames: &'a [Frame], elided: &[Elision]) -> (&'a [Frame], &'a [Fra
     frames.split_at(gap)
 }
 
-fn compare_frames(text: &Stack, core: &Stack, place: &mut Place<'_>) {
+fn compare_frames(text: &Stack, core: &Stack, minor: Option<u32>, place: &mut Place<'_>) {
     let Some(first) = text.frames.first() else { return };
     if core.frames.is_empty() {
         let why = core.unavailable.as_deref().unwrap_or("no reason given");
@@ -295,7 +302,7 @@ fn compare_frames(text: &Stack, core: &Stack, place: &mut Place<'_>) {
     }
     if text.elided.is_empty() {
         follow(&text.frames, &core.frames, 0, place);
-        compare_lengths(&text.frames, core, place);
+        compare_lengths(&text.frames, core, minor, place);
         return;
     }
     let (inner, outer) = halves(&text.frames, &text.elided);
@@ -324,11 +331,18 @@ fn follow(text: &[Frame], core: &[Frame], number: usize, place: &mut Place<'_>) 
     let at = place.at.clone();
     for (index, (text, core)) in text.iter().zip(core).enumerate() {
         place.at = format!("{at} frame {}", number + index);
-        if text.function.value() != core.function.value() {
+        let (at_rest, here) = (place.at_rest, same_place(text, core));
+        place.at_rest |= here;
+        let same = text.function.value() == core.function.value();
+        if same {
+            compare_frame(text, core, place);
+        } else {
             place.unequal("frame.function", function(text), function(core));
+        }
+        place.at_rest = at_rest;
+        if !same {
             break;
         }
-        compare_frame(text, core, place);
     }
     place.at = at;
 }
@@ -337,7 +351,12 @@ fn follow(text: &[Frame], core: &[Frame], number: usize, place: &mut Place<'_>) 
 /// a frame that inlined others may take it past that number (traceback1, runtime/traceback.go).
 const MOST_WITHOUT_A_WORD: usize = 100;
 
-fn compare_lengths(text: &[Frame], core: &Stack, place: &mut Place<'_>) {
+fn compare_lengths(text: &[Frame], core: &Stack, minor: Option<u32>, place: &mut Place<'_>) {
+    let of_thread = place
+        .goroutines
+        .as_ref()
+        .is_some_and(|(text, _)| matches!(text.role, Role::System | Role::Signal) || text.id.value() == Some(&0));
+    let may_be_cut = minor.is_some_and(|minor| minor <= 20) && text.len() >= MOST_WITHOUT_A_WORD;
     let same = text.iter().zip(&core.frames).all(|(t, c)| t.function.value() == c.function.value());
     let next = |frames: &[Frame], other: usize| match frames.get(other) {
         Some(frame) => format!("{} frames, the next {}", frames.len(), function(frame)),
@@ -351,10 +370,10 @@ fn compare_lengths(text: &[Frame], core: &Stack, place: &mut Place<'_>) {
         _ if !same => {}
         std::cmp::Ordering::Equal => {}
         std::cmp::Ordering::Greater => place.absent("stack.outer", stated, read),
-        std::cmp::Ordering::Less if core.frames.get(text.len()).is_some_and(|f| f.foreign) => {
+        std::cmp::Ordering::Less if of_thread && core.frames.get(text.len()).is_some_and(|f| f.foreign) => {
             place.unequal("stack.outer-in-c", stated, read);
         }
-        std::cmp::Ordering::Less if text.len() >= MOST_WITHOUT_A_WORD => place.unequal("stack.outer-cut", stated, read),
+        std::cmp::Ordering::Less if may_be_cut => place.unequal("stack.outer-cut", stated, read),
         std::cmp::Ordering::Less => place.unequal("stack.outer", stated, read),
     }
 }
@@ -366,6 +385,12 @@ fn function(frame: &Frame) -> String {
 /// The line that a text states. Where the runtime itself does not know it, it prints `?:0`.
 fn stated_line(frame: &Frame) -> Option<i64> {
     frame.line.value().copied().filter(|line| *line != 0)
+}
+
+/// Whether a goroutine has not moved since the frame was printed: then all that is said of it must be equal.
+fn same_place(text: &Frame, core: &Frame) -> bool {
+    let both = |a: &Known<u64>, b: &Known<u64>| a.value().is_some() && a.value() == b.value();
+    both(&text.pc, &core.pc) && both(&text.sp, &core.sp)
 }
 
 fn compare_frame(text: &Frame, core: &Frame, place: &mut Place<'_>) {

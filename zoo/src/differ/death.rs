@@ -3,15 +3,19 @@
 use gopsy_model::{Goroutine, Headline, PanicLine, Role, Signal, Str};
 use gopsy_program::Program;
 
-use super::compare::{Difference, Place, hex, is_quoted, prints_values_bare, quoted, quotes_stack};
+use super::compare::{Difference, Place, hex, is_quoted, prints_values_bare, quoted};
 
 pub(super) fn compare_deaths(text: &Program, core: &Program, found: &mut Vec<Difference>) {
     let at = "the death".to_owned();
     let place = &mut Place { found, at, goroutines: None, at_rest: true };
-    compare_headlines(&text.crash().headlines, &core.crash().headlines, prints_values_bare(core), place);
+    compare_headlines(text, core, place);
     let diagnostics = &text.crash().diagnostics;
+    let mut theirs: Vec<&Str> = core.crash().diagnostics.iter().collect();
     for (index, line) in diagnostics.iter().enumerate() {
-        if !core.crash().diagnostics.contains(line) {
+        // One line of the core bears out one of the text.
+        if let Some(at) = theirs.iter().position(|other| *other == line) {
+            theirs.swap_remove(at);
+        } else {
             let kind = if is_overwritten(&diagnostics[index..], text) {
                 "diagnostic.overwritten"
             } else if of_the_traceback(line) {
@@ -84,7 +88,11 @@ fn compare_registers(text: &Program, core: &Program, place: &mut Place<'_>) {
 }
 
 /// The sequence must be the same: what differs first is told.
-fn compare_headlines(text: &[Headline], core: &[Headline], bare: bool, place: &mut Place<'_>) {
+fn compare_headlines(of_text: &Program, of_core: &Program, place: &mut Place<'_>) {
+    let (text, core) = (&of_text.crash().headlines, &of_core.crash().headlines);
+    let bare = prints_values_bare(of_core);
+    // The core says itself how many died, and how many of them it has the words of.
+    let unrecorded = of_core.notes().iter().any(|note| note.contains("threads died at once; the runtime recorded"));
     // What the program or C printed by itself is no statement of the runtime, but it is one of the text.
     let kind = |headline: &Headline| match headline {
         Headline::Panic(_) => "headline.panic",
@@ -108,6 +116,9 @@ fn compare_headlines(text: &[Headline], core: &[Headline], bare: bool, place: &m
     let mut theirs = core.iter().filter(of_runtime);
     for stated in text.iter().filter(of_runtime) {
         match (stated, theirs.next()) {
+            (Headline::Fatal(_), None) if unrecorded && !core.is_empty() => {
+                place.absent("headline.unrecorded", words(stated), "not said");
+            }
             (stated, None) => {
                 place.absent(kind(stated), words(stated), "not said");
                 return;
@@ -144,11 +155,10 @@ fn words(headline: &Headline) -> String {
 
 fn compare_panics(text: &PanicLine, core: &PanicLine, bare: bool, place: &mut Place<'_>) {
     let rest = core.value.strip_prefix(&*text.value);
-    let quotes = rest.is_some_and(|rest| rest.starts_with('\n') && quotes_stack(rest));
-    let cut = quotes || (bare && rest.is_some_and(|rest| rest.starts_with("\n\n")));
-    if cut {
+    if bare && rest.is_some_and(|rest| rest.starts_with("\n\n")) {
         place.unequal("panic.value-cut", quoted(&text.value), quoted(&core.value));
-    } else if text.value != core.value {
+    // The reader of texts drops the blanks that end a value.
+    } else if *text.value != *core.value.trim_end() {
         place.unequal("panic.value", quoted(&text.value), quoted(&core.value));
     }
     let suffix = |panic: &PanicLine| match (panic.recovered, panic.repanicked) {

@@ -29,7 +29,7 @@ use crate::{Kit, Remains, Subject, Toolchain, Workshop};
 pub use compare::{Difference, compare};
 pub use permitted::{PERMITTED, Permitted, permitted};
 pub use plan::{Cell, every_cell, pairwise, program_cells};
-pub use ready::{READY, Ready, is_ready};
+pub use ready::{NOT_READY, NotReady, is_ready, may_lack_core};
 pub use report::Report;
 
 /// What came of one run.
@@ -151,7 +151,7 @@ fn size_on_disk(core: &Path) -> u64 {
     fs::metadata(core).map_or(0, |data| data.blocks() * 512)
 }
 
-/// What a run's files depend on: the source, how it is run, the release. Equal for equal things.
+/// What a run's files depend on: the source, how it is built and run, the release. Equal for equal things.
 fn fingerprint(cell: &Cell<'_>, go: &Toolchain) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     match cell.subject {
@@ -165,6 +165,7 @@ fn fingerprint(cell: &Cell<'_>, go: &Toolchain) -> Result<String> {
         }
         Subject::Program(program) => format!("{program:?}").hash(&mut hasher),
     }
+    cell.mode.flags_with(&[]).hash(&mut hasher);
     Ok(format!("{} {} {} {:016x}", cell.subject.name(), go.release, cell.mode, hasher.finish()))
 }
 

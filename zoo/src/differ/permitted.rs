@@ -33,14 +33,19 @@ pub const PERMITTED: &[Permitted] = &[
     },
     Permitted {
         name: "value-with-empty-line",
-        reason: "up to Go 1.22 a panic's value is printed as it is: behind an empty line nothing tells it from what follows; and \
-                 a stack in a value is read as the stack that it is",
+        reason: "up to Go 1.22 a panic's value is printed as it is: behind an empty line nothing tells it from what follows, \
+                 and a stack in it is read as that of the goroutine that died",
         applies: |d| ["panic.value-cut", "goroutine.quoted", "crashed.quoted"].contains(&d.kind),
     },
     Permitted {
         name: "overwritten",
         reason: "the runtime keeps the last 512 bytes of what it printed, and it printed more than that behind this line",
         applies: |d| d.kind == "diagnostic.overwritten",
+    },
+    Permitted {
+        name: "unrecorded",
+        reason: "of threads that die at once the runtime records the words of those that spoke before the first began to print",
+        applies: |d| d.kind == "headline.unrecorded",
     },
     Permitted {
         name: "address-of-sent",
@@ -64,7 +69,8 @@ pub const PERMITTED: &[Permitted] = &[
     },
     Permitted {
         name: "moved-on",
-        reason: "the runtime does not stop the world to print: a goroutine that can run goes on until the process ends",
+        reason: "the runtime does not stop the world to print: a goroutine that can run goes on until the process ends; not \
+                 where its pc and sp are as printed",
         applies: |d| !d.at_rest && could_run(d) && says_where_it_stands(d.kind) && (!d.absent || applies_no_more(d)),
     },
 ];

@@ -1,130 +1,12 @@
 //! Two made-up Programs that say the same, and each way in which the core's may come to say something else.
 
 use super::{Difference, compare, permitted};
+use crate::told::{Told, panic_line};
 use gopsy_model::{
-    Bubble, BubbleKind, Crash, Creation, Elision, Frame, FunctionName, Goroutine, Headline, Identity, Known, Missing,
-    PanicLine, Role, Signal, Source, Stack, Status, Trust,
+    Bubble, BubbleKind, Creation, Elision, Frame, FunctionName, Goroutine, Headline, Known, Missing, PanicLine, Role,
+    Signal, Source, Stack, Status, Trust,
 };
-use gopsy_program::{Evidence, Program, StackId};
-
-#[derive(Clone)]
-struct Told {
-    source: Source,
-    crash: Crash,
-    go: &'static str,
-    stacks: Vec<(Goroutine, Stack)>,
-}
-
-impl Evidence for Told {
-    fn source(&self) -> Source {
-        self.source
-    }
-    fn crash(&self) -> &Crash {
-        &self.crash
-    }
-    fn identity(&self) -> Identity {
-        Identity { go_version: self.know(self.go.into()), ..Identity::default() }
-    }
-    fn stack_count(&self) -> usize {
-        self.stacks.len()
-    }
-    fn goroutine(&self, id: StackId) -> Goroutine {
-        self.stacks[id].0.clone()
-    }
-    fn stack(&self, id: StackId) -> Stack {
-        self.stacks[id].1.clone()
-    }
-    fn notes(&self) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-impl Told {
-    fn know<T>(&self, value: T) -> Known<T> {
-        Known::have(value, Trust::Exact, self.source)
-    }
-
-    fn frame(&self, function: &str, line: i64) -> Frame {
-        let pc = 0x4000 + line.unsigned_abs();
-        Frame {
-            function: self.know(FunctionName(function.into())),
-            file: self.know("/src/app/main.go".into()),
-            line: self.know(line),
-            offset: self.know(0x1d),
-            pc: self.know(pc),
-            sp: self.know(0xc000),
-            fp: self.know(0xc040),
-            ..Frame::named(function)
-        }
-    }
-
-    /// Goroutine 1, which failed, goroutine 7, which waits, and the system stack of thread 0.
-    fn new(source: Source) -> Self {
-        let mut told = Told { source, crash: Crash::default(), go: "go1.27.3", stacks: Vec::new() };
-        let thread = |told: &Told| (told.know(0), told.know(0x7d_03c0));
-        let (m, mp) = thread(&told);
-        let main = Goroutine {
-            id: told.know(1),
-            status: told.know(Status::Running),
-            gp: told.know(0xc0_0000_0380),
-            m,
-            mp,
-            ..Goroutine::bare(Role::Goroutine)
-        };
-        let creation = Creation {
-            function: FunctionName("main.main".into()),
-            file: told.know("/src/app/main.go".into()),
-            line: told.know(9),
-            goroutine: told.know(1),
-        };
-        let waiter = Goroutine {
-            id: told.know(7),
-            status: told.know(Status::Waiting),
-            wait_reason: told.know("chan receive".into()),
-            gp: told.know(0xc0_0000_0700),
-            labels: vec![("k".into(), "v".into())],
-            created_by: told.know(creation),
-            ..Goroutine::bare(Role::Goroutine)
-        };
-        let (m, mp) = thread(&told);
-        let system =
-            Goroutine { id: told.know(0), gp: told.know(0x7d_0000), m, mp, ..Goroutine::bare(Role::Goroutine) };
-        let frames = |names: &[(&str, i64)]| Stack {
-            frames: names.iter().map(|(name, line)| told.frame(name, *line)).collect(),
-            ..Stack::default()
-        };
-        let stacks = [
-            (main, frames(&[("main.f", 12), ("main.main", 3)])),
-            (waiter, frames(&[("main.wait", 20), ("main.work", 30)])),
-            (system, frames(&[("runtime.mstart", 40)])),
-        ];
-        let signal = Signal {
-            name: "SIGSEGV".into(),
-            description: told.know("segmentation violation".into()),
-            code: told.know(1),
-            address: told.know(0x30),
-            pc: told.know(0x400c),
-            m: Known::Missing(Missing::NotApplicable),
-            in_foreign_code: false,
-            instruction_bytes: vec![0x0f, 0x0b],
-        };
-        told.stacks = stacks.into();
-        told.crash = Crash {
-            headlines: vec![panic_line("first\n\nsecond"), Headline::Fatal("fault".into())],
-            diagnostics: vec!["runtime: x".into()],
-            signal: Some(signal),
-            registers: vec![("rax".into(), 7)],
-            stacks: 0..told.stacks.len(),
-            crashed: Some(0),
-            ..Crash::default()
-        };
-        told
-    }
-}
-
-fn panic_line(value: &str) -> Headline {
-    Headline::Panic(PanicLine { value: value.into(), recovered: false, repanicked: false, depth: 0 })
-}
+use gopsy_program::Program;
 
 fn core() -> Told {
     Told::new(Source::Core)
@@ -258,6 +140,7 @@ fn every_statement_about_the_death_counts() {
     type Change = fn(&mut Told);
     let cases: &[(&str, Change)] = &[
         ("panic.value", |t| first(t).value = "another".into()),
+        ("panic.value", |t| first(t).value = "first\n\nsecond\n\nthird".into()),
         ("panic.recovered", |t| first(t).recovered = true),
         ("panic.recovered", |t| first(t).repanicked = true),
         ("panic.depth", |t| first(t).depth = 1),
@@ -352,8 +235,124 @@ fn a_stack_in_a_panics_value_is_no_goroutine_of_the_core() {
     };
     let value = "failed\n\ngoroutine 9 [running]:\nmain.f()\n";
     assert_eq!(found("go1.20.14", value), [""; 0]);
-    assert_eq!(found("go1.26.8", value), [""; 0]);
+    // From then on the value is indented, and its stack is told from the others.
+    assert_eq!(found("go1.23.12", value), ["panic.value", "crashed", "goroutine (absent)"]);
     assert_eq!(found("go1.20.14", "failed\n\ngoroutine 8 [running]:\n"), ["crashed", "goroutine (absent)"]);
+}
+
+#[test]
+fn a_goroutine_whose_stack_was_quoted_may_live_on() {
+    let found = |crashed| {
+        let (mut text, mut core) = (Told::new(Source::Text), core());
+        // The quoted stack has another top than the one that the goroutine has now.
+        let mut quoted = text.stacks[1].clone();
+        quoted.1.frames[0].function = Known::printed(FunctionName("runtime/debug.Stack".into()));
+        text.stacks.push(quoted);
+        text.crash.stacks.end += 1;
+        text.crash.crashed = Some(crashed);
+        core.crash.headlines[0] = panic_line("first\n\nsecond\n\ngoroutine 7 [running]:\n");
+        core.go = "go1.22.12";
+        let found = against(text, core);
+        found.iter().filter(|d| permitted(d).is_none()).map(Difference::group).collect::<Vec<_>>()
+    };
+    assert_eq!(found(3), [""; 0]);
+    // Another than the one that is said to have died is compared.
+    assert_eq!(found(0), ["frame.function"]);
+}
+
+#[test]
+fn a_system_stack_goes_on_in_c_and_no_other() {
+    let found = |stack: usize, foreign| {
+        let mut core = core();
+        let more = Frame { foreign, ..core.frame("abort", 1) };
+        core.stacks[stack].1.frames.push(more);
+        let [found] = &against(Told::new(Source::Text), core)[..] else { panic!() };
+        permitted(found).map(|p| p.name)
+    };
+    assert_eq!(found(2, true), Some("on-in-c"));
+    assert_eq!(found(2, false), None);
+    assert_eq!(found(1, true), None);
+}
+
+#[test]
+fn a_long_stack_is_cut_without_a_word_in_old_texts_only() {
+    let found = |go, printed: usize| {
+        let (mut text, mut core) = (Told::new(Source::Text), core());
+        let frames = |told: &Told, count| (0..count).map(|line| told.frame("main.deep", line as i64)).collect();
+        text.stacks[1].1.frames = frames(&text, printed);
+        core.stacks[1].1.frames = frames(&core, printed + 3);
+        core.go = go;
+        let [found] = &against(text, core)[..] else { panic!() };
+        permitted(found).map(|p| p.name)
+    };
+    assert_eq!(found("go1.20.14", 101), Some("cut-without-a-word"));
+    assert_eq!(found("go1.20.14", 99), None);
+    assert_eq!(found("go1.21.13", 101), None);
+}
+
+#[test]
+fn what_the_runtime_says_of_a_traceback_is_not_recorded() {
+    let lost = "runtime: g 7: unexpected return pc for main.lost called from 0x1";
+    let found = |line: &str, next: &str| {
+        let mut text = Told::new(Source::Text);
+        text.crash.diagnostics.push(line.into());
+        let outer = text.frame(next, 1);
+        text.stacks[1].1.frames.push(outer);
+        let found = against(text, core());
+        found.iter().map(|d| (d.group(), permitted(d).map(|p| p.name))).collect::<Vec<_>>()
+    };
+    let of = Some("of-the-traceback");
+    let all = |diagnostic: &str, name, outer: &str, permitted| {
+        vec![(format!("{diagnostic} (absent)"), name), (format!("{outer} (absent)"), permitted)]
+    };
+    assert_eq!(found(lost, "main.lost"), all("diagnostic.of-the-traceback", of, "stack.outer-lost", of));
+    // Another function than the one that is named is a frame that the core lacks.
+    assert_eq!(found(lost, "main.other"), all("diagnostic.of-the-traceback", of, "stack.outer", None));
+    assert_eq!(found("runtime: bad thing", "main.lost"), all("diagnostic", None, "stack.outer", None));
+}
+
+#[test]
+fn words_that_were_not_recorded_are_those_of_threads_that_died_at_once() {
+    let note = "2 threads died at once; the runtime recorded the words of 1 of them";
+    let found = |note: &str, more: Headline| {
+        let (mut text, mut core) = (Told::new(Source::Text), core());
+        text.crash.headlines.push(more);
+        core.notes.push(note.to_owned());
+        let found = against(text, core);
+        found.iter().map(|d| permitted(d).map(|p| p.name)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(note, Headline::Fatal("concurrent map writes".into())), [Some("unrecorded")]);
+    assert_eq!(found(note, panic_line("x")), [None]);
+    assert_eq!(found("the core is cut", Headline::Fatal("concurrent map writes".into())), [None]);
+}
+
+#[test]
+fn each_line_is_borne_out_by_one_of_its_own() {
+    let found = |times| {
+        let (mut text, mut core) = (Told::new(Source::Text), core());
+        text.crash.diagnostics = vec!["runtime: x".into(); 2];
+        core.crash.diagnostics = vec!["runtime: x".into(); times];
+        against(text, core).iter().map(Difference::group).collect::<Vec<_>>()
+    };
+    assert_eq!(found(1), ["diagnostic (absent)"]);
+    assert_eq!(found(2), [""; 0]);
+}
+
+#[test]
+fn who_stands_where_it_stood_has_not_moved_on() {
+    let found = |change: fn(&mut Frame)| {
+        let (mut text, mut core) = (Told::new(Source::Text), core());
+        for told in [&mut text, &mut core] {
+            waiter(told).status = other(Status::Runnable);
+        }
+        change(frame(&mut core));
+        let found = against(text, core);
+        found.iter().map(|d| (d.kind, permitted(d).map(|p| p.name))).collect::<Vec<_>>()
+    };
+    assert_eq!(found(|f| f.line = other(31)), [("frame.line", None)]);
+    assert_eq!(found(|f| f.function = other(FunctionName("main.x".into()))), [("frame.function", None)]);
+    let moved = Some("moved-on");
+    assert_eq!(found(|f| (f.line, f.pc) = (other(31), other(1))), [("frame.line", moved), ("frame.pc", moved)]);
 }
 
 #[test]

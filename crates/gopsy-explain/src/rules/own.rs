@@ -41,9 +41,19 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
         .iter()
         .find(|f| case.owner(f) == crate::packages::Owner::Messenger)
         .and_then(|f| f.function.value());
-    let mut d = draft("own-panic", format!("the program stopped itself{at}: {}", short(message)))
+    let (what, called) = match case.headline {
+        Some(_) => (
+            format!("the program stopped itself{at}: {}", short(message)),
+            case.fact(format!("Go code called panic with this value: {}", short(message))),
+        ),
+        None => (
+            format!("the program stopped itself{at}, with a value that is not known"),
+            case.inferred("the frames show that Go code called panic"),
+        ),
+    };
+    let mut d = draft("own-panic", what)
         .claims(Cause::ProgramCheck, if speaks || logger.is_some() { Confidence::Likely } else { Confidence::Possible })
-        .because(case.fact(format!("Go code called panic with this value: {}", short(message))));
+        .because(called);
     if let Some(logger) = logger {
         d = d.because(case.fact(format!("{} panics on behalf of its caller", logger.as_str())));
     }

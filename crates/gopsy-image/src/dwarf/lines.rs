@@ -35,8 +35,6 @@ pub struct LineRow {
     pub file: Option<Arc<str>>,
     /// The line; `None` where the table says that the code belongs to none (line 0).
     pub line: Option<u64>,
-    /// The compiler recommends its beginning for a breakpoint.
-    pub is_stmt: bool,
 }
 
 /// A function in the debug information, at one address.
@@ -84,7 +82,7 @@ impl CodeInfo {
     /// Inflates what is needed and looks where each unit's code stands.
     pub(crate) fn load(image: &Image) -> Result<CodeInfo, ImageError> {
         if image.section(".debug_line").is_none() && image.section(".zdebug_line").is_none() {
-            return Err(ImageError::Absent("debug information (built with -ldflags=-w or -s, or stripped)"));
+            return Err(ImageError::Absent("debug information"));
         }
         let sections = gimli::DwarfSections::load(|id| match id {
             SectionId::DebugInfo
@@ -239,7 +237,7 @@ fn rows(dwarf: &Dwarf<'_>, unit: &Unit<'_>, fits: &dyn Fn(&str) -> bool, take: &
             let index = row.file_index();
             let file = files.entry(index).or_insert_with(|| path(dwarf, unit, header, index).map(Arc::from));
             let line = row.line().map(u64::from);
-            open = Some(LineRow { start: address, end: address, file: file.clone(), line, is_stmt: row.is_stmt() });
+            open = Some(LineRow { start: address, end: address, file: file.clone(), line });
         }
     }
 }

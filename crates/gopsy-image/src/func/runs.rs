@@ -1,6 +1,6 @@
 //! A function as a list of stretches of code that share a line: what pclntab says of a whole function at once.
 
-use super::{FUNCDATA_INL_TREE, Func, PCDATA_INL_TREE_INDEX, bytes, text, zigzag};
+use super::{FUNCDATA_INL_TREE, Func, PCDATA_INL_TREE_INDEX, bytes, text};
 use gopsy_mem::LinkAddr;
 
 /// A stretch of code of one line. Where a function is inlined, the file and the line are those of the innermost.
@@ -22,27 +22,24 @@ impl Func<'_> {
     /// The whole function in stretches, by address. Shorter than the function where a table is damaged.
     #[must_use]
     pub fn line_runs(&self) -> Vec<LineRun> {
-        let files = self.steps(self.pcfile);
-        let lines = self.steps(self.pcln);
         let tree = self.funcdata(FUNCDATA_INL_TREE).and_then(|_| self.pcdata_table(PCDATA_INL_TREE_INDEX));
-        let inlined = tree.map(|table| self.steps(table)).unwrap_or_default();
         let size = self.end.offset_from(self.entry).unwrap_or(0);
-        let (mut file, mut inline) = (files.iter().peekable(), inlined.iter().peekable());
+        let (mut file, mut inline) = (self.steps(self.pcfile).peekable(), self.steps(tree.unwrap_or(0)).peekable());
         let mut runs: Vec<LineRun> = Vec::new();
         let mut at = 0;
-        for (line_end, line) in &lines {
-            while at < *line_end {
+        for (line_end, line) in self.steps(self.pcln) {
+            while at < line_end {
                 while file.next_if(|(end, _)| *end <= at).is_some() {}
                 while inline.next_if(|(end, _)| *end <= at).is_some() {}
                 let ends = [file.peek(), inline.peek()].into_iter().flatten().map(|(end, _)| *end);
-                let end = ends.chain([*line_end, size]).min().unwrap_or(*line_end);
+                let end = ends.chain([line_end, size]).min().unwrap_or(line_end);
                 let stretch = self.entry.checked_add(at).zip(self.entry.checked_add(end));
                 let Some((start, stop)) = stretch.filter(|_| end > at) else { return runs };
                 runs.push(LineRun {
                     start,
                     end: stop,
                     file: file.peek().and_then(|(_, number)| u32::try_from(*number).ok()),
-                    line: u32::try_from(*line).ok(),
+                    line: u32::try_from(line).ok(),
                     inlined: inline.peek().is_some_and(|(_, index)| *index >= 0),
                 });
                 at = end;
@@ -54,9 +51,7 @@ impl Func<'_> {
     /// The name of a file of this function's package.
     #[must_use]
     pub fn file_of(&self, number: u32) -> Option<String> {
-        let index = u64::from(self.unit_offset).checked_add(u64::from(number))?.checked_mul(4)?;
-        let offset = bytes::u32(self.table.units(), index).filter(|o| *o != u32::MAX)?;
-        bytes::c_string(self.table.files(), u64::from(offset)).map(text)
+        bytes::c_string(self.table.files(), u64::from(self.file_offset(number)?)).map(text)
     }
 
     /// The file's own number in the whole table: two functions of different packages share it if they share the file.
@@ -66,42 +61,10 @@ impl Func<'_> {
         bytes::u32(self.table.units(), index).filter(|o| *o != u32::MAX)
     }
 
-    fn pcdata_table(&self, table: u32) -> Option<u32> {
+    pub(super) fn pcdata_table(&self, table: u32) -> Option<u32> {
         if table >= self.pcdata_count {
             return None;
         }
         bytes::u32(self.table.functions(), self.arrays.checked_add(u64::from(table).checked_mul(4)?)?)
-    }
-
-    /// A whole pc-value table: to which offset from the entry, which value.
-    fn steps(&self, table: u32) -> Vec<(u64, i32)> {
-        let mut steps = Vec::new();
-        if table != 0 {
-            self.read_steps(table, &mut steps);
-        }
-        steps
-    }
-
-    fn read_steps(&self, table: u32, steps: &mut Vec<(u64, i32)>) -> Option<()> {
-        let mut data = bytes::tail(self.table.pc_values(), u64::from(table))?;
-        let size = self.end.offset_from(self.entry)?;
-        let (mut value, mut at, mut first) = (-1i32, 0u64, true);
-        while at < size {
-            let mut varint = || {
-                let (value, taken) = bytes::uvarint(data)?;
-                data = data.get(taken..)?;
-                u32::try_from(value).ok()
-            };
-            let change = varint()?;
-            if change == 0 && !first {
-                break;
-            }
-            let step = u64::from(varint()?).checked_mul(u64::from(self.table.min_lc())).filter(|step| *step > 0)?;
-            value = value.wrapping_add(zigzag(change));
-            at = at.checked_add(step)?;
-            steps.push((at.min(size), value));
-            first = false;
-        }
-        Some(())
     }
 }

@@ -1,27 +1,33 @@
 //! The program of these tests, built with real releases of Go.
 
+use gopsy_testing::{Toolchain, run, skip};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// How the program is built: a name, CGO_ENABLED, flags of `go build`.
 pub(crate) struct Mode {
     pub(crate) name: &'static str,
     cgo: bool,
+    arch: &'static str,
     flags: &'static [&'static str],
 }
 
-pub(crate) const PLAIN: Mode = Mode { name: "plain", cgo: false, flags: &[] };
-pub(crate) const STRIPPED: Mode = Mode { name: "stripped", cgo: false, flags: &["-ldflags=-s -w"] };
-pub(crate) const PIE: Mode = Mode { name: "pie", cgo: false, flags: &["-buildmode=pie"] };
-pub(crate) const CGO: Mode = Mode { name: "cgo", cgo: true, flags: &["-ldflags=-linkmode=external"] };
-pub(crate) const RACE: Mode = Mode { name: "race", cgo: true, flags: &["-race"] };
+pub(crate) const PLAIN: Mode = Mode { name: "plain", cgo: false, arch: "amd64", flags: &[] };
+pub(crate) const STRIPPED: Mode = Mode { name: "stripped", cgo: false, arch: "amd64", flags: &["-ldflags=-s -w"] };
+pub(crate) const PIE: Mode = Mode { name: "pie", cgo: false, arch: "amd64", flags: &["-buildmode=pie"] };
+pub(crate) const CGO: Mode = Mode { name: "cgo", cgo: true, arch: "amd64", flags: &["-ldflags=-linkmode=external"] };
+pub(crate) const RACE: Mode = Mode { name: "race", cgo: true, arch: "amd64", flags: &["-race"] };
+const UNCOMPRESSED: Mode =
+    Mode { name: "uncompressed", cgo: false, arch: "amd64", flags: &["-ldflags=-compressdwarf=false"] };
+/// The machine is another.
+const ARM64: Mode = Mode { name: "arm64", cgo: false, arch: "arm64", flags: &[] };
+const RISCV64: Mode = Mode { name: "riscv64", cgo: false, arch: "riscv64", flags: &[] };
 
 /// A built program.
 pub(crate) struct Built {
     pub(crate) release: &'static str,
     pub(crate) mode: &'static Mode,
     pub(crate) path: PathBuf,
-    goroot: PathBuf,
+    go: Toolchain,
     /// Where the sources lay: what the file names begin with.
     pub(crate) sources: PathBuf,
 }
@@ -38,33 +44,42 @@ const SOME: [(&str, &Mode); 7] = [
 ];
 const RELEASES: [&str; 4] = ["go1.16.15", "go1.20.14", "go1.24.11", "go1.27.3"];
 
-/// Builds the program in every way that is asked for, one folder a way below `into`. What cannot be built is told and
-/// counted; with `zoo` in `GOPSY_REQUIRE` it is a failure.
+/// Builds the program in every way that is asked for, one folder a way below `into`. What cannot be built is told; with
+/// `zoo` in `GOPSY_REQUIRE` it is a failure.
 pub(crate) fn all(into: &Path) -> Vec<Built> {
     let every = std::env::var("GOPSY_ZOO").is_ok_and(|z| z == "all");
     let modes = [&PLAIN, &STRIPPED, &PIE, &CGO, &RACE];
     let wanted: Vec<(&'static str, &'static Mode)> =
         if every { RELEASES.iter().flat_map(|r| modes.iter().map(|m| (*r, *m))).collect() } else { SOME.to_vec() };
-    let (mut built, mut skipped) = (Vec::new(), 0);
-    for (release, mode) in &wanted {
+    each(into, &wanted)
+}
+
+/// The program for other machines.
+pub(crate) fn foreign(into: &Path) -> Vec<Built> {
+    each(into, &[("go1.20.14", &ARM64), ("go1.24.11", &ARM64), ("go1.27.3", &ARM64), ("go1.27.3", &RISCV64)])
+}
+
+/// One whose DWARF stands in the file as it is.
+pub(crate) fn uncompressed(into: &Path) -> Vec<Built> {
+    each(into, &[("go1.24.11", &UNCOMPRESSED)])
+}
+
+fn each(into: &Path, wanted: &[(&'static str, &'static Mode)]) -> Vec<Built> {
+    let mut built = Vec::new();
+    for (release, mode) in wanted {
         match build(release, mode, &into.join(format!("{release}-{}", mode.name))) {
             Ok(one) => built.push(one),
-            Err(why) => {
-                skipped += 1;
-                eprintln!("skipped ({skipped} of {}): {release}, {}: {why}", wanted.len(), mode.name);
-            }
+            Err(why) => skip("zoo", &format!("{release}, {}: {why}", mode.name)),
         }
     }
-    let required = std::env::var("GOPSY_REQUIRE").is_ok_and(|r| r.split(',').any(|tier| tier.trim() == "zoo"));
-    assert!(skipped == 0 || !required, "GOPSY_REQUIRE asks for the zoo, but {skipped} programs could not be built");
     built
 }
 
 fn build(release: &'static str, mode: &'static Mode, folder: &Path) -> Result<Built, String> {
-    let goroot = goroot(release)?;
+    let go = Toolchain::exactly(release)?;
     std::fs::create_dir_all(folder).map_err(|e| e.to_string())?;
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program");
-    for file in ["main.go", "withc.go", "generic.go"] {
+    for file in ["main.go", "more.go", "withc.go", "generic.go"] {
         std::fs::copy(program.join(file), folder.join(file)).map_err(|e| e.to_string())?;
     }
     // Type parameters exist since Go 1.18.
@@ -74,42 +89,9 @@ fn build(release: &'static str, mode: &'static Mode, folder: &Path) -> Result<Bu
         .map_err(|e| e.to_string())?;
     let tags = [if old { "" } else { "generic" }, if mode.name == "cgo" { "withc" } else { "" }];
     let path = folder.join("places");
-    let mut command = go(&goroot, folder);
-    command.arg("build").arg(format!("-tags={}", tags.join(","))).args(mode.flags).arg("-o").arg(&path).arg(".");
-    let output = command.env("CGO_ENABLED", if mode.cgo { "1" } else { "0" }).output().map_err(|e| e.to_string())?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
-    }
-    Ok(Built { release, mode, path, goroot, sources: folder.to_owned() })
-}
-
-/// The release's own go command: those before 1.21 know nothing of toolchain switching.
-fn go(goroot: &Path, folder: &Path) -> Command {
-    let mut command = Command::new(goroot.join("bin/go"));
-    command
-        .current_dir(folder)
-        .env("GOROOT", goroot)
-        .env("GOTOOLCHAIN", "local")
-        .env("GOENV", "off")
-        .env("GOFLAGS", "")
-        .env("GOWORK", "off")
-        .env("GO111MODULE", "on")
-        .env_remove("GOEXPERIMENT");
-    command
-}
-
-/// Where a release lies, which may have to be downloaded first.
-fn goroot(release: &str) -> Result<PathBuf, String> {
-    let go = std::env::var("GOPSY_GO").unwrap_or_else(|_| "go".to_owned());
-    let output = Command::new(&go)
-        .args(["env", "GOROOT"])
-        .env("GOTOOLCHAIN", release)
-        .env("GOFLAGS", "")
-        .output()
-        .map_err(|e| format!("cannot run {go}: {e}"))?;
-    let root = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    let version = std::fs::read_to_string(root.join("VERSION")).unwrap_or_default();
-    if version.lines().next() == Some(release) { Ok(root) } else { Err(format!("{release} is not there")) }
+    let mut command = go.build(folder, &path, mode.flags, mode.cgo);
+    run(command.arg(format!("-tags={}", tags.join(","))).arg(".").env("GOARCH", mode.arch))?;
+    Ok(Built { release, mode, path, go, sources: folder.to_owned() })
 }
 
 impl Built {
@@ -124,8 +106,8 @@ impl Built {
     /// What a tool of the release prints about the program.
     pub(crate) fn tool(&self, tool: &str, arguments: &[&str], input: &str) -> String {
         use std::io::Write;
-        let mut command = go(&self.goroot, &self.sources);
-        command.arg("tool").arg(tool).args(arguments).arg(&self.path);
+        let mut command = self.go.command();
+        command.current_dir(&self.sources).arg("tool").arg(tool).args(arguments).arg(&self.path);
         command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();

@@ -2,7 +2,7 @@
 
 use super::{CoreEvidence, Entry};
 use gopsy_mem::MemoryExt;
-use gopsy_target::{Core, Lost};
+use gopsy_target::{Core, Lost, signal_name};
 
 impl CoreEvidence {
     /// What is missing, why, and what that costs. Nothing is said of memory that nobody misses: that of files whose very build
@@ -52,6 +52,6 @@ pub(super) fn process(core: &Core) -> String {
     };
     let threads = core.threads().len();
     let signal = core.threads().iter().map(|t| t.signal).find(|s| *s != 0);
-    let died = signal.map_or_else(String::new, |s| format!(", which died of signal {s}"));
-    format!("a core of {who}{died}, with {threads} threads")
+    let died = signal.map_or_else(String::new, |s| format!(", which died of {}", signal_name(u64::from(s))));
+    format!("a core of {who}{died}, with {threads} {}", if threads == 1 { "thread" } else { "threads" })
 }

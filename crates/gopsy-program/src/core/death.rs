@@ -5,14 +5,12 @@ use super::{CoreEvidence, Entry};
 use gopsy_mem::{Addr, MemoryExt};
 use gopsy_model::{Crash, Headline, Known, Missing, PanicLine, Registers, Signal, Source, Str, Trust};
 use gopsy_runtime::{Culprit, GoSignal, How, M, Runtime};
+use gopsy_target::has_fault_address;
 use gopsy_unwind::{On, SignalFrame, Walk};
 
-/// Signals of linux/amd64 whose siginfo holds a fault address.
+/// Signals of linux/amd64 at which the runtime prints the bytes of the instruction.
 const SIGILL: u32 = 4;
-const SIGTRAP: u32 = 5;
-const SIGBUS: u32 = 7;
 const SIGFPE: u32 = 8;
-const SIGSEGV: u32 = 11;
 
 /// So many bytes at the faulting instruction does the runtime print.
 const INSTRUCTION_BYTES: u64 = 16;
@@ -26,6 +24,12 @@ struct Told {
     notes: Vec<String>,
 }
 
+impl Told {
+    fn nothing(why: impl Into<String>) -> Told {
+        Told { notes: vec![why.into()], ..Told::default() }
+    }
+}
+
 impl CoreEvidence {
     /// What the runtime would have said about this death.
     pub(super) fn describe(&mut self, culprit: &Culprit) {
@@ -36,28 +40,30 @@ impl CoreEvidence {
         let threw_on_system = thread.is_some_and(|t| self.threw_on_system_stack(t));
         let who = if threw_on_system { culprit.m.g0.value().copied() } else { address };
         let from_g = who.and_then(|a| runtime.signal(a)).map(|s| signal(&s, &culprit.m));
-        let told = match culprit.how {
+        let how = self.how(culprit, thread);
+        let told = match how {
             How::Panic => self.panicked(&runtime, address),
             How::Thrown => self.thrown(&runtime, culprit, thread),
-            How::Signalled => Told {
-                notes: vec!["a signal ended the process without the runtime's doing".to_owned()],
-                ..Told::default()
-            },
+            How::Dying => Told::nothing("whether the program panicked or the runtime threw is not known"),
+            How::Signalled => Told::nothing("a signal ended the process without the runtime's doing"),
         };
         let own = |entry: &Entry| address.is_some_and(|a| *entry == Entry::Goroutine(a));
         let system = thread.and_then(|t| self.entries.iter().position(|e| *e == Entry::System(t)));
         // SIGQUIT asks for a dump: nobody failed. Where the thread ran no goroutine, its own stack failed under a signal;
-        // after a throw the runtime prints the goroutines in their order, and the first stands for them.
+        // after a throw the runtime then prints the goroutines in their order, and the first stands for them.
+        let ran_none = culprit.g.missing() == Some(&Missing::NotApplicable);
         let asked_for = matches!(told.headlines.first(), Some(Headline::Signal(s)) if &*s.name == "SIGQUIT");
         let signalled = matches!(told.headlines.first(), Some(Headline::Signal(_)));
         let crashed = match self.entries.iter().position(own) {
             _ if asked_for => None,
             Some(id) => Some(id),
             None if signalled => system,
-            None => (!self.entries.is_empty()).then_some(0),
+            None => (ran_none && how == How::Thrown && !self.entries.is_empty()).then_some(0),
         };
-        if address.is_none() {
-            self.note("the thread that died ran no goroutine");
+        match culprit.g.missing() {
+            Some(Missing::NotApplicable) => self.note("the thread that died ran no goroutine"),
+            Some(why) => self.note(format!("which goroutine the thread that died ran is not known: {why}")),
+            None => {}
         }
         self.notes.extend(told.notes);
         self.crash = Crash {
@@ -69,6 +75,22 @@ impl CoreEvidence {
             system_stack: system,
             ..std::mem::take(&mut self.crash)
         };
+    }
+
+    /// How a thread died. Where the runtime's own word on it is not proved, by what stands on its stacks.
+    fn how(&self, culprit: &Culprit, thread: Option<usize>) -> How {
+        let Some(walk) = thread.and_then(|t| self.of_thread(t)).filter(|_| culprit.how == How::Dying) else {
+            return culprit.how;
+        };
+        let code = self.code();
+        let stands = |name: &[u8]| walk.frames.iter().any(|f| code.raw_name(f.func) == Some(name));
+        if threw(walk, &code).is_some() || stands(b"runtime.sighandler") {
+            How::Thrown
+        } else if stands(b"runtime.fatalpanic") {
+            How::Panic
+        } else {
+            How::Dying
+        }
     }
 
     fn panicked(&self, runtime: &Runtime<'_>, g: Option<Addr>) -> Told {
@@ -91,23 +113,30 @@ impl CoreEvidence {
     /// `throw`, `fatal` or a fatal signal. Which of them is told by what stands on the thread's stacks: a handler that
     /// dies (`sighandler`) was called for a signal, and then nothing that was printed before belongs to this death.
     fn thrown(&self, runtime: &Runtime<'_>, culprit: &Culprit, thread: Option<usize>) -> Told {
-        let none = |why: &str| Told { notes: vec![why.to_owned()], ..Told::default() };
         let Some(walk) = thread.and_then(|t| self.of_thread(t)) else {
-            return none("the core has no registers of the thread that died");
+            return Told::nothing("the core has no registers of the thread that died");
         };
         let code = self.code();
         if walk.frames.iter().any(|f| code.raw_name(f.func) == Some(b"runtime.sighandler")) {
             return match walk.signals.last() {
                 Some(frame) => self.signalled(runtime, frame, culprit),
-                None => none("the signal that ended the process is not known: its frame was not found"),
+                None => Told::nothing("the signal that ended the process is not known: its frame was not found"),
             };
         }
         match runtime.backlog() {
             Known::Have { value, .. } => match printed(&value, self.dying().max(1)) {
-                Some((headlines, diagnostics)) => Told { headlines, diagnostics, ..Told::default() },
-                None => none("the text of the fatal error is not in the runtime's record of what it printed"),
+                Some((headlines, diagnostics)) => {
+                    // Once a thread prints its death nothing that is printed is recorded (`recordForPanic`).
+                    let (said, dying) =
+                        (headlines.iter().filter(|h| matches!(h, Headline::Fatal(_))).count(), self.dying());
+                    let unsaid = (said < dying).then(|| {
+                        format!("{dying} threads died at once; the runtime recorded the words of {said} of them")
+                    });
+                    Told { headlines, diagnostics, notes: unsaid.into_iter().collect(), ..Told::default() }
+                }
+                None => Told::nothing("the text of the fatal error is not in the runtime's record of what it printed"),
             },
-            Known::Missing(why) => none(&format!("the text of the fatal error is not known: {why}")),
+            Known::Missing(why) => Told::nothing(format!("the text of the fatal error is not known: {why}")),
         }
     }
 
@@ -127,9 +156,14 @@ impl CoreEvidence {
         }
     }
 
+    /// Whether a thread was printing its death, or waiting to do so.
+    pub(super) fn is_dying(&self, thread: usize) -> bool {
+        self.threads.get(thread).is_some_and(|m| m.dying.value().is_some_and(|d| *d != 0))
+    }
+
     /// How many threads were dying.
     fn dying(&self) -> usize {
-        self.threads.iter().filter(|m| m.dying.value().is_some_and(|d| *d != 0)).count()
+        (0..self.threads.len()).filter(|thread| self.is_dying(*thread)).count()
     }
 
     /// Whether the runtime threw on a thread's system stack.
@@ -174,8 +208,9 @@ fn split_text(number: u64, text: &Known<Str>) -> (Str, Known<Str>) {
 /// The signal that the runtime died of, from the frame that the kernel made for it.
 fn fatal_signal(runtime: &Runtime<'_>, frame: &SignalFrame, m: &M) -> Signal {
     let known = |value: u64| Known::have(value, Trust::Exact, Source::Core);
-    // siginfo holds a fault address for these only, and only when the kernel raised them (si_code > 0).
-    let faults = matches!(frame.number, SIGILL | SIGTRAP | SIGBUS | SIGFPE | SIGSEGV) && frame.code > 0;
+    // Only where the kernel raised it (si_code > 0) does the word hold an address; with SI_KERNEL it is 0, and the runtime
+    // prints that too: `code=0x80 addr=0x0`.
+    let faults = has_fault_address(frame.number) && frame.code > 0;
     let (name, description) = split_text(u64::from(frame.number), &runtime.signal_text(u64::from(frame.number)));
     Signal {
         name,

@@ -4,7 +4,7 @@ use super::CoreError;
 use gopsy_image::{BuildInfo, Image};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::Source;
-use gopsy_runtime::{Basis, Layouts, Release, RuntimeError, Witness};
+use gopsy_runtime::{Basis, Layouts, Refuted, Release, RuntimeError, Witness};
 use gopsy_target::{Attachment, Core};
 
 /// The layouts that fit this memory.
@@ -18,8 +18,8 @@ pub(super) fn layouts(
     notes: &mut Vec<String>,
 ) -> Result<Layouts, CoreError> {
     let release = build.and_then(|b| Release::parse(&b.version));
-    let candidates = match layouts_of {
-        Some(other) => vec![Layouts::of_release(image, other)?],
+    let candidates: Box<dyn Iterator<Item = Layouts>> = match layouts_of {
+        Some(other) => Box::new(std::iter::once(Layouts::of_release(image, other)?)),
         None => Layouts::candidates(image, release.as_ref())?,
     };
     let table = image.pclntab().map_err(RuntimeError::from)?;
@@ -28,11 +28,9 @@ pub(super) fn layouts(
         let func = table.find(at)?;
         Some((func.raw_name()?, func.entry() == at))
     };
-    let tids: Vec<u32> = core.threads().iter().map(|t| t.tid).collect();
-    let first = candidates.first().cloned();
-    let chosen = Layouts::choose(candidates, core, bias, Source::Core, &Witness { function: &function, tids: &tids });
-    match (chosen, first) {
-        (Ok((layouts, _)), _) => {
+    let tids = core.threads().iter().map(|t| u64::from(t.tid)).collect();
+    match Layouts::choose(candidates, core, bias, Source::Core, &Witness { function: &function, tids: &tids }) {
+        Ok(layouts) => {
             if let Basis::Nearest(near) = layouts.basis() {
                 let named = build.map_or("of unknown release", |b| b.version.as_str());
                 notes.push(format!(
@@ -43,12 +41,12 @@ pub(super) fn layouts(
             Ok(layouts)
         }
         // This build's own layouts are right even where its memory is wrong.
-        (Err(refuted), Some(first))
+        Err(Refuted { first: Some(first), why })
             if attachment == Attachment::Same && !matches!(first.basis(), Basis::Nearest(_)) =>
         {
-            notes.extend(refuted.first().map(|why| format!("the runtime's structures are damaged ({why})")));
-            Ok(first)
+            notes.extend(why.first().map(|why| format!("the runtime's structures are damaged ({why})")));
+            Ok(*first)
         }
-        (Err(refuted), _) => Err(RuntimeError::DoNotFit(refuted).into()),
+        Err(refuted) => Err(RuntimeError::DoNotFit(refuted.why).into()),
     }
 }

@@ -7,7 +7,7 @@ use gopsy_model::{Source, Stack};
 use gopsy_runtime::M;
 use gopsy_target::finder::Finder;
 use gopsy_target::{Core, Registers};
-use gopsy_unwind::{Foreign, On, RegisterSet, Stacks, Walk, Walker, bias_at};
+use gopsy_unwind::{Foreign, On, RawFrame, RegisterSet, Stacks, Walk, Walker};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,18 +16,22 @@ const MAX_FILES: usize = 2048;
 
 /// The code of a process that is not Go's: the C part of the executable, the libraries that are proved to be those that ran,
 /// the vDSO. What they hold of pages that the core lacks is attached to the core.
-pub(super) fn load(core: &mut Core, image: &Arc<Image>, bias: Bias, notes: &mut Vec<String>) -> Foreign {
+pub(super) fn load(
+    core: &mut Core,
+    image: &Arc<Image>,
+    bias: Bias,
+    finder: &Finder,
+    notes: &mut Vec<String>,
+) -> Foreign {
     let mut foreign = Foreign::new();
     foreign.add(Arc::clone(image), bias, base_name(&core.program().path));
-    let finder = Finder::default();
     let mut missing = Vec::new();
     for file in core.elves().into_iter().filter(|f| !f.executable).take(MAX_FILES) {
-        let Some(base) = file.mappings.iter().find(|m| m.file_offset == 0).map(|m| m.range.start) else { continue };
         let name = base_name(&file.path);
         match finder.find(core, &file, None) {
             Ok(found) => {
                 core.attach_file(&file, &found.image);
-                if let Some(bias) = bias_at(&found.image, base) {
+                if let Some(bias) = core.bias_of(&file, &found.image) {
                     let debug = finder.find_debug(&found.image, &found.path, None);
                     foreign.add(found.image, bias, name);
                     if let Ok(debug) = debug {
@@ -46,7 +50,7 @@ pub(super) fn load(core: &mut Core, image: &Arc<Image>, bias: Bias, notes: &mut 
     }
     if let Some((start, bytes)) = core.vdso()
         && let Ok(vdso) = Image::parse(Arc::new(bytes))
-        && let Some(bias) = bias_at(&vdso, start)
+        && let Some(bias) = vdso.bias_at(start)
     {
         foreign.add(Arc::new(vdso), bias, "[vdso]");
     }
@@ -84,21 +88,26 @@ impl CoreEvidence {
         )
     }
 
-    fn stacks_of(&self, m: Option<&M>) -> Stacks {
+    /// The stacks that a thread may stand on.
+    pub(super) fn stacks_of(&self, m: Option<&M>) -> Stacks {
         let runtime = self.runtime();
         let g = m.and_then(|m| m.curg.value()).filter(|g| !g.is_null()).map(|g| runtime.g(*g));
         Stacks::of(&runtime, g.as_ref(), m)
     }
 
-    /// The walk of a thread up to where it leaves its system stack, if C stands on that.
-    pub(super) fn with_foreign(&self, thread: usize) -> Option<Walk> {
+    /// The walk of a thread up to where it leaves its system stack, if C stands on that; kept.
+    pub(super) fn with_foreign(&self, thread: usize) -> Option<&Walk> {
+        self.walks.get(thread)?.foreign.get_or_init(|| self.walk_with_foreign(thread)).as_ref()
+    }
+
+    fn walk_with_foreign(&self, thread: usize) -> Option<Walk> {
         let m = self.threads.get(thread)?;
         let registers = self.registers_of(m)?;
         let code = self.code();
         let walker = Walker::new(&self.core, &code, &self.sites);
         let stacks = self.stacks_of(Some(m));
         // Signals came later than what they interrupted.
-        let left = |f: &gopsy_unwind::RawFrame| f.on == On::Goroutine;
+        let left = |f: &RawFrame| f.on == On::Goroutine;
         let walk = walker.walk_thread_until(&RegisterSet::of_context(registers.iter()), &self.foreign, &stacks, &left);
         let range = self.system_frames(&walk, &code);
         walk.frames.get(range)?.iter().any(|f| f.foreign.is_some()).then_some(walk)

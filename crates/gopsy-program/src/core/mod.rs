@@ -7,11 +7,11 @@ mod foreign;
 mod threads;
 
 use crate::{Evidence, StackId};
-use gopsy_image::{BuildInfo, Image, ImageError, Machine};
+use gopsy_image::{BuildInfo, Image, ImageError, Machine, hex};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
 use gopsy_runtime::{G, Layouts, M, Release, Runtime, RuntimeError, Threads};
-use gopsy_target::finder::{Finder, How, Tried};
+use gopsy_target::finder::{self, Finder, Tried};
 use gopsy_target::{Attachment, Core, MappedFile, TargetError};
 use gopsy_unwind::{Code, Foreign, Sites, Walk};
 use std::cell::{OnceCell, RefCell};
@@ -81,9 +81,18 @@ pub struct CoreEvidence {
     /// The latest time that the runtime wrote down.
     last_seen: OnceCell<Option<i64>>,
     /// The walks of the threads, by their index.
-    walks: Vec<OnceCell<Option<Walk>>>,
+    walks: Vec<ThreadWalks>,
     /// The stacks that were asked for last. All of them would be too many to keep.
     kept: RefCell<Vec<(StackId, Stack)>>,
+}
+
+/// The walks of a thread.
+#[derive(Default)]
+struct ThreadWalks {
+    /// By Go's own tables.
+    go: OnceCell<Option<Walk>>,
+    /// Through C and Go, where C stands on its system stack.
+    foreign: OnceCell<Option<Walk>>,
 }
 
 /// What a stack belongs to.
@@ -143,21 +152,14 @@ impl CoreEvidence {
     /// As [`CoreEvidence::open`].
     pub fn open_with(core: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
         let opened = Core::open(core)?;
-        let beside = options.finder.beside.clone().or_else(|| core.parent().map(Path::to_owned));
-        let finder = Finder { beside, ..options.finder.clone() };
-        match finder.find(&opened, &opened.program(), None) {
+        let options = &CoreOptions { finder: options.finder.near(&opened), ..options.clone() };
+        match options.finder.program(&opened) {
             Ok(found) => {
+                let remark = options.finder.remark(&found);
                 let mut evidence = Self::join(opened, found.image, &found.path, options)?;
-                if !finder.bins.is_empty() && found.how != How::Named {
-                    let path = found.path.display();
-                    evidence
-                        .notes
-                        .insert(0, format!("what was named is NOT the binary that wrote this core; {path} is"));
-                }
+                evidence.notes.splice(0..0, remark);
                 Ok(evidence)
             }
-            // Nothing tells whether it is the one, and there is no other.
-            Err(Tried { doubtful: Some((path, _)), .. }) => Self::join(opened, image(&path)?, &path, options),
             Err(tried) => Err(CoreError::NoBinary { process: completeness::process(&opened), tried }),
         }
     }
@@ -175,16 +177,13 @@ impl CoreEvidence {
         match attachment {
             Attachment::Same => {}
             Attachment::Other => return Err(CoreError::OtherBuild { path: path.to_owned() }),
-            Attachment::CannotTell => notes.push(format!(
-                "the core does not hold the build id, so nothing proves that {} wrote it; no memory was taken from it",
-                path.display()
-            )),
+            Attachment::CannotTell => notes.push(finder::unproved(path)),
         }
-        let Some(bias) = core.bias(&image).or((!image.relocatable()).then_some(Bias::ZERO)) else {
+        let Some(bias) = core.bias(&image) else {
             return Err(CoreError::NoBase { path: path.to_owned() });
         };
         image.module().map_err(|error| CoreError::Binary { path: path.to_owned(), error })?;
-        let foreign = foreign::load(&mut core, &image, bias, &mut notes);
+        let foreign = foreign::load(&mut core, &image, bias, &options.finder, &mut notes);
         let build = image.build_info().ok();
         let layouts =
             fitting::layouts(&core, &image, bias, build.as_ref(), attachment, options.layouts_of.as_ref(), &mut notes)?;
@@ -200,7 +199,7 @@ impl CoreEvidence {
         let entries: Vec<Entry> = alive.map(Entry::Goroutine).collect();
         let died = core.threads().iter().find(|t| t.signal != 0).map(|t| t.tid);
         let culprit = runtime.culprit(&threads, died);
-        let walks = threads.iter().map(|_| OnceCell::new()).collect();
+        let walks = threads.iter().map(|_| ThreadWalks::default()).collect();
         let (sites, reasons, kept) = (Sites::default(), RefCell::default(), RefCell::default());
         let crash = Crash::default();
         let mut evidence = CoreEvidence {
@@ -271,11 +270,9 @@ impl CoreEvidence {
             }
             missing => (missing.clone(), false),
         };
-        // The runtime prints whole minutes from one on, of those that wait or are in a system call.
-        let waits = waiting || g.status.value() == Some(&Status::Syscall);
-        let wait_minutes = match g.wait_since.value().and_then(|since| self.minutes_since(*since)) {
-            Some(minutes) if waits && minutes > 0 => Known::have(minutes, Trust::Inferred, Source::Core),
-            _ => Known::Missing(Missing::NotApplicable),
+        let wait_minutes = match self.wait_minutes(g.status.value(), g.wait_since.value().copied()) {
+            Some(minutes) => Known::have(minutes, Trust::Inferred, Source::Core),
+            None => Known::Missing(Missing::NotApplicable),
         };
         let labels = g.labels.value().map(|at| runtime.labels(*at));
         let creation = match &g.go_pc {
@@ -343,13 +340,14 @@ impl CoreEvidence {
         self.entries.extend(found);
     }
 
-    /// For how many whole minutes at least something had gone on when the process died; `None` where nobody wrote down when
-    /// it began.
-    fn minutes_since(&self, since: i64) -> Option<u64> {
+    /// For how many whole minutes at least a goroutine had waited, or been in a system call, when the process died: from one
+    /// on, as the runtime prints them. `None` where nobody wrote down when it began.
+    fn wait_minutes(&self, status: Option<&Status>, since: Option<i64>) -> Option<u64> {
         const MINUTE: u64 = 60_000_000_000;
+        let since = since.filter(|_| matches!(status, Some(Status::Waiting | Status::Syscall)))?;
         let last = (*self.last_seen.get_or_init(|| self.runtime().last_seen_alive()))?;
         let passed = last.checked_sub(since).filter(|_| since > 0)?;
-        u64::try_from(passed).ok()?.checked_div(MINUTE)
+        u64::try_from(passed).ok()?.checked_div(MINUTE).filter(|minutes| *minutes > 0)
     }
 
     /// Why a goroutine waits, in words.
@@ -436,8 +434,12 @@ impl Evidence for CoreEvidence {
     }
 
     fn brief(&self, id: StackId) -> Brief {
-        let Some(Entry::Goroutine(address)) = self.entries.get(id) else {
-            return Brief { state: "system stack".into(), wait_minutes: None, copies: 1 };
+        let address = match self.entries.get(id) {
+            Some(Entry::Goroutine(address)) => address,
+            Some(Entry::System(_)) => return Brief { state: "system stack".into(), wait_minutes: None, copies: 1 },
+            Some(Entry::Ancestor(..)) | None => {
+                return Brief { state: Brief::NO_STATE.into(), wait_minutes: None, copies: 1 };
+            }
         };
         let standing = self.runtime().standing(*address);
         let reason = || standing.wait_reason.and_then(|number| self.reason(number));
@@ -446,9 +448,8 @@ impl Evidence for CoreEvidence {
             Some(status) => status.as_str().into(),
             None => Brief::NO_STATE.into(),
         };
-        let waits = matches!(standing.status, Some(Status::Waiting | Status::Syscall));
-        let minutes = standing.wait_since.filter(|_| waits).and_then(|since| self.minutes_since(since));
-        Brief { state, wait_minutes: minutes.filter(|m| *m > 0), copies: 1 }
+        let wait_minutes = self.wait_minutes(standing.status.as_ref(), standing.wait_since);
+        Brief { state, wait_minutes, copies: 1 }
     }
 }
 
@@ -457,10 +458,6 @@ fn created_by(g: &G) -> Known<u64> {
         Known::Have { value: 0, .. } => Known::Missing(Missing::NotApplicable),
         other => other.clone(),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// A binary.

@@ -21,15 +21,6 @@ const DYING: &[&[u8]] = &[
 ];
 
 impl CoreEvidence {
-    /// The stacks of a thread from where it stands outwards, up to the first frame for which `stop` holds.
-    pub(super) fn thread_walk(&self, m: &M, g: Option<&G>, stop: &dyn Fn(&RawFrame) -> bool) -> Option<Walk> {
-        let registers = self.registers_of(m)?;
-        let stacks = Stacks::of(&self.runtime(), g, Some(m));
-        let code = self.code();
-        let walker = Walker::new(&self.core, &code, &self.sites);
-        Some(walker.walk_until(Pc::Interrupted(registers.pc()), registers.sp(), &stacks, stop))
-    }
-
     /// The registers of a thread, by its number. A thread that has not told the runtime its number yet (`minit`) is the only
     /// one that no other claims.
     pub(super) fn registers_of(&self, m: &M) -> Option<&gopsy_target::Registers> {
@@ -45,14 +36,16 @@ impl CoreEvidence {
         }
     }
 
-    /// The walk of a thread through all its stacks, kept.
+    /// The walk of a thread through all its stacks by Go's own tables, kept.
     pub(super) fn of_thread(&self, thread: usize) -> Option<&Walk> {
         let walk = || {
             let m = self.threads.get(thread)?;
-            let g = m.curg.value().filter(|g| !g.is_null()).map(|g| self.runtime().g(*g));
-            self.thread_walk(m, g.as_ref(), &|_| false)
+            let registers = self.registers_of(m)?;
+            let code = self.code();
+            let walker = Walker::new(&self.core, &code, &self.sites);
+            Some(walker.walk(Pc::Interrupted(registers.pc()), registers.sp(), &self.stacks_of(Some(m))))
         };
-        self.walks.get(thread)?.get_or_init(walk).as_ref()
+        self.walks.get(thread)?.go.get_or_init(walk).as_ref()
     }
 
     /// The thread that runs a goroutine.
@@ -85,8 +78,12 @@ impl CoreEvidence {
         let on_its_own = walk.filter(|walk| self.system_frames(walk, &code).is_empty());
         let (pc, sp) = match (syscall, on_its_own) {
             (None, Some(walk)) => {
-                let crashed = self.crash.crashed == Some(id);
-                let above = |f: &&RawFrame| f.on != On::Goroutine || (crashed && is_dying(f, &code));
+                // Of several that die at once each prints itself. Where it is not known whether a thread was dying, that it
+                // threw tells.
+                let unknown = thread.and_then(|t| self.threads.get(t)).is_some_and(|m| m.dying.missing().is_some());
+                let dying = thread.is_some_and(|t| self.is_dying(t)) || (unknown && threw(walk, &code).is_some());
+                let printed = self.crash.crashed == Some(id) || dying;
+                let above = |f: &&RawFrame| f.on != On::Goroutine || (printed && is_dying(f, &code));
                 let skip = walk.frames.iter().take_while(above).count();
                 return gopsy_unwind::frames(walk, skip, &code, Source::Core);
             }
@@ -101,8 +98,8 @@ impl CoreEvidence {
         gopsy_unwind::frames(&walk, 0, &code, Source::Core)
     }
 
-    /// What a thread does on its system stack: a range of the frames of its walk. Empty when the thread executes a goroutine on that goroutine's stack, and for the runtime's own dying
-    /// after a throw on a goroutine's stack.
+    /// What a thread does on its system stack: a range of the frames of its walk. Empty when the thread executes a goroutine
+    /// on that goroutine's stack, and for the runtime's own dying after a throw on a goroutine's stack.
     pub(super) fn system_frames(&self, walk: &Walk, code: &Code<'_>) -> std::ops::Range<usize> {
         // What stands on the signal stack came later.
         let interrupted = walk.frames.iter().rposition(|f| f.on == On::Signal).map_or(0, |last| last.saturating_add(1));
@@ -128,8 +125,7 @@ impl CoreEvidence {
 
     /// The frames of a thread on its system stack.
     fn system_stack(&self, thread: usize) -> Stack {
-        let foreign = self.with_foreign(thread);
-        let Some(walk) = foreign.as_ref().or_else(|| self.of_thread(thread)) else {
+        let Some(walk) = self.with_foreign(thread).or_else(|| self.of_thread(thread)) else {
             return unavailable("the core has no registers of its thread");
         };
         let code = self.code();

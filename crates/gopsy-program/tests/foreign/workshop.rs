@@ -1,13 +1,14 @@
 //! Building the programs with the releases, and their cores.
 
 use gopsy_program::CoreEvidence;
-use std::io::{BufRead, BufReader, Write};
+use gopsy_testing::{NEWEST, Toolchain, core_pattern_problem, has_tool, skip};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Releases at which the crossings changed, and the newest: `asmcgocall`'s slots at 1.22, the signal in C at 1.21, the
+/// Versions at which the crossings changed, and the newest: `asmcgocall`'s slots at 1.22, the signal in C at 1.21, the
 /// calling convention at 1.17.
-const RELEASES: [&str; 6] = ["go1.16.15", "go1.18.10", "go1.20.14", "go1.21.13", "go1.24.11", "go1.27.3"];
+const VERSIONS: [&str; 6] = ["1.16", "1.18", "1.20", "1.21", "1.24", NEWEST];
 
 /// How a program is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,39 +95,29 @@ impl Built {
     }
 }
 
-/// Builds the program with each release and shows what was built: in all modes, or by turns in one of them.
+/// Builds the program with each version and shows what was built: in all modes, or by turns in one of them.
 pub(crate) fn each(program: &str, modes: &[Mode], show: impl Fn(&Built)) {
     let all = std::env::var("GOPSY_ZOO").as_deref() == Ok("all");
-    let mut skipped = Vec::new();
-    for (turn, release) in RELEASES.iter().enumerate() {
+    for (turn, version) in VERSIONS.iter().enumerate() {
         let chosen = modes.iter().enumerate().filter(|(i, _)| all || i % modes.len() == turn % modes.len());
         for (_, mode) in chosen {
-            match make(program, release, *mode) {
+            match make(program, version, *mode) {
                 Ok(built) => show(&built),
-                Err(why) => skipped.push(format!("{release} {mode:?}: {why}")),
+                Err(why) => skip("zoo", &format!("{program}, go{version} {mode:?}: {why}")),
             }
         }
-    }
-    if !skipped.is_empty() {
-        let required = std::env::var("GOPSY_REQUIRE").is_ok_and(|v| v.split(',').any(|tier| tier.trim() == "zoo"));
-        let why = skipped.join("; ");
-        assert!(!required, "GOPSY_REQUIRE names zoo, but {why}");
-        // Not eprint!, which the test harness keeps to itself when all is well.
-        let told = format!("skipped {} of {program}: {why}\n", skipped.len());
-        std::io::stderr().write_all(told.as_bytes()).unwrap();
     }
 }
 
 /// Builds a program. `Err` says what this machine lacks.
-fn make(program: &str, release: &str, mode: Mode) -> Result<Built, String> {
-    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
-    if pattern.starts_with('|') || pattern.contains('/') || !pattern.starts_with("core") {
-        return Err(format!("core_pattern is {:?}: cores do not land in the working directory", pattern.trim()));
+fn make(program: &str, version: &str, mode: Mode) -> Result<Built, String> {
+    if let Some(problem) = core_pattern_problem() {
+        return Err(problem);
     }
-    if mode != Mode::NoC && Command::new("gcc").arg("--version").output().is_err() {
+    if mode != Mode::NoC && !has_tool("gcc") {
         return Err("there is no gcc here".to_owned());
     }
-    let goroot = goroot(release)?;
+    let go = Toolchain::find(version)?;
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign");
     for ending in ["go", "c"] {
@@ -136,40 +127,8 @@ fn make(program: &str, release: &str, mode: Mode) -> Result<Built, String> {
         }
     }
     std::fs::write(folder.path().join("go.mod"), "module example.com/app\n\ngo 1.16\n").map_err(|e| e.to_string())?;
-    let output = Command::new(goroot.join("bin/go"))
-        .args(["build", "-o", "app"])
-        .args(mode.flags())
-        .arg(".")
-        .current_dir(folder.path())
-        .env("GOROOT", &goroot)
-        .env("GOTOOLCHAIN", "local")
-        .env("GOENV", "off")
-        .env("GOFLAGS", "")
-        .env("GOWORK", "off")
-        .env("GO111MODULE", "on")
-        .env("CGO_ENABLED", if mode == Mode::NoC { "0" } else { "1" })
-        .env("CGO_CFLAGS", mode.for_c())
-        .env_remove("GOEXPERIMENT")
-        .output()
-        .map_err(|e| e.to_string())?;
-    assert!(output.status.success(), "{release} {mode:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(Built { name: format!("{release} {mode:?}"), mode, folder })
-}
-
-/// Where a release lies, which may have to be downloaded first.
-fn goroot(release: &str) -> Result<PathBuf, String> {
-    let go = std::env::var("GOPSY_GO").unwrap_or_else(|_| "go".to_owned());
-    let output = Command::new(&go)
-        .args(["env", "GOROOT"])
-        .env("GOTOOLCHAIN", release)
-        .env("GOFLAGS", "")
-        .output()
-        .map_err(|e| format!("cannot run {go}: {e}"))?;
-    let root = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-    let version = std::fs::read_to_string(root.join("VERSION")).unwrap_or_default();
-    if version.lines().next() == Some(release) {
-        return Ok(root);
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(said.trim().lines().last().unwrap_or("the go command has another release").to_owned())
+    let mut command = go.build(folder.path(), Path::new("app"), mode.flags(), mode != Mode::NoC);
+    let built = gopsy_testing::run(command.arg(".").env("CGO_CFLAGS", mode.for_c()));
+    assert_eq!(built, Ok(()), "{} {mode:?}", go.release);
+    Ok(Built { name: format!("{} {mode:?}", go.release), mode, folder })
 }

@@ -1,8 +1,9 @@
 //! `gopsy info`.
 
 use super::canvas::{Canvas, Ink, Line, View};
+use super::count;
 use crate::info::{File, Info, Process, Program, Thread};
-use crate::names::short_file;
+use crate::names::{bytes, plural, short_file};
 use gopsy_model::KnownIssue;
 
 /// Dependencies, threads, files and parts of the program that are shown before the rest is only counted.
@@ -20,7 +21,11 @@ pub fn info(info: &Info, view: &View) -> String {
         }
         None => String::new(),
     };
-    let kind = if info.process.is_some() { "core" } else { "executable" };
+    let kind = match (&info.process, &info.program) {
+        (Some(_), _) => "core",
+        (None, Some(program)) if program.shared_object => "shared object",
+        (None, _) => "executable",
+    };
     canvas.sides(&Line::of(Ink::Bold, &info.target).dim(&format!("  {kind}")), &Line::new().dim(&right));
     if let Some(process) = &info.process {
         self::process(&mut canvas, process);
@@ -51,22 +56,6 @@ pub fn info(info: &Info, view: &View) -> String {
     canvas.finish()
 }
 
-/// Bytes in the unit that a person would choose.
-fn bytes(number: u64) -> String {
-    const UNITS: [&str; 6] = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    let (mut size, mut unit) = (number as f64, 0);
-    while size >= 1024.0 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    let name = UNITS.get(unit).unwrap_or(&"PiB");
-    if unit == 0 || size >= 100.0 { format!("{size:.0} {name}") } else { format!("{size:.1} {name}") }
-}
-
-fn plural(count: usize, one: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
-}
-
 fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
     let size = bytes(program.size);
     canvas.field("binary", &Line::new().plain(&program.path).dim(&format!("   {size}")));
@@ -84,10 +73,10 @@ fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
     if !main.is_empty() {
         canvas.field("module", &Line::new().plain(main.trim_end()));
     }
-    let count = program.dependencies.len();
-    if program.main_module.is_some() || count > 0 {
-        let more = if count > 0 && !list_dependencies { "   --deps lists them" } else { "" };
-        let deps = if count == 1 { "1 dependency".to_owned() } else { format!("{count} dependencies") };
+    let number = program.dependencies.len();
+    if program.main_module.is_some() || number > 0 {
+        let more = if number > 0 && !list_dependencies { "   --deps lists them" } else { "" };
+        let deps = if number == 1 { "1 dependency".to_owned() } else { format!("{number} dependencies") };
         canvas.field("", &Line::new().plain(&deps).dim(more));
     }
     if list_dependencies {
@@ -103,11 +92,14 @@ fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
     }
     let mut kind = vec![match &program.interpreter {
         Some(interpreter) => format!("linked dynamically ({interpreter})"),
+        None if program.shared_object => "shared object".to_owned(),
         None => "linked statically".to_owned(),
     }];
-    kind.push(
-        if program.position_independent { "position-independent (PIE)" } else { "at fixed addresses" }.to_owned(),
-    );
+    kind.push(match (program.position_independent, program.shared_object) {
+        (true, true) => "position-independent".to_owned(),
+        (true, false) => "position-independent (PIE)".to_owned(),
+        (false, _) => "at fixed addresses".to_owned(),
+    });
     kind.push(match program.symbols {
         Some(count) => format!("{count} symbols"),
         None => "no symbol table (stripped)".to_owned(),
@@ -168,7 +160,7 @@ fn process(canvas: &mut Canvas, process: &Process) {
 
 fn threads(canvas: &mut Canvas, threads: &[Thread]) {
     canvas.gap();
-    canvas.raw(0, &Line::of(Ink::Bold, &plural(threads.len(), "thread")));
+    canvas.raw(0, &Line::of(Ink::Bold, &plural(count(threads.len()), "thread")));
     for thread in threads.iter().take(THREADS) {
         let at = thread.at.as_deref().unwrap_or("in no code that is known");
         let signal = thread.signal.as_deref().map(|s| format!("  {s}")).unwrap_or_default();
@@ -210,7 +202,7 @@ fn files(canvas: &mut Canvas, files: &[File]) {
         return;
     }
     canvas.gap();
-    canvas.raw(0, &Line::of(Ink::Bold, &plural(files.len(), "file")).dim("  that were mapped"));
+    canvas.raw(0, &Line::of(Ink::Bold, &plural(count(files.len()), "file")).dim("  that were mapped"));
     for file in files.iter().take(FILES) {
         let held = match file.held {
             0 => "none of it in the core".to_owned(),
@@ -236,7 +228,7 @@ fn known_bugs(canvas: &mut Canvas, bugs: &[KnownIssue]) {
         return;
     }
     canvas.gap();
-    let title = format!("{} of this Go release", plural(bugs.len(), "known bug"));
+    let title = format!("{} of this Go release", plural(count(bugs.len()), "known bug"));
     canvas.raw(0, &Line::of(Ink::Bold, &title).dim("  of those that gopsy knows"));
     for bug in bugs {
         let fixed = bug.fixed_in.as_deref().map(|f| format!("  fixed in {f}")).unwrap_or_default();

@@ -20,3 +20,8 @@ pub use info::info;
 pub use page::page;
 pub use stacks::{StacksPage, diff, stacks};
 pub use whereabouts::whereabouts;
+
+/// A number of things in memory, for a sentence.
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}

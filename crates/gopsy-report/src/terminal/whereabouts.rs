@@ -1,9 +1,11 @@
 //! `gopsy where`.
 
 use super::canvas::{Canvas, Ink, Line, View};
-use crate::names::short_file;
+use super::count;
+use crate::names::{plural, short_file};
 use crate::whereabouts::{Answer, LineAnswer, PlaceAnswer, ThreadAt, Whereabouts};
-use gopsy_locate::{CodeOfLine, Frame, Function, ListedInsn, Listing, SourceLine, Witness};
+use gopsy_locate::{CodeOfLine, Frame, Function, ListedInsn, Listing, OnlyInlined, SourceLine, Witness};
+use std::collections::HashSet;
 
 /// Where the instruction begins behind its address.
 const INSTRUCTION: usize = 4;
@@ -22,12 +24,16 @@ pub fn whereabouts(found: &Whereabouts, view: &View) -> String {
         }
         match answer {
             Answer::Place(place) => page.place(place),
-            Answer::Ambiguous { asked, functions } => page.ambiguous(asked, functions),
-            Answer::OnlyInlined { asked, function, places } => page.only_inlined(asked, function, places),
+            Answer::Ambiguous { asked, functions, more } => page.ambiguous(asked, functions, *more),
+            Answer::OnlyInlined { asked, functions } => page.only_inlined(asked, functions),
             Answer::Line(line) => page.line(line),
             Answer::Nothing { asked, why } => {
                 page.title(asked);
                 page.canvas.wrap(2, 2, &Line::new().plain(why));
+            }
+            Answer::NotKnown { asked, why } => {
+                page.title(asked);
+                page.canvas.wrap(2, 2, &Line::of(Ink::Alarm, "not known").plain(&format!(": {why}")));
             }
             Answer::Writers(writers) => super::writers::writers(&mut page.canvas, found, writers),
         }
@@ -145,7 +151,7 @@ impl Page<'_> {
     }
 
     fn listing(&mut self, listing: &Listing) {
-        let skipped = |n: usize| format!("… {n} instruction{} of the function", if n == 1 { "" } else { "s" });
+        let skipped = |n: usize| format!("… {} of the function", plural(count(n), "instruction"));
         if listing.before > 0 {
             self.canvas.raw(2, &Line::new().dim(&skipped(listing.before)));
         }
@@ -189,14 +195,21 @@ impl Page<'_> {
         self.canvas.wrap(INSTRUCTION, indent, &line);
     }
 
-    fn race(&mut self, calls: &[gopsy_locate::RaceCall]) {
+    fn race(&mut self, calls: &Result<Vec<gopsy_locate::RaceCall>, String>) {
         self.canvas.gap();
-        let count = match calls.len() {
-            0 => "no calls into the race detector: the function is not instrumented".to_owned(),
-            1 => "1 call into the race detector".to_owned(),
-            n => format!("{n} calls into the race detector"),
+        let calls = match calls {
+            Ok(calls) => calls,
+            Err(why) => {
+                let line =
+                    Line::of(Ink::Alarm, "calls into the race detector are not known").plain(&format!(": {why}"));
+                return self.canvas.wrap(2, 2, &line);
+            }
         };
-        self.canvas.raw(2, &Line::of(Ink::Bold, &count));
+        let head = match calls.len() {
+            0 => "no calls into the race detector: the function is not instrumented".to_owned(),
+            n => format!("{} into the race detector", plural(count(n), "call")),
+        };
+        self.canvas.raw(2, &Line::of(Ink::Bold, &head));
         for call in calls {
             let line = SourceLine { file: call.file.clone(), line: call.line.map(u64::from) };
             let text = self.found.source(line.file.as_deref(), line.line).map(str::trim).unwrap_or_default();
@@ -206,19 +219,17 @@ impl Page<'_> {
         }
     }
 
-    fn ambiguous(&mut self, asked: &str, functions: &[Function]) {
+    fn ambiguous(&mut self, asked: &str, functions: &[Function], more: bool) {
         self.title(asked);
-        let count = functions.len();
-        self.canvas.wrap(
-            2,
-            2,
-            &Line::new().plain(&format!("{count} functions have this name or end so; name one whole:")),
-        );
+        let number = plural(count(functions.len()), "function");
+        let text =
+            format!("{}{number} have this name or end so; name one whole:", if more { "the first " } else { "" });
+        self.canvas.wrap(2, 2, &Line::new().plain(&text));
         for function in functions.iter().take(LISTED) {
             let row = Line::new().dim(&self.hex(function.entry)).plain("  ").plain(&function.name);
             self.canvas.wrap(4, 8, &row);
         }
-        self.left_out(count);
+        self.left_out(functions.len());
     }
 
     fn left_out(&mut self, count: usize) {
@@ -227,14 +238,34 @@ impl Page<'_> {
         }
     }
 
-    fn only_inlined(&mut self, asked: &str, function: &str, places: &[CodeOfLine]) {
+    fn only_inlined(&mut self, asked: &str, functions: &[OnlyInlined]) {
         self.title(asked);
-        let text = format!("{function} has no code of its own: it is inlined at {} places.", places.len());
-        self.canvas.wrap(2, 2, &Line::new().plain(&text));
-        for place in places.iter().take(LISTED) {
-            self.stretch(place);
+        // How often it is called cannot be told from addresses: one call may be several stretches, and two may be one.
+        let stands = |function: &OnlyInlined| {
+            let of: HashSet<_> = function.code.iter().map(|c| c.function.as_deref()).collect();
+            let (code, of) = (plural(count(function.code.len()), "piece"), plural(count(of.len()), "function"));
+            format!("{}{code} of code in {of}", if function.more { "at least " } else { "" })
+        };
+        match functions {
+            [function] => {
+                let text = format!("{} has no code of its own: it is inlined, {}.", function.name, stands(function));
+                self.canvas.wrap(2, 2, &Line::new().plain(&text));
+                for place in function.code.iter().take(LISTED) {
+                    self.stretch(place);
+                }
+                self.left_out(function.code.len());
+            }
+            several => {
+                let number = plural(count(several.len()), "function");
+                let text = format!("{number} that are inlined everywhere have this name or end so; name one whole:");
+                self.canvas.wrap(2, 2, &Line::new().plain(&text));
+                for function in several.iter().take(LISTED) {
+                    let row = Line::new().plain(&function.name).dim(&format!("   {}", stands(function)));
+                    self.canvas.wrap(4, 8, &row);
+                }
+                self.left_out(several.len());
+            }
         }
-        self.left_out(places.len());
     }
 
     fn stretch(&mut self, code: &CodeOfLine) {
@@ -263,9 +294,9 @@ impl Page<'_> {
             self.stretch(code);
         }
         self.left_out(answer.code.len());
-        for listing in &answer.listings {
+        for one in &answer.listings {
             self.canvas.gap();
-            self.listing(listing);
+            self.listing(&one.listing);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{Form, hex, is_false, json};
 use crate::whereabouts::{Answer, LineAnswer, PlaceAnswer, Whereabouts, Writers};
-use gopsy_image::SourceFrame;
-use gopsy_locate::{CodeOfLine, Frame, Function, ListedInsn, Listing, MapUse, SourceLine, Statement, Witness};
+use gopsy_locate::{
+    CodeOfLine, Frame, Function, ListedInsn, Listing, MapUse, OnlyInlined, SourceLine, Statement, Witness,
+};
 use gopsy_mem::LinkAddr;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ struct WireAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     functions: Option<Vec<WireFunction<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<Vec<WireCode<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     listings: Option<Vec<WireListing<'a>>>,
@@ -40,6 +43,9 @@ struct WireAnswer<'a> {
     maps: Option<WireMaps<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'a str>,
+    /// There may be more of what is listed.
+    #[serde(skip_serializing_if = "is_false")]
+    more: bool,
 }
 
 #[derive(Serialize)]
@@ -61,12 +67,14 @@ struct WirePlace<'a> {
     listing: WireListing<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     race: Option<Vec<WireRace<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    race_not_known: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 struct WireFunction<'a> {
     name: &'a str,
-    entry: String,
+    entry: Option<String>,
     end: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     by: Vec<&'static str>,
@@ -166,6 +174,7 @@ struct WireMaps<'a> {
     uses: Vec<WireUse<'a>>,
     unresolved: Vec<WireUse<'a>>,
     of_the_runtime: usize,
+    not_read: usize,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     types: &'a [String],
 }
@@ -201,9 +210,9 @@ fn frame(frame: &Frame) -> WireFrame<'_> {
     WireFrame { function: frame.function.as_deref(), file: frame.at.file.as_deref(), line: frame.at.line }
 }
 
-fn source_frame(frame: &SourceFrame) -> WireFrame<'_> {
-    let line = frame.line.and_then(|l| u64::try_from(l).ok());
-    WireFrame { function: frame.function.as_deref(), file: frame.file.as_deref(), line }
+/// A function without code of its own begins nowhere.
+fn inlined(function: &OnlyInlined) -> WireFunction<'_> {
+    WireFunction { name: &function.name, entry: None, end: None, by: Vec::new() }
 }
 
 /// Answers with the addresses of one target.
@@ -222,23 +231,38 @@ impl<'f> Of<'f> {
                 place: Some(self.place(answer)),
                 ..WireAnswer::default()
             },
-            Answer::Ambiguous { asked, functions } => WireAnswer {
+            Answer::Ambiguous { asked, functions, more } => WireAnswer {
                 asked,
                 found: "several-functions",
+                more: *more,
                 functions: Some(functions.iter().map(|f| self.function(f, &[])).collect()),
                 ..WireAnswer::default()
             },
-            Answer::OnlyInlined { asked, places, .. } => WireAnswer {
-                asked,
-                found: "only-inlined",
-                code: Some(places.iter().map(|c| self.code(c)).collect()),
-                ..WireAnswer::default()
+            Answer::OnlyInlined { asked, functions } => match functions.as_slice() {
+                [one] => WireAnswer {
+                    asked,
+                    found: "only-inlined",
+                    function: Some(&one.name),
+                    code: Some(one.code.iter().map(|c| self.code(c)).collect()),
+                    more: one.more,
+                    ..WireAnswer::default()
+                },
+                several => WireAnswer {
+                    asked,
+                    found: "several-functions",
+                    functions: Some(several.iter().map(inlined).collect()),
+                    more: several.iter().any(|f| f.more),
+                    ..WireAnswer::default()
+                },
             },
+            Answer::NotKnown { asked, why } => {
+                WireAnswer { asked, found: "not-known", why: Some(why), ..WireAnswer::default() }
+            }
             Answer::Line(LineAnswer { asked, code, listings, .. }) => WireAnswer {
                 asked,
                 found: "line",
                 code: Some(code.iter().map(|c| self.code(c)).collect()),
-                listings: Some(listings.iter().map(|l| self.listing(l)).collect()),
+                listings: Some(listings.iter().map(|l| self.listing(&l.listing)).collect()),
                 ..WireAnswer::default()
             },
             Answer::Nothing { asked, why } => {
@@ -292,7 +316,8 @@ impl<'f> Of<'f> {
                 .collect(),
             notes: place.notes.iter().map(|n| WireNote { id: n.id, text: &n.text }).collect(),
             listing: self.listing(&answer.listing),
-            race: answer.race.as_ref().map(|calls| {
+            race_not_known: answer.race.as_ref().and_then(|race| race.as_ref().err()).map(String::as_str),
+            race: answer.race.as_ref().and_then(|race| race.as_ref().ok()).map(|calls| {
                 let call = |c: &'f gopsy_locate::RaceCall| WireRace {
                     address: self.at(c.at),
                     hook: c.hook.as_str(),
@@ -307,7 +332,7 @@ impl<'f> Of<'f> {
     fn function(&self, function: &'f Function, witnesses: &[Witness]) -> WireFunction<'f> {
         WireFunction {
             name: &function.name,
-            entry: self.at(function.entry),
+            entry: Some(self.at(function.entry)),
             end: function.end.map(|end| self.at(end)),
             by: by(witnesses),
         }
@@ -349,12 +374,13 @@ impl<'f> Of<'f> {
             operation: u.operation.as_str(),
             callee: &u.callee,
             type_name: u.type_name.as_deref(),
-            frames: u.frames.iter().map(source_frame).collect(),
+            frames: u.frames.iter().map(frame).collect(),
         };
         WireMaps {
             uses: writers.uses.iter().map(one).collect(),
             unresolved: writers.unresolved.iter().map(one).collect(),
             of_the_runtime: writers.of_the_runtime,
+            not_read: writers.not_read,
             types: &writers.types,
         }
     }

@@ -84,7 +84,7 @@ impl Code for Program {
 
     fn functions(&self, name: &str) -> Vec<FunctionCode<'_>> {
         let all = self.functions.iter().enumerate().filter(|(_, (other, _))| *other == name);
-        all.map(|(i, (_, code))| FunctionCode { entry: AT(Self::entry(i)), bytes: Cow::Borrowed(code) }).collect()
+        all.map(|(i, (_, code))| FunctionCode { entry: AT(Self::entry(i)), bytes: code }).collect()
     }
 
     fn is_variable(&self, at: LinkAddr) -> bool {

@@ -1,6 +1,6 @@
 //! What a debuginfod server would be asked. Nothing is asked here: that is for who holds a [`Fetch`].
 
-use super::hex;
+use gopsy_image::hex;
 use std::path::PathBuf;
 
 /// Which file of a build.

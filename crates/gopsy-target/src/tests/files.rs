@@ -248,7 +248,31 @@ fn one_that_may_be_it_is_remembered() {
     let core = core(&built);
     let path = places.put("one", &binary());
     let tried = places.finder().find(&core, &core.program(), None).unwrap_err();
-    assert_eq!(tried.doubtful, Some((path, How::Named)));
+    assert_eq!(tried.doubtful.map(|found| (found.path, found.how)), Some((path.clone(), How::Named)));
+    // Of the program it is taken then, with a word on what is not proved.
+    let found = places.finder().program(&core).unwrap();
+    assert_eq!((found.path.as_path(), found.proved(), places.finder().remark(&found)), (path.as_path(), false, None));
+    let beside = places.put("cores/prog", &binary());
+    let unnamed = Finder { bins: vec![places.put("other", b"#!/bin/sh")], ..places.finder() };
+    let found = unnamed.program(&core).unwrap();
+    assert_eq!((&found.path, found.proved()), (&beside, false));
+    let said = unnamed.remark(&found).unwrap();
+    assert!(said.starts_with("what was named is NOT the binary") && said.ends_with("prog may be"), "{said}");
+    // One that is proved goes before it, whatever comes first.
+    let found = unnamed.program(&places.core).unwrap();
+    assert_eq!((&found.path, found.proved()), (&beside, true));
+    assert!(unnamed.remark(&found).unwrap().ends_with("prog is"));
+    assert!(Finder { beside: None, ..unnamed }.program(&places.core).is_err());
+}
+
+#[test]
+fn a_finder_looks_where_the_core_lies() {
+    let places = Places::new();
+    let path = places.put("cores/core", &file().bytes());
+    let near = Finder::default().near(&Core::open(&path).unwrap());
+    assert_eq!(near.beside, path.parent().map(std::path::Path::to_owned));
+    assert_eq!(places.finder().near(&places.core).beside, places.finder().beside);
+    assert_eq!(Finder::default().near(&places.core).beside, None);
 }
 
 /// The executable with a section `.gnu_debuglink`.

@@ -2,7 +2,7 @@
 
 use super::{R, RW, core, file};
 use crate::testkit::CoreFile;
-use crate::{Core, Damage, Lost, MemoryKind};
+use crate::{Core, Damage, Lost, MemoryKind, SigInfo};
 use gopsy_image::Machine;
 use gopsy_mem::{Addr, Memory, MemoryExt, Why};
 use std::sync::Arc;
@@ -42,6 +42,44 @@ fn the_notes_of_gcore_belong_to_the_thread_before_them_too() {
     assert_eq!(cut.bytes(Addr(0x1000), 3, 3).unwrap(), b"mem");
     assert_eq!(cut.u8(Addr(0x1003)).unwrap_err().why, Why::NotHeld);
     assert!(cut.truncated() && cut.threads().is_empty());
+}
+
+/// Of a general protection fault the kernel knows no address: SI_KERNEL, and 0 in its place.
+#[test]
+fn a_fault_has_an_address_where_the_kernel_says_so() {
+    let info = |number, code| SigInfo { number, code, address: 0x1234 };
+    for signal in [4, 5, 7, 8, 11] {
+        assert_eq!(info(signal, 1).fault_address(), Some(0x1234), "{signal}");
+        for code in [0x80, 0, -1, -6] {
+            assert_eq!(info(signal, code).fault_address(), None, "{signal} {code}");
+        }
+    }
+    for signal in [6, 17, 19, 29, -1] {
+        assert_eq!(info(signal, 1).fault_address(), None, "{signal}");
+    }
+    // What gdb does to a process that it attaches to; and what kill -STOP does.
+    assert!(info(19, 0x80).is_stop());
+    assert!(!info(19, 0).is_stop() && !info(11, 0x80).is_stop());
+}
+
+#[test]
+fn what_is_mapped_in_words() {
+    let core = core(&file());
+    let path = |at| core.describe(Addr(at));
+    assert_eq!(path(0x40_1010).as_deref(), Some("/bin/prog, 0x1010 bytes from its beginning"));
+    assert_eq!((path(0x1), path(0x7fff_0000_0000)), (None, None));
+}
+
+#[test]
+fn a_program_that_cannot_be_moved_lies_where_it_states() {
+    let image = |kind: u8| {
+        let mut bytes = super::binary();
+        bytes[16] = kind;
+        gopsy_image::Image::parse(Arc::new(bytes)).unwrap()
+    };
+    let without = core(&CoreFile::new().thread(1, 0).memory(0x40_0000, 0x1000, R, b""));
+    assert_eq!(without.bias(&image(2)), Some(gopsy_mem::Bias::ZERO));
+    assert_eq!(without.bias(&image(3)), None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Frames, and who started a goroutine.
 
-use super::{Expect, Grammar, HEAD_FRAMES, MAX_MESSAGE, MAX_NESTED, Mode, TAIL_FRAMES};
+use super::{Expect, Grammar, HEAD_FRAMES, MAX_MESSAGE, MAX_NESTED, TAIL_FRAMES};
 use crate::escaped;
 use crate::frame::{self, FileLine, FunctionShape};
 use crate::header;
@@ -124,9 +124,7 @@ impl Grammar {
             None if !head.is_empty() => crate::flat::pieces(head, &mut |piece| self.plain(piece)),
             None => {}
         }
-        if let Mode::Value(value) = std::mem::replace(&mut self.mode, Mode::Lines) {
-            self.end_value(&value);
-        }
+        self.value_alone();
         let rest = behind.to_vec();
         crate::flat::pieces(&rest, &mut |piece| self.line(piece));
         true

@@ -1,14 +1,15 @@
 //! Headlines, values of panics, profiles.
 
+use super::value::Value;
 use super::{Grammar, MAX_ENTRIES, MAX_MESSAGE, MAX_VALUE, Mode};
 use crate::frame;
 use crate::header;
-use crate::headline::{self, Said};
+use crate::headline::Said;
 use crate::race::RaceReader;
 use crate::scan;
 use crate::store::Rare;
 use crate::words;
-use gopsy_model::{Headline, PanicLine, Role, StackDump};
+use gopsy_model::{Headline, Role, StackDump};
 
 impl Grammar {
     pub(super) fn hear(&mut self, said: Said<'_>, line: &[u8]) {
@@ -25,7 +26,7 @@ impl Grammar {
                 let (own, rest) = crate::flat::split_headline(value);
                 let own = scan::upto(own, MAX_VALUE).to_vec();
                 if rest.is_empty() {
-                    self.mode = Mode::Value(own);
+                    self.mode = Mode::Value(Value::begin(own));
                 } else {
                     // A value that carries other parts of a flattened text behind it is over at once.
                     self.end_value(&own);
@@ -63,53 +64,6 @@ impl Grammar {
             }
             other => self.crashes.say(&other, line, empty_stack),
         }
-    }
-
-    /// A line behind `panic: …`: more of its value, or something else.
-    pub(super) fn value_line(&mut self, mut value: Vec<u8>, line: &[u8]) -> bool {
-        let (body, _) = scan::trim_start(line);
-        let header = body.starts_with(b"goroutine ") && header::header(body).is_some();
-        let structural = header
-            || matches!(
-                headline::said(line),
-                Some(
-                    Said::Panic { .. }
-                        | Said::Fatal(_)
-                        | Said::SignalNote(_)
-                        | Said::ExitStatus
-                        | Said::RuntimeStack
-                        | Said::DuringPanic
-                        | Said::RunningTests
-                        | Said::Race
-                        | Said::Pc { .. }
-                )
-            );
-        // Since Go 1.18 the lines of a value are indented by a tab; before, a value's header looks like a real one. Behind
-        // an empty line of the value it begins a stack that the value brings along.
-        let indented_header = header && scan::at(line, 0) == b'\t' && !self.value_indented && !value.ends_with(b"\n");
-        if line.is_empty() || (structural && !indented_header) || value.len() > MAX_VALUE {
-            self.end_value(&value);
-            return line.is_empty();
-        }
-        value.push(b'\n');
-        value.extend_from_slice(scan::upto(line.strip_prefix(b"\t").unwrap_or(line), MAX_VALUE));
-        self.mode = Mode::Value(value);
-        true
-    }
-
-    pub(super) fn end_value(&mut self, raw: &[u8]) {
-        let text = scan::text(raw);
-        let mut value = PanicLine { value: "".into(), recovered: false, repanicked: false, depth: 0 };
-        let mut own = text.trim_end();
-        if let Some(v) = own.strip_suffix("[recovered, repanicked]") {
-            (value.recovered, value.repanicked) = (true, true);
-            own = v.trim_end();
-        } else if let Some(v) = own.strip_suffix("[recovered]") {
-            value.recovered = true;
-            own = v.trim_end();
-        }
-        value.value = own.into();
-        self.crashes.panic(value);
     }
 
     /// `3 @ 0x43a 0x44b`, `# labels: {…}`, `#\t0x43a\tmain.f+0x25\t/path/x.go:12` (runtime/pprof, debug=1).

@@ -14,6 +14,7 @@ use crate::output::{Look, print};
 use anyhow::Result;
 use clap::Args;
 use gopsy_report::doctor::{Check, Checkup, Fix, Judgement, Scope};
+use gopsy_report::names::bytes;
 use gopsy_report::{terminal, wire};
 use gopsy_target::machine::{Capability, Machine, Outside, Reading};
 use std::path::{Path, PathBuf};
@@ -145,22 +146,6 @@ fn unknown(id: &'static str, name: &'static str, why: &'static str, reading: &Re
 
 fn fix(scope: Scope, command: impl Into<String>) -> Fix {
     Fix { command: command.into(), scope }
-}
-
-/// Bytes in the unit that a person would choose.
-fn bytes(number: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut size = number as f64 / 1024.0;
-    let mut unit = 0;
-    while size >= 1024.0 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    match (number, UNITS.get(unit)) {
-        (0..1024, _) => format!("{number} bytes"),
-        (_, Some(name)) if size < 10.0 && size.fract() >= 0.05 => format!("{size:.1} {name}"),
-        (_, name) => format!("{size:.0} {}", name.unwrap_or(&"PiB")),
-    }
 }
 
 /// Whether a path can stand in a command as it is.

@@ -19,15 +19,19 @@ use std::{env, fs};
 /// Reads crash texts of every Go release in whatever form they come: plain, inside a log of Kubernetes, Docker,
 /// journald, a CI system, quoted, wrapped, compressed, as a goroutine profile, as a debugger's backtrace. Where a text
 /// tells of several deaths, the one that ended the process is explained and the others are listed.
+///
+/// Reads cores of linux/amd64, too (Go 1.16 to 1.27), also compressed or cut off: the binary is looked for where the core
+/// says and beside it, and proved to be the one; where nothing can prove it, that is said.
 #[derive(Args)]
 #[command(after_help = "Examples:
   gopsy explain crash.txt
   kubectl logs -p web-0 | gopsy explain -
   gopsy explain --json crash.txt | jq -r .verdict.cause
   go test ./... 2>&1 | tee test.log; gopsy explain --github test.log
+  gopsy explain core.71 --bin ./svc                a core; its binary finds itself, or is named
   gopsy explain --redact --markdown crash.txt      to paste into an issue")]
 pub(crate) struct Explain {
-    /// Files, folders of crash texts, `-` for standard input, or the URL of a goroutine profile
+    /// Crash texts, cores, folders of texts, `-` for standard input, or the URL of a goroutine profile
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// Write gopsy.explain/1 (docs/wire/explain.md); several deaths give several documents
@@ -118,19 +122,17 @@ impl Explain {
             program
         };
         if self.json {
-            let out = io::BufWriter::new(io::stdout().lock());
+            let out = io::stdout().lock();
             // Nothing of a text is lost; where each death is written, each has its own.
             let ids = if self.all { program.stacks() } else { 0..program.stack_count() };
             wire::explain(out, &program, &verdict, ids, &notes, wire::Form::Pretty)?;
             return Ok(());
         }
         let groups = if gopsy_report::others_matter(verdict.kind) {
-            {
-                // Threads at work in the runtime say nothing to who looks for other goroutines.
-                let (stacks, goroutines) = (program.stacks(), program.goroutines());
-                let ids = stacks.start.max(goroutines.start)..stacks.end.min(goroutines.end);
-                gopsy_program::group(&program, ids, &By::Stack, &Filter::default())
-            }
+            // Threads at work in the runtime say nothing to who looks for other goroutines.
+            let (stacks, goroutines) = (program.stacks(), program.goroutines());
+            let ids = stacks.start.max(goroutines.start)..stacks.end.min(goroutines.end);
+            gopsy_program::group(&program, ids, &By::Stack, &Filter::default())
         } else {
             Vec::new()
         };

@@ -2,17 +2,18 @@
 
 mod process;
 
-use crate::opened::Opened;
+use crate::opened::{Opened, Platform};
 use crate::output::{Look, print};
+use crate::target::Binary;
 use anyhow::Result;
 use clap::Args;
-use gopsy_image::{GoModule, Image, Loaded};
+use gopsy_image::{BuildInfo, GoModule, Image, ImageError, Loaded, hex};
 use gopsy_mem::LinkAddr;
 use gopsy_report::info::{Info, Module, Program};
 use gopsy_report::{terminal, wire};
 use gopsy_target::Core;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Modules of one process at most: a list that goes on is damaged.
@@ -34,9 +35,8 @@ pub(crate) struct InfoVerb {
     /// List the modules that were linked in
     #[arg(long)]
     deps: bool,
-    /// The executable of a core, or a folder to look in
-    #[arg(long, value_name = "PATH")]
-    bin: Vec<PathBuf>,
+    #[command(flatten)]
+    binary: Binary,
     /// Write gopsy.info/1 (docs/wire/info.md)
     #[arg(long)]
     json: bool,
@@ -45,24 +45,30 @@ pub(crate) struct InfoVerb {
 impl InfoVerb {
     /// Looks at one target.
     pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
-        let mut opened = Opened::open(&self.target, &self.bin)?;
+        let mut opened = Opened::open(&self.target, &self.binary)?;
         let mut info = Info { target: self.target.clone(), list_dependencies: self.deps, ..Info::default() };
         match &opened.program {
             Ok((path, image)) => {
-                let mut program = program(path, image);
+                let build = image.build_info();
+                let platform = Platform::of(image, build.as_ref().ok(), opened.core.is_some());
+                let mut program = program(path, image, build, platform.in_words(image));
                 program.found = opened.how.clone();
                 (program.modules, program.no_modules) = modules(image, opened.core.as_ref());
                 if let Some(version) = &program.go_version {
-                    let (os, arch) = program.platform.split_once('/').unwrap_or(("linux", ""));
-                    info.known_bugs = gopsy_explain::known_bugs(version, os, arch);
+                    let fact = |part: &Option<String>| part.clone().unwrap_or_default();
+                    info.known_bugs = gopsy_explain::known_bugs(version, &fact(&platform.os), &fact(&platform.arch));
+                    if platform.os.is_none() {
+                        info.notes.push("GOOS is not recorded: known bugs of one system only are left out".to_owned());
+                    }
                 }
                 info.program = Some(program);
             }
             Err(why) => info.no_program = Some(why.clone()),
         }
         if opened.core.is_some() {
-            info.process = process::process(&mut opened, &self.bin, Path::new(&self.target));
+            info.process = process::process(&mut opened);
         }
+        info.notes.extend(std::mem::take(&mut opened.notes));
         if self.json {
             wire::info(io::stdout().lock(), &info, wire::Form::Pretty)?;
         } else {
@@ -72,15 +78,13 @@ impl InfoVerb {
     }
 }
 
-fn program(path: &Path, image: &Image) -> Program {
-    let build = image.build_info();
+fn program(path: &Path, image: &Image, build: Result<BuildInfo, ImageError>, platform: String) -> Program {
     let (go_version, go_version_by) = match &build {
         Ok(build) if !build.version.is_empty() => (Some(build.version.clone()), "build information".to_owned()),
         Ok(_) => (None, format!("the build information names none; {}", by_tables(image))),
         Err(error) => (None, format!("{error}; {}", by_tables(image))),
     };
     let build = build.unwrap_or_default();
-    let os = build.setting("GOOS").unwrap_or("linux").to_owned();
     let pair = |m: &gopsy_image::Module| (m.path.clone(), m.version.clone());
     let symbols = image.symbol_table();
     let debug: u64 = image
@@ -94,10 +98,7 @@ fn program(path: &Path, image: &Image) -> Program {
     Program {
         path: path.to_string_lossy().into_owned(),
         size: u64::try_from(image.file().len()).unwrap_or(u64::MAX),
-        platform: match image.machine().goarch() {
-            Some(arch) => format!("{os}/{arch}"),
-            None => format!("{os}, {:?}", image.machine()),
-        },
+        platform,
         go_version,
         go_version_by,
         main_package: build.path.clone(),
@@ -105,6 +106,7 @@ fn program(path: &Path, image: &Image) -> Program {
         dependencies: build.dependencies.iter().map(pair).collect(),
         settings: build.settings.clone(),
         position_independent: image.relocatable(),
+        shared_object: image.is_shared_object(),
         interpreter: image.interpreter().map(|i| String::from_utf8_lossy(i).into_owned()),
         symbols: (!symbols.is_empty() && !symbols.only_dynamic()).then(|| u64::try_from(symbols.len()).unwrap_or(0)),
         debug_size: (debug > 0).then_some(debug),
@@ -172,9 +174,4 @@ fn module(stated: &dyn gopsy_image::Stated, module: &GoModule) -> Module {
         functions: module.pclntab(stated).len(),
         format: module.format().releases().to_owned(),
     }
-}
-
-/// Lower-case hexadecimal, as build ids are written.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

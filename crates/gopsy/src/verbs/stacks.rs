@@ -165,7 +165,7 @@ impl Stacks {
     fn show(&self, counted: &Counted, look: &Look) -> Result<()> {
         let Counted { name, program, groups, notes } = counted;
         if self.json {
-            let out = io::BufWriter::new(io::stdout().lock());
+            let out = io::stdout().lock();
             let input = wire::Stacks { target: called(name), by: &self.by.0, groups, limit: self.limit(), notes };
             wire::stacks(out, program, &input, wire::Form::Pretty)?;
             return Ok(());

@@ -1,20 +1,22 @@
 //! `gopsy where`: what every source says of a place in a program's code, and who writes a map.
 
-use crate::opened::{self, Opened};
+use crate::opened::{Opened, Platform};
 use crate::output::{Look, print};
+use crate::target::Binary;
 use anyhow::{Result, anyhow};
 use clap::Args;
-use gopsy_image::BuildInfo;
-use gopsy_locate::{CodeOfLine, Found, Line, Listing, Locator, MapUse, Place, SourceLine, Window, fits_type};
+use gopsy_locate::{CodeOfLine, Found, Line, Listing, Locator, MAX_FOUND, MapUse, MapUses, Place, SourceLine, Unseen};
+use gopsy_locate::{Window, fits_type};
 use gopsy_mem::Addr;
 use gopsy_model::Culprit;
 use gopsy_report::source::{self, PathMap};
-use gopsy_report::whereabouts::{Answer, LineAnswer, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers};
+use gopsy_report::whereabouts::{Answer, LineAnswer, LineListing, PlaceAnswer, SourceTexts, ThreadAt};
+use gopsy_report::whereabouts::{Whereabouts, Writers};
 use gopsy_report::{terminal, wire};
-use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use gopsy_target::{Core, signal_name};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Stretches of a line whose instructions are listed.
@@ -26,7 +28,8 @@ const LISTED_STRETCHES: usize = 4;
 /// (`store.go:41`). pclntab with its inline trees, DWARF, the symbol table and the code itself are asked; what they agree
 /// on is said once, and where they differ both are shown, with the reason. In a core, addresses are those of the process.
 ///
-/// --writes finds every call that assigns to, deletes from, clears or iterates a map of a type, in stripped programs too.
+/// --writes finds the calls that assign to, delete from, clear or iterate a map of a type, in stripped programs of amd64
+/// too. Calls whose type is not proved are listed as such; what package reflect does is only counted.
 #[derive(Args)]
 #[command(after_help = "Examples:
   gopsy where svc 0x49468b                     an address from a log or a profile
@@ -69,9 +72,8 @@ pub(crate) struct Where {
     /// List the whole function
     #[arg(long)]
     all: bool,
-    /// The executable of a core, or a folder to look in
-    #[arg(long, value_name = "PATH")]
-    bin: Vec<PathBuf>,
+    #[command(flatten)]
+    binary: Binary,
     /// Look for source files that the program calls A… under B… (may be given several times)
     #[arg(long, value_name = "A=B")]
     path_map: Vec<PathMap>,
@@ -83,9 +85,12 @@ pub(crate) struct Where {
 impl Where {
     /// Answers all questions about one target.
     pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
-        let opened = Opened::open(&self.target, &self.bin)?;
+        let opened = Opened::open(&self.target, &self.binary)?;
         let (_, image) = opened.program.as_ref().map_err(|why| {
-            anyhow!("the executable that wrote this core was not found: {why}\n\nhint: name it with --bin")
+            anyhow!(
+                "the executable that wrote this core was not found: {why}\n\nhint: name it with --bin, or the root of its \
+                 container's file system with --root"
+            )
         })?;
         let bias = opened.bias()?;
         let locator = match &opened.core {
@@ -93,22 +98,30 @@ impl Where {
             None => Locator::new(image),
         };
         let build = image.build_info().ok();
-        let question = Question { verb: self, opened: &opened, locator: &locator, uses: RefCell::new(None) };
+        let question = Question { verb: self, opened: &opened, locator: &locator, uses: OnceCell::new() };
         let answers: Vec<Answer> = self
             .places
             .iter()
             .map(|words| question.place(words))
             .chain(self.writes.iter().map(|name| question.writers(name)))
             .collect();
-        let nothing = answers.iter().any(|a| matches!(a, Answer::Nothing { .. } | Answer::Ambiguous { .. }));
+        let nothing = answers.iter().any(|answer| match answer {
+            Answer::Nothing { .. } | Answer::Ambiguous { .. } | Answer::NotKnown { .. } => true,
+            Answer::OnlyInlined { functions, .. } => functions.len() > 1,
+            Answer::Place(_) | Answer::Line(_) | Answer::Writers(_) => false,
+        });
+        let of_core = opened.core.is_some();
+        let version = build.as_ref().map(|b| b.version.as_str()).filter(|v| !v.is_empty());
+        let platform = || Platform::of(image, build.as_ref(), of_core).in_words(image);
         let found = Whereabouts {
             target: self.target.clone(),
-            program: opened::in_words(image, build.as_ref()),
-            is_core: opened.core.is_some(),
+            program: version.map(|version| format!("{version} {}", platform())),
+            is_core: of_core,
             bias,
-            sources: self.sources(&answers, build.as_ref()),
+            // For people only: the wire form names lines, and does not hold them.
+            sources: if self.json { SourceTexts::new() } else { self.sources(&answers, version) },
             answers,
-            notes: notes(&locator),
+            notes: notes(&opened, &locator),
         };
         if self.json {
             wire::whereabouts(io::stdout().lock(), &found, wire::Form::Pretty)?;
@@ -119,12 +132,8 @@ impl Where {
     }
 
     /// The text of every line that an answer names, where it can be read.
-    fn sources(&self, answers: &[Answer], build: Option<&BuildInfo>) -> SourceTexts {
-        let read: RefCell<HashMap<PathBuf, Option<String>>> = RefCell::new(HashMap::new());
-        let reader = |path: &Path| {
-            let mut read = read.borrow_mut();
-            read.entry(path.to_owned()).or_insert_with(|| gopsy_target::input::read_source(path)).clone()
-        };
+    fn sources(&self, answers: &[Answer], version: Option<&str>) -> SourceTexts {
+        let files = source::Files::new(&gopsy_target::input::read_source);
         let mut texts = SourceTexts::new();
         for (function, at) in lines_of(answers) {
             let (Some(file), Some(line)) = (at.file, at.line) else { continue };
@@ -138,8 +147,7 @@ impl Where {
                 goroutine: None,
                 why: None,
             };
-            let version = build.map(|b| b.version.as_str());
-            let lines = source::lines(&culprit, version, &self.path_map, 0, &reader);
+            let lines = files.lines(&culprit, version, &self.path_map, 0);
             if let Some((_, text)) = lines.and_then(|found| found.lines.into_iter().next()) {
                 texts.insert((file, line), text);
             }
@@ -149,8 +157,8 @@ impl Where {
 }
 
 /// What a reader should know of the whole file.
-fn notes(locator: &Locator<'_>) -> Vec<String> {
-    let mut notes = Vec::new();
+fn notes(opened: &Opened, locator: &Locator<'_>) -> Vec<String> {
+    let mut notes = opened.notes.clone();
     if !locator.decodes() {
         notes.push("only instructions of amd64 are decoded so far: no code is shown".to_owned());
     }
@@ -162,7 +170,7 @@ struct Question<'a> {
     opened: &'a Opened,
     locator: &'a Locator<'a>,
     /// All uses of maps, once they were looked for.
-    uses: RefCell<Option<Vec<MapUse>>>,
+    uses: OnceCell<Result<MapUses, Unseen>>,
 }
 
 impl Question<'_> {
@@ -172,38 +180,48 @@ impl Question<'_> {
             Found::Address(number) => self.address(asked, number),
             Found::Functions(functions) => match functions.as_slice() {
                 [one] => self.at(asked, self.locator.place(one.entry)),
-                _ => Answer::Ambiguous { asked, functions },
+                several => {
+                    let more = several.len() >= MAX_FOUND;
+                    Answer::Ambiguous { asked, functions, more }
+                }
             },
-            Found::OnlyInlined(function, places) => Answer::OnlyInlined { asked, function, places },
+            Found::OnlyInlined(functions) => Answer::OnlyInlined { asked, functions },
             Found::Code(line, code) if code.is_empty() => {
                 let why = format!(
                     "no code of {}:{}: the line has none, or the file is not part of the program",
                     line.file, line.number
                 );
-                Answer::Nothing { asked, why }
+                Answer::Nothing { asked, why: self.with_unread(why, true) }
             }
             Found::Code(line, code) => self.line(asked, line, code),
             Found::Nothing => {
                 let why = "no function has this name or ends so, nor is one inlined anywhere. An address begins with 0x, a line is FILE:LINE";
-                Answer::Nothing { asked, why: why.to_owned() }
+                Answer::Nothing { asked, why: self.with_unread(why.to_owned(), false) }
             }
         }
+    }
+
+    /// Nothing was found, and what could not be asked.
+    fn with_unread(&self, mut why: String, lines: bool) -> String {
+        for (i, (witness, error)) in self.locator.unread(lines).iter().enumerate() {
+            why.push_str(if i == 0 { ". Not asked: " } else { "; " });
+            why.push_str(&format!("{} ({error})", witness.words()));
+        }
+        why
     }
 
     /// An address: of the process, if there is one.
     fn address(&self, asked: String, number: u64) -> Answer {
         let pc = self.locator.bias().unload(Addr(number));
         let place = self.locator.place(pc);
-        // What lies in another file that was mapped is not the program's.
-        let mapping = self.opened.core.as_ref().and_then(|core| {
-            let other = core.mappings().iter().find(|m| m.range.contains(Addr(number)))?;
-            let own = core.executable().is_some_and(|own| own.path == other.path);
-            (!own).then_some(other)
-        });
-        if let Some(mapping) = mapping.filter(|_| place.function.first().is_none()) {
-            let path = String::from_utf8_lossy(&mapping.path);
-            let offset = Addr(number).offset_from(mapping.range.start).unwrap_or(0).saturating_add(mapping.file_offset);
-            let why = format!("it lies in {path}, {offset:#x} bytes from its beginning: not in the program's own file");
+        // What lies in another file that was mapped, or in the vDSO, is not the program's.
+        let own = |core: &Core| {
+            let mapped = core.mapping_at(Addr(number));
+            mapped.is_some_and(|m| core.executable().is_some_and(|own| own.path == m.path))
+        };
+        let other = self.opened.core.as_ref().filter(|core| !own(core)).and_then(|core| core.describe(Addr(number)));
+        if let Some(other) = other.filter(|_| place.function.first().is_none()) {
+            let why = format!("it lies in {other}: not in the program's own file");
             return Answer::Nothing { asked, why };
         }
         self.at(asked, place)
@@ -217,31 +235,33 @@ impl Question<'_> {
             let here = core.threads().iter().filter(|t| t.registers.pc() == pc);
             here.map(|t| ThreadAt {
                 tid: u64::from(t.tid),
-                signal: opened::signal_of(core, t),
+                signal: core.signal_of(t).map(|s| signal_name(u64::from(s))),
                 registers: t.registers.iter().collect(),
             })
             .collect()
         });
-        let race = self.verb.race.then(|| self.locator.race_calls(place.pc));
+        let race = self.verb.race.then(|| self.locator.race_calls(place.pc).map_err(|why| why.to_string()));
         Answer::Place(Box::new(PlaceAnswer { asked, place, listing, threads: threads.unwrap_or_default(), race }))
     }
 
     fn line(&self, asked: String, line: Line, code: Vec<CodeOfLine>) -> Answer {
         let own = code.iter().filter(|c| !c.inlined_call);
-        let stretch = |c: &CodeOfLine| {
-            let mut listing = self.locator.listing(&self.locator.place(c.start), Window::Whole);
-            listing.insns.retain(|i| c.start <= i.at && i.at < c.end);
-            listing.insns.iter_mut().for_each(|i| i.asked = false);
-            // How much of the function is left out says nothing here.
-            Listing { insns: listing.insns, ..Listing::default() }
+        let stretch = |c: &CodeOfLine| LineListing {
+            function: c.function.clone(),
+            listing: self.locator.listing(&self.locator.place(c.start), Window::Between(c.start, c.end)),
         };
-        let listings = own.take(LISTED_STRETCHES).map(stretch).filter(|l| !l.insns.is_empty()).collect();
+        let listings = own.take(LISTED_STRETCHES).map(stretch).filter(|l| !l.listing.insns.is_empty()).collect();
         Answer::Line(LineAnswer { asked, line, code, listings })
     }
 
     fn writers(&self, asked: &str) -> Answer {
-        let mut uses = self.uses.borrow_mut();
-        let uses = uses.get_or_insert_with(|| self.locator.map_uses(self.verb.reads));
+        let MapUses { uses, not_read } = match self.uses.get_or_init(|| self.locator.map_uses(self.verb.reads)) {
+            Ok(found) => found,
+            Err(why) => {
+                let why = format!("who uses maps was not looked for: {why}");
+                return Answer::NotKnown { asked: asked.to_owned(), why };
+            }
+        };
         let known = |u: &&MapUse| u.type_name.is_some();
         let fits = |u: &&MapUse| u.type_name.as_deref().is_some_and(|name| fits_type(name, asked));
         let fitting: Vec<MapUse> = uses.iter().filter(fits).cloned().collect();
@@ -254,6 +274,7 @@ impl Question<'_> {
             uses: fitting,
             unresolved: others.into_iter().cloned().collect(),
             of_the_runtime: own.len(),
+            not_read: *not_read,
         })
     }
 }
@@ -274,9 +295,7 @@ fn lines_of(answers: &[Answer]) -> Vec<(Option<String>, SourceLine)> {
                 listed(&answer.listing, function);
             }
             Answer::Line(answer) => {
-                for (code, listing) in answer.code.iter().filter(|c| !c.inlined_call).zip(&answer.listings) {
-                    listed(listing, code.function.as_deref());
-                }
+                answer.listings.iter().for_each(|one| listed(&one.listing, one.function.as_deref()));
             }
             _ => {}
         }
@@ -286,6 +305,7 @@ fn lines_of(answers: &[Answer]) -> Vec<(Option<String>, SourceLine)> {
             Answer::Place(answer) => {
                 let function = answer.place.function.first().map(|f| f.name.clone());
                 let calls = answer.race.iter().flatten();
+                let calls = calls.flatten();
                 lines.extend(
                     calls.map(|c| (function.clone(), SourceLine { file: c.file.clone(), line: c.line.map(u64::from) })),
                 );
@@ -296,10 +316,7 @@ fn lines_of(answers: &[Answer]) -> Vec<(Option<String>, SourceLine)> {
             }
             Answer::Writers(writers) => {
                 let frames = writers.uses.iter().chain(&writers.unresolved).filter_map(|u| u.frames.first());
-                lines.extend(frames.map(|f| {
-                    let line = f.line.and_then(|l| u64::try_from(l).ok());
-                    (f.function.clone(), SourceLine { file: f.file.clone(), line })
-                }));
+                lines.extend(frames.map(|f| (f.function.clone(), f.at.clone())));
             }
             _ => {}
         }

@@ -1,17 +1,15 @@
 //! The process that a core is of.
 
-use crate::opened::{Opened, signal_name, signal_of};
+use crate::opened::Opened;
 use gopsy_locate::{Locator, Named};
 use gopsy_mem::{Addr, Range};
 use gopsy_report::info::{Amount, File, Process, Thread};
-use gopsy_target::finder::Finder;
-use gopsy_target::{Core, MappedElf, SigInfo};
+use gopsy_target::{Core, MappedElf, SigInfo, signal_name};
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
 
 /// Reads what the core says; libraries that are at hand are attached, so that what they supply is counted.
-pub(super) fn process(opened: &mut Opened, bins: &[PathBuf], target: &Path) -> Option<Process> {
-    let elves = libraries(opened.core.as_mut()?, bins, target);
+pub(super) fn process(opened: &mut Opened) -> Option<Process> {
+    let elves = elves(opened)?;
     let core = opened.core.as_ref()?;
     let completeness = core.completeness();
     let lost = core.damage().iter().map(ToString::to_string);
@@ -47,6 +45,10 @@ pub(super) fn process(opened: &mut Opened, bins: &[PathBuf], target: &Path) -> O
 /// What ended the process: the signal of the first thread, and who sent it.
 fn signal(core: &Core) -> Option<String> {
     let first = core.threads().first()?;
+    // Whoever attaches to a process stops it: nothing ended it, and it goes on.
+    if core.completeness().by_gdb && first.siginfo.is_some_and(|s| s.is_stop()) {
+        return Some("stopped by gdb".to_owned());
+    }
     let number = if first.signal != 0 { u64::from(first.signal) } else { u64::try_from(first.siginfo?.number).ok()? };
     let name = signal_name(number);
     Some(match first.siginfo {
@@ -57,8 +59,8 @@ fn signal(core: &Core) -> Option<String> {
 
 /// Who raised a signal (`include/uapi/asm-generic/siginfo.h`).
 fn sender(sent: &SigInfo) -> String {
-    match (sent.sender(), sent.code) {
-        (Some((pid, uid)), code) => {
+    match (sent.sender(), sent.fault_address(), sent.code) {
+        (Some((pid, uid)), _, code) => {
             let how = match code {
                 0 => "kill",
                 -1 => "sigqueue",
@@ -66,11 +68,9 @@ fn sender(sent: &SigInfo) -> String {
             };
             format!("sent by process {pid} of uid {uid} ({how})")
         }
-        // SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV have a fault address.
-        (None, 1..) if matches!(sent.number, 4 | 5 | 7 | 8 | 11) => {
-            format!("raised by the kernel (code {}) at address {:#x}", sent.code, sent.address)
-        }
-        (None, code) => format!("code {code}"),
+        (None, Some(address), code) => format!("raised by the kernel (code {code}) at address {address:#x}"),
+        (None, None, code @ 1..) => format!("raised by the kernel (code {code})"),
+        (None, None, code) => format!("code {code}"),
     }
 }
 
@@ -87,42 +87,43 @@ fn threads(opened: &Opened, core: &Core) -> Vec<Thread> {
         let named = own.and_then(|(l, at)| l.named(at));
         let func = own.and_then(|(l, at)| l.table().ok()?.find(at).map(|f| (f, at)));
         let line = func.and_then(|(f, at)| Some((f.file(at)?, u64::try_from(f.line(at)?).ok()?)));
-        let at = named.map(|n: Named| n.to_string()).or_else(|| elsewhere(core, pc));
-        Thread { tid: u64::from(t.tid), signal: signal_of(core, t), pc: pc.0, sp: t.registers.sp().0, at, line }
+        let at = named.map(|n: Named| n.to_string()).or_else(|| core.describe(pc));
+        Thread {
+            tid: u64::from(t.tid),
+            signal: core.signal_of(t).map(|s| signal_name(u64::from(s))),
+            pc: pc.0,
+            sp: t.registers.sp().0,
+            at,
+            line,
+        }
     };
     core.threads().iter().map(thread).collect()
 }
 
-/// The mapped file or the vDSO that an address lies in.
-fn elsewhere(core: &Core, pc: Addr) -> Option<String> {
-    let behind = core.mappings().partition_point(|m| m.range.start <= pc);
-    let mapping = behind.checked_sub(1).and_then(|i| core.mappings().get(i)).filter(|m| m.range.contains(pc));
-    if let Some(mapping) = mapping {
-        let path = String::from_utf8_lossy(&mapping.path);
-        let offset = pc.offset_from(mapping.range.start)?.checked_add(mapping.file_offset)?;
-        return Some(format!("{path}, {offset:#x} bytes from its beginning"));
-    }
-    let (start, bytes) = core.vdso()?;
-    let within = pc.offset_from(start).filter(|o| usize::try_from(*o).is_ok_and(|o| o < bytes.len()));
-    within.map(|offset| format!("vDSO+{offset:#x}"))
-}
-
-/// Executables and libraries that were mapped, by their first address: with what is at hand, or why nothing is.
-fn libraries(core: &mut Core, bins: &[PathBuf], target: &Path) -> Vec<(MappedElf, Result<String, String>)> {
-    let beside = target.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p }.to_owned());
-    let finder = Finder { bins: bins.to_vec(), beside, ..Finder::default() };
+/// Executables and libraries that were mapped, by their first address: with what is at hand, or why nothing is. The program
+/// was looked for before.
+fn elves(opened: &mut Opened) -> Option<Vec<(MappedElf, Result<String, String>)>> {
+    let program = match (&opened.program, &opened.how) {
+        (Ok((path, _)), how) => Ok(format!("{} ({})", path.display(), how.as_deref().unwrap_or_default())),
+        (Err(why), _) => Err(why.clone()),
+    };
+    let (core, finder) = (opened.core.as_mut()?, &opened.finder);
     let mut out = Vec::new();
     for elf in core.elves() {
-        let told = match finder.find(core, &elf, None) {
-            Ok(found) => {
-                core.attach_file(&elf, &found.image);
-                Ok(format!("{} ({}; {})", found.path.display(), found.how, found.id))
+        let told = if elf.executable {
+            program.clone()
+        } else {
+            match finder.find(core, &elf, None) {
+                Ok(found) => {
+                    core.attach_file(&elf, &found.image);
+                    Ok(format!("{} ({}; {})", found.path.display(), found.how, found.id))
+                }
+                Err(tried) => Err(tried.to_string()),
             }
-            Err(tried) => Err(tried.misses.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
         };
         out.push((elf, told));
     }
-    out
+    Some(out)
 }
 
 /// The files that were mapped, by path; each with how much of it the core holds.
@@ -163,4 +164,19 @@ fn files(core: &Core, elves: &[(MappedElf, Result<String, String>)]) -> Vec<File
     let mut files: Vec<File> = files.into_values().collect();
     files.sort_by_key(|f| f.start);
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_raised_a_signal() {
+        let said = |number, code, address| sender(&SigInfo { number, code, address });
+        assert_eq!(said(6, -6, 7 | 1000 << 32), "sent by process 7 of uid 1000 (tgkill)");
+        assert_eq!(said(11, 1, 0x18), "raised by the kernel (code 1) at address 0x18");
+        // Not at address 0: the kernel does not know where.
+        assert_eq!(said(11, 0x80, 0), "raised by the kernel (code 128)");
+        assert_eq!(said(14, -2, 0), "code -2");
+    }
 }

@@ -1,4 +1,4 @@
-//! The ways in which a specimen is built for a core.
+//! The ways in which a program is built.
 
 use std::fmt;
 
@@ -26,6 +26,7 @@ impl BuildMode {
     pub const ALL: [Self; 6] = [Self::Plain, Self::Stripped, Self::Pie, Self::Race, Self::Cgo, Self::Noopt];
 
     /// The word for it on the command line and in tables.
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -38,30 +39,38 @@ impl BuildMode {
     }
 
     /// The mode of that word.
+    #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|mode| mode.as_str() == word)
     }
 
-    /// The race runtime is C too.
+    /// Whether it takes a C compiler: the race runtime is C too.
+    #[must_use]
     pub fn needs_cgo(self) -> bool {
         matches!(self, Self::Race | Self::Cgo)
     }
 
-    /// The flags of the mode, joined with those that the specimen wants. Of two `-gcflags` the go command takes the last
+    /// The flags of `go build`.
+    #[must_use]
+    pub const fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &[],
+            Self::Stripped => &["-ldflags=-s -w"],
+            Self::Pie => &["-buildmode=pie"],
+            Self::Race => &["-race"],
+            Self::Cgo => &["-ldflags=-linkmode=external"],
+            Self::Noopt => &[NO_OPTIMISATION],
+        }
+    }
+
+    /// The flags of the mode, joined with those that a program wants. Of two `-gcflags` the go command takes the last
     /// one only, so they become one.
+    #[must_use]
     pub fn flags_with(self, own: &[String]) -> Vec<String> {
-        let flag = match self {
-            Self::Plain => return own.to_vec(),
-            Self::Stripped => "-ldflags=-s -w",
-            Self::Pie => "-buildmode=pie",
-            Self::Race => "-race",
-            Self::Cgo => "-ldflags=-linkmode=external",
-            Self::Noopt => NO_OPTIMISATION,
-        };
         let mut flags = own.to_vec();
         match flags.iter_mut().find(|f| self == Self::Noopt && f.starts_with("-gcflags=all=")) {
             Some(both) => both.push_str(" -N -l"),
-            None => flags.push(flag.to_owned()),
+            None => flags.extend(self.flags().iter().map(|flag| (*flag).to_owned())),
         }
         flags
     }
