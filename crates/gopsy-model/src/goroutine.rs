@@ -1,6 +1,7 @@
 //! Goroutines and the stacks of threads.
 
 use crate::{Creation, Known, Str};
+use std::fmt;
 
 /// What a printed or found stack belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +80,67 @@ pub enum BubbleKind {
     Bubble,
 }
 
+/// Something that goroutines wait at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WaitsAt {
+    /// A channel.
+    Channel {
+        /// Where it stands.
+        address: u64,
+        /// The type of its elements, as `%T` prints it.
+        element: Known<Str>,
+        /// How many elements it holds.
+        len: Known<u64>,
+        /// How many it has room for.
+        capacity: Known<u64>,
+        /// Whether it was closed.
+        closed: Known<bool>,
+    },
+    /// A semaphore: what mutexes, wait groups and their kin are made of.
+    Semaphore {
+        /// Where its count stands: within the mutex or wait group.
+        address: u64,
+    },
+    /// A condition variable (`sync.Cond`).
+    Condition {
+        /// Where its list of waiters stands, within the `sync.Cond`.
+        address: u64,
+    },
+}
+
+impl WaitsAt {
+    /// Where it stands.
+    #[must_use]
+    pub fn address(&self) -> u64 {
+        match self {
+            WaitsAt::Channel { address, .. } | WaitsAt::Semaphore { address } | WaitsAt::Condition { address } => {
+                *address
+            }
+        }
+    }
+}
+
+impl fmt::Display for WaitsAt {
+    /// `chan int 0xc000012060 (0 of 4)`, `semaphore 0xc000014110`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WaitsAt::Channel { address, element, len, capacity, closed } => {
+                f.write_str("chan ")?;
+                if let Some(element) = element.value() {
+                    write!(f, "{element} ")?;
+                }
+                write!(f, "{address:#x}")?;
+                if let (Some(len), Some(capacity)) = (len.value(), capacity.value()) {
+                    write!(f, " ({len} of {capacity})")?;
+                }
+                if closed.value() == Some(&true) { f.write_str(" closed") } else { Ok(()) }
+            }
+            WaitsAt::Semaphore { address } => write!(f, "semaphore {address:#x}"),
+            WaitsAt::Condition { address } => write!(f, "condition {address:#x}"),
+        }
+    }
+}
+
 /// One goroutine, or one thread's stack; its frames are asked for separately.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Goroutine {
@@ -90,6 +152,8 @@ pub struct Goroutine {
     pub status: Known<Status>,
     /// Why it waits (`chan receive`, `sync.Mutex.Lock`, `sleep`).
     pub wait_reason: Known<Str>,
+    /// What it waits at: a channel, those of a `select`, a semaphore; empty for other waits.
+    pub waits_at: Known<Vec<WaitsAt>>,
     /// For how many minutes it has waited; the runtime prints whole minutes from one upwards.
     pub wait_minutes: Known<u64>,
     /// `locked to thread`.
@@ -128,6 +192,7 @@ impl Goroutine {
             id: Known::not_printed(),
             status: Known::not_printed(),
             wait_reason: Known::not_printed(),
+            waits_at: Known::not_printed(),
             wait_minutes: Known::not_printed(),
             locked_to_thread: false,
             scan: false,

@@ -19,7 +19,7 @@ mod taxonomy;
 pub use crash::{Crash, Exception, Headline, PanicLine, Registers, Running, Signal, StackDump, StackWord, TestRun};
 pub use finding::{Advice, Also, Claim, Confidence, Culprit, Evidence, Finding, KnownIssue, Verdict};
 pub use frame::{Arg, Args, Creation, Elision, Frame, FunctionName, Stack};
-pub use goroutine::{Brief, Bubble, BubbleKind, Goroutine, Role, Status};
+pub use goroutine::{Brief, Bubble, BubbleKind, Goroutine, Role, Status, WaitsAt};
 pub use identity::Identity;
 pub use known::{Known, Merged, Missing, Source, Trust};
 pub use race::{Access, AccessKind, RaceReport, RaceSection};

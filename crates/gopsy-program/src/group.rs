@@ -6,7 +6,7 @@
 
 use crate::key;
 use crate::{Program, StackId};
-use gopsy_model::{Brief, Goroutine, Role, Stack, Str};
+use gopsy_model::{Brief, Goroutine, Role, Stack, Str, WaitsAt};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -20,6 +20,8 @@ pub enum By {
     State,
     /// What they wait for, and for those that do not wait their state.
     Wait,
+    /// The channels or the semaphore that they wait at, and for the others what [`By::Wait`] counts by.
+    Object,
     /// The `go` statement that started them.
     Creator,
     /// The value of a profiler label.
@@ -233,6 +235,10 @@ fn key_and_name<'a>(program: &Program, id: StackId, by: &By) -> (u64, Cow<'a, st
             None => Brief::NO_STATE.to_owned(),
         },
         By::Wait => program.brief(id).state.as_ref().to_owned(),
+        By::Object => match program.goroutine(id).waits_at.into_value().as_deref() {
+            None | Some([]) => program.brief(id).state.as_ref().to_owned(),
+            Some(all) => objects(all),
+        },
         By::Creator => match program.goroutine(id).created_by.into_value() {
             Some(creation) => {
                 let mut name = creation.function.as_str().to_owned();
@@ -253,6 +259,16 @@ fn key_and_name<'a>(program: &Program, id: StackId, by: &By) -> (u64, Cow<'a, st
         }
     };
     (key::name_key(&name), Cow::Owned(name))
+}
+
+/// What a goroutine waits at, in words; of a `select` of many cases the first few.
+fn objects(all: &[WaitsAt]) -> String {
+    const SHOWN: usize = 4;
+    let mut words: Vec<String> = all.iter().take(SHOWN).map(ToString::to_string).collect();
+    if let Some(more) = all.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        words.push(format!("{more} more"));
+    }
+    words.join(" | ")
 }
 
 fn place(file: &str, line: Option<i64>) -> String {

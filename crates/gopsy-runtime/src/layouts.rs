@@ -25,6 +25,15 @@ const STRUCTS: &[&str] = &[
     "runtime.p",
     "runtime.sysmontick",
     "runtime.ancestorInfo",
+    "runtime.sudog",
+    "runtime.maybeTraceablePtr",
+    "runtime.hchan",
+    "runtime._defer",
+    "runtime.gcControllerState",
+    "runtime.workType",
+    "runtime.mheap",
+    "runtime.waitq",
+    "runtime.semaRoot",
 ];
 
 /// What every Go program has, and without which nothing is known of it.
@@ -42,6 +51,14 @@ const VARIABLES: &[&str] = &[
     "runtime.m0",
     "runtime.sched",
     "runtime.allp",
+    "runtime.semtable",
+    "runtime.argslice",
+    "runtime.envs",
+    "runtime.gomaxprocs",
+    "runtime.gcphase",
+    "runtime.gcController",
+    "runtime.work",
+    "runtime.mheap_",
 ];
 
 /// From where the layouts of a build are known.

@@ -15,6 +15,8 @@
 mod ancestors;
 mod clock;
 mod death;
+mod defers;
+mod floats;
 mod g;
 pub mod globals;
 mod labels;
@@ -25,9 +27,11 @@ mod proof;
 mod reader;
 mod release;
 mod slots;
+mod state;
 mod tables;
 mod types;
 mod variables;
+mod waits;
 
 #[cfg(test)]
 mod testkit;
@@ -36,6 +40,8 @@ mod tests;
 
 pub use ancestors::Ancestor;
 pub use death::{Culprit, How};
+pub use defers::Defer;
+pub use floats::FloatFormat;
 pub use g::{G, GoSignal, Gobuf, Goroutines, Standing};
 pub use labels::Label;
 pub use layouts::{Basis, Layouts};
@@ -44,6 +50,8 @@ pub use panics::Panic;
 pub use proof::{Proof, Refuted, Witness};
 pub use reader::{Runtime, missing};
 pub use release::Release;
+pub use state::{GcPhase, Heap, P, PStatus};
+pub use waits::{Channel, WaitsAt};
 
 use gopsy_model::Known;
 

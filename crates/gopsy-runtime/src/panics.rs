@@ -1,7 +1,7 @@
 //! Panics: `runtime._panic` and the text that the runtime prints for one (`runtime/panic.go`, `runtime/error.go`).
 
 use crate::reader::missing;
-use crate::{Known, Runtime};
+use crate::{FloatFormat, Known, Runtime};
 use gopsy_mem::{Addr, MemoryExt};
 use gopsy_model::{Missing, Str};
 use std::collections::HashSet;
@@ -26,16 +26,17 @@ pub struct Panic {
 }
 
 impl Runtime<'_> {
-    /// The panics of a goroutine in the order in which the runtime prints them, the oldest first.
+    /// The panics of a goroutine in the order in which the runtime prints them, the oldest first. How it prints floating-point
+    /// numbers, `floats` knows.
     #[must_use]
-    pub fn panics(&self, innermost: Addr) -> Vec<Panic> {
+    pub fn panics(&self, innermost: Addr, floats: &dyn Fn() -> FloatFormat) -> Vec<Panic> {
         let mut chain = Vec::new();
         let mut seen = HashSet::new();
         let mut next = Some(innermost);
         while let Some(at) = next.filter(|at| !at.is_null() && chain.len() < MAX_PANICS && seen.insert(*at)) {
             let flag = |name| self.word(at, &[("runtime._panic", name)]).value().is_some_and(|v| *v != 0);
             chain.push(Panic {
-                value: self.panic_value(at),
+                value: self.panic_value(at, floats),
                 recovered: flag("recovered"),
                 repanicked: flag("repanicked"),
                 goexit: flag("goexit"),
@@ -64,9 +65,9 @@ impl Runtime<'_> {
         printed
     }
 
-    fn panic_value(&self, panic: Addr) -> Known<Str> {
+    fn panic_value(&self, panic: Addr, floats: &dyn Fn() -> FloatFormat) -> Known<Str> {
         match self.place(panic, "runtime._panic", "arg") {
-            Some(at) => self.printed_value(at),
+            Some(at) => self.printed_value(at, floats),
             None => Known::Missing(self.layouts.no_member("runtime._panic", "arg")),
         }
     }

@@ -11,7 +11,7 @@
 use crate::g::GSCAN;
 use crate::{Basis, Layouts, Runtime, Threads};
 use gopsy_mem::{Addr, Bias, Memory, MemoryExt, Range};
-use gopsy_model::Source;
+use gopsy_model::{Source, Status};
 use std::collections::HashSet;
 
 /// So many goroutines at either end of the list are looked at.
@@ -95,6 +95,11 @@ struct OfG {
     syscall: Votes,
     signal: Votes,
     locked: Votes,
+    waiting: Votes,
+    channel: Votes,
+    linked: Votes,
+    element: Votes,
+    semaphore: Votes,
 }
 
 /// The votes on the members of m.
@@ -149,7 +154,8 @@ impl Runtime<'_> {
         };
         let of_m = self.prove_threads(&threads, witness);
         let ms = threads.list.iter().map(|m| m.address).collect();
-        let of_g = self.prove_goroutines(&sample(&listed.addresses), &ms, witness);
+        let mut of_g = self.prove_goroutines(&sample(&listed.addresses), &ms, witness);
+        self.prove_semaphores(&mut of_g);
         let m0 = self.layouts.variable("runtime.m0").map(|v| self.bias.load(v.address));
         let ends_at_m0 = threads.list.last().is_some_and(|last| m0.is_none_or(|m0| m0 == last.address));
         let must = [
@@ -248,6 +254,9 @@ impl Runtime<'_> {
                 let faulted = signal.pc.value().is_some_and(|pc| function(*pc).is_some());
                 votes.signal.cast(signal.number <= 64 && faulted);
             }
+            if status == 4 {
+                self.prove_wait(*address, &mut votes);
+            }
             let Some(start) = start else { continue };
             if status == 4
                 && let Some((_, reasons)) = WAITS.iter().find(|(name, _)| *name == start)
@@ -260,6 +269,31 @@ impl Runtime<'_> {
             }
         }
         votes
+    }
+
+    /// The votes on what a goroutine that waits hangs on.
+    fn prove_wait(&self, g: Addr, votes: &mut OfG) {
+        let waiting = self.pointer(g, &[("runtime.g", "waiting")]).into_value();
+        let Some(sudog) = waiting.filter(|sudog| !sudog.is_null()) else { return };
+        let of_g = |sudog: Addr| self.sudog_pointer(sudog, "g") == Ok(g);
+        votes.waiting.cast(of_g(sudog));
+        let Some(channel) = self.sudog_pointer(sudog, "c").ok().filter(|channel| !channel.is_null()) else { return };
+        if let Some(queued) = self.is_queued(sudog, channel) {
+            votes.channel.cast(queued);
+        }
+        votes.element.cast(self.channel(channel).element.value().is_some());
+        if let Ok(linked) = self.sudog_pointer(sudog, "waitlink")
+            && !linked.is_null()
+        {
+            votes.linked.cast(of_g(linked));
+        }
+    }
+
+    /// The votes on the table of semaphores: who stands in it waits.
+    fn prove_semaphores(&self, votes: &mut OfG) {
+        for g in self.semaphores().into_value().unwrap_or_default().keys().take(SAMPLE) {
+            votes.semaphore.cast(self.status(*g).value() == Some(&Status::Waiting));
+        }
     }
 
     /// Whether what stands there can be a `_panic` of a goroutine with that stack: it lies on it, its value has a type of
@@ -287,8 +321,20 @@ fn proved(g: &OfG, m: &OfM) -> HashSet<String> {
         ("sigcode1", g.signal.hold()),
         ("sigpc", g.signal.hold()),
         ("lockedm", g.locked.hold()),
+        ("waiting", g.waiting.hold()),
     ]
     .map(|(f, holds)| ("runtime.g", f, holds));
+    let of_waits = [
+        ("runtime.sudog", "g", g.waiting.hold() || g.semaphore.hold()),
+        ("runtime.sudog", "c", g.channel.hold()),
+        ("runtime.sudog", "waitlink", g.linked.hold()),
+        ("runtime.maybeTraceablePtr", "vu", g.channel.hold() || g.semaphore.hold()),
+        ("runtime.hchan", "elemtype", g.channel.hold() && g.element.hold()),
+        ("runtime.sudog", "elem", g.semaphore.hold()),
+        ("runtime.sudog", "prev", g.semaphore.hold()),
+        ("runtime.sudog", "next", g.semaphore.hold()),
+        ("runtime.semaRoot", "treap", g.semaphore.hold()),
+    ];
     let of_m = [
         ("g0", true),
         ("id", true),
@@ -305,7 +351,7 @@ fn proved(g: &OfG, m: &OfM) -> HashSet<String> {
     // These have not moved in any release from 1.16 to 1.27.
     let always = [("runtime.stack", "lo"), ("runtime.stack", "hi"), ("runtime.gobuf", "sp"), ("runtime.gobuf", "pc")];
     let constant = always.into_iter().chain([("runtime.sigTabT", "name")]);
-    let voted = basic.into_iter().chain(of_g).chain(of_m).chain(of_panic);
+    let voted = basic.into_iter().chain(of_g).chain(of_m).chain(of_panic).chain(of_waits);
     let voted = voted.filter(|(.., holds)| *holds).map(|(of, f, _)| (of, f));
     voted.chain(constant).map(|(of, f)| format!("{of}.{f}")).collect()
 }

@@ -95,7 +95,7 @@ impl<'a> Runtime<'a> {
         record
     }
 
-    fn load(&self, base: Addr, offset: u64, size: Option<u64>) -> Known<u64> {
+    pub(crate) fn load(&self, base: Addr, offset: u64, size: Option<u64>) -> Known<u64> {
         let Some(at) = base.checked_add(offset) else {
             return Known::Missing(Missing::Unreadable("an address beyond the end of memory".into()));
         };

@@ -1,7 +1,7 @@
 //! The readers of runtime structs against a made-up runtime.
 
 use crate::testkit::{BACKLOG, BIAS, G0, G1, M0, PANIC, TYPES, check, memory, words};
-use crate::{How, RuntimeError, Threads};
+use crate::{FloatFormat, How, RuntimeError, Threads};
 use gopsy_mem::{Addr, Range, SliceMemory};
 use gopsy_model::{Known, Missing, Source, Status, Trust};
 
@@ -151,7 +151,9 @@ fn panicking(kind: u8, flag: u8, name: &str, data: &[u8]) -> SliceMemory {
 }
 
 fn value(memory: &SliceMemory) -> Known<String> {
-    check(memory, |runtime| runtime.panics(Addr(PANIC)).remove(0).value.map(|v| v.to_string()))
+    check(memory, |runtime| {
+        runtime.panics(Addr(PANIC), &|| FloatFormat::Shortest).remove(0).value.map(|v| v.to_string())
+    })
 }
 
 #[test]
@@ -163,6 +165,12 @@ fn values_as_the_runtime_prints_them() {
     assert_eq!(printed(panicking(2, NAMED, "int", &words(&[u64::MAX]))).as_deref(), Some("-1"));
     assert_eq!(printed(panicking(8, NAMED, "main.Code", &[200])).as_deref(), Some("main.Code(200)"));
     assert_eq!(printed(panicking(1, NAMED, "bool", &[1])).as_deref(), Some("true"));
+    let float = 1.5f64.to_bits();
+    assert_eq!(printed(panicking(14, NAMED, "float64", &words(&[float]))).as_deref(), Some("1.5"));
+    assert_eq!(printed(panicking(14, NAMED, "main.F", &words(&[float]))).as_deref(), Some("main.F(1.5)"));
+    assert_eq!(printed(panicking(16, NAMED, "main.C", &words(&[float, float]))).as_deref(), Some("main.C(1.5+1.5i)"));
+    let half = 1.5f32.to_bits().to_le_bytes();
+    assert_eq!(printed(panicking(15, NAMED, "complex64", &[half, half].concat())).as_deref(), Some("(1.5+1.5i)"));
     // The name of a struct type is stored as `*main.T`, with a flag that says so.
     assert_eq!(printed(panicking(25, NAMED | 2, "*main.T", &[])).as_deref(), Some("(main.T) 0xc0006000"));
     assert_eq!(printed(panicking(22, 0, "*main.T", &[])).as_deref(), Some("(*main.T) 0xc0006000"));
@@ -171,7 +179,6 @@ fn values_as_the_runtime_prints_them() {
 
 #[test]
 fn values_that_cannot_be_told() {
-    assert!(matches!(value(&panicking(14, NAMED, "float64", &[0; 8])).missing(), Some(Missing::NotSupported(_))));
     let lost = panicking(24, NAMED, "string", &words(&[0xdead_0000, 5]));
     assert!(matches!(value(&lost).missing(), Some(Missing::Unreadable(_))));
     // What is named as a slice is, and says that it is an integer, is no descriptor.
@@ -188,7 +195,11 @@ fn chains_of_panics() {
             .with(Addr(PANIC + 0x100), words(&[0, 0, 0]))
             .with(Addr(PANIC + 0x118), first);
         check(&memory, |runtime| {
-            runtime.panics(Addr(PANIC)).iter().map(|p| (p.recovered, p.repanicked)).collect::<Vec<_>>()
+            runtime
+                .panics(Addr(PANIC), &|| FloatFormat::Shortest)
+                .iter()
+                .map(|p| (p.recovered, p.repanicked))
+                .collect::<Vec<_>>()
         })
     };
     // recovered, repanicked, goexit
@@ -196,7 +207,7 @@ fn chains_of_panics() {
     assert_eq!(chain([1, 1, 0, 0, 0, 0, 0, 0], [0; 8]), [(true, true)]);
     assert_eq!(chain([0, 0, 1, 0, 0, 0, 0, 0], [0; 8]), [(false, false)]);
     let circle = memory().with(Addr(PANIC), words(&[PANIC, 0, 0, 0]));
-    assert_eq!(check(&circle, |runtime| runtime.panics(Addr(PANIC)).len()), 1);
+    assert_eq!(check(&circle, |runtime| runtime.panics(Addr(PANIC), &|| FloatFormat::Shortest).len()), 1);
 }
 
 #[test]

@@ -1,14 +1,14 @@
 //! Values in interfaces, as `printpanicval` prints them (`runtime/error.go`).
 
 use crate::reader::missing;
-use crate::{Known, Runtime};
+use crate::{FloatFormat, Known, Runtime};
 use gopsy_image::{Loaded, TypeKind, TypeName};
-use gopsy_mem::{Addr, LinkAddr, MemoryExt};
+use gopsy_mem::{Addr, Fault, LinkAddr, MemoryExt, Why};
 use gopsy_model::{Missing, Str};
 
 impl Runtime<'_> {
-    /// The text that the runtime prints for the `any` at `eface`.
-    pub(crate) fn printed_value(&self, eface: Addr) -> Known<Str> {
+    /// The text that the runtime prints for the `any` at `eface`. How it prints floating-point numbers, `floats` knows.
+    pub(crate) fn printed_value(&self, eface: Addr, floats: &dyn Fn() -> FloatFormat) -> Known<Str> {
         let words = self.mem.ptr(eface).and_then(|t| Ok((t, self.mem.ptr(Addr(eface.0.wrapping_add(8)))?)));
         let (descriptor, data) = match words {
             Ok(words) => words,
@@ -34,8 +34,16 @@ impl Runtime<'_> {
             TypeKind::Uint32 => (self.mem.u32(data).map(|n| n.to_string()), "uint32"),
             TypeKind::Uint64 => (self.mem.u64(data).map(|n| n.to_string()), "uint64"),
             TypeKind::Uintptr => (self.mem.u64(data).map(|n| n.to_string()), "uintptr"),
-            TypeKind::Float32 | TypeKind::Float64 | TypeKind::Complex64 | TypeKind::Complex128 => {
-                return Known::Missing(Missing::NotSupported(format!("printing a panic value of type {name}").into()));
+            TypeKind::Float32 => (self.mem.u32(data).map(|bits| floats().float32(f32::from_bits(bits))), "float32"),
+            TypeKind::Float64 => (self.mem.u64(data).map(|bits| floats().float64(f64::from_bits(bits))), "float64"),
+            TypeKind::Complex64 | TypeKind::Complex128 => {
+                let parts = match self.complex(data, kind, floats()) {
+                    Ok(text) => text,
+                    Err(fault) => return Known::Missing(missing(fault)),
+                };
+                // It has parentheses of its own.
+                let unnamed = matches!(name.as_str(), "complex64" | "complex128");
+                return self.have(if unnamed { parts } else { format!("{name}{parts}") }.into());
             }
             TypeKind::String => (self.string(data), "string"),
             // Anything else is printed as its type and the address of its data.
@@ -47,6 +55,18 @@ impl Runtime<'_> {
             Ok(text) => self.have(format!("{name}({text})").into()),
             Err(fault) => Known::Missing(missing(fault)),
         }
+    }
+
+    fn complex(&self, at: Addr, kind: TypeKind, floats: FloatFormat) -> Result<String, Fault> {
+        let second = |size| at.checked_add(size).ok_or(Fault { address: at, why: Why::Unmapped });
+        let (real, imaginary) = if kind == TypeKind::Complex64 {
+            let part = |at| self.mem.u32(at).map(|bits| floats.float32(f32::from_bits(bits)));
+            (part(at)?, part(second(4)?)?)
+        } else {
+            let part = |at| self.mem.u64(at).map(|bits| floats.float64(f64::from_bits(bits)));
+            (part(at)?, part(second(8)?)?)
+        };
+        Ok(FloatFormat::complex(&real, &imaginary))
     }
 
     /// The type of the program whose descriptor stands there.

@@ -4,7 +4,7 @@ use super::threads::threw;
 use super::{CoreEvidence, Entry};
 use gopsy_mem::{Addr, MemoryExt};
 use gopsy_model::{Crash, Headline, Known, Missing, PanicLine, Registers, Signal, Source, Str, Trust};
-use gopsy_runtime::{Culprit, GoSignal, How, M, Runtime};
+use gopsy_runtime::{Culprit, FloatFormat, GoSignal, How, M, Runtime};
 use gopsy_target::has_fault_address;
 use gopsy_unwind::{On, SignalFrame, Walk};
 
@@ -96,7 +96,12 @@ impl CoreEvidence {
     fn panicked(&self, runtime: &Runtime<'_>, g: Option<Addr>) -> Told {
         let mut told = Told::default();
         let innermost = g.and_then(|g| runtime.g(g).panic.into_value());
-        for (depth, panic) in (0..).zip(innermost.map(|p| runtime.panics(p)).unwrap_or_default()) {
+        let floats = || match self.image.pclntab().ok().and_then(|table| table.by_name("runtime.printfloat64")) {
+            Some(_) => FloatFormat::Shortest,
+            None => FloatFormat::SevenDigits,
+        };
+        let chain = innermost.map(|innermost| runtime.panics(innermost, &floats)).unwrap_or_default();
+        for (depth, panic) in (0..).zip(chain) {
             match panic.value {
                 Known::Have { value, .. } => told.headlines.push(Headline::Panic(PanicLine {
                     value,

@@ -5,6 +5,7 @@ mod death;
 mod fitting;
 mod foreign;
 mod threads;
+mod waits;
 
 use crate::{Evidence, StackId};
 use gopsy_image::{BuildInfo, Image, ImageError, Machine, hex};
@@ -78,6 +79,8 @@ pub struct CoreEvidence {
     foreign: Foreign,
     /// Why goroutines wait, in words, by the runtime's number.
     reasons: RefCell<HashMap<u64, Str>>,
+    /// The goroutines that wait at semaphores, and at which.
+    semaphores: OnceCell<Known<HashMap<Addr, Addr>>>,
     /// The latest time that the runtime wrote down.
     last_seen: OnceCell<Option<i64>>,
     /// The walks of the threads, by their index.
@@ -213,6 +216,7 @@ impl CoreEvidence {
             sites,
             foreign,
             reasons,
+            semaphores: OnceCell::new(),
             last_seen: OnceCell::new(),
             walks,
             kept,
@@ -232,7 +236,9 @@ impl CoreEvidence {
         Ok(evidence)
     }
 
-    fn runtime(&self) -> Runtime<'_> {
+    /// The runtime of the process.
+    #[must_use]
+    pub fn runtime(&self) -> Runtime<'_> {
         Runtime::new(&self.core, &self.layouts, self.bias, Source::Core)
     }
 
@@ -274,6 +280,11 @@ impl CoreEvidence {
             Some(minutes) => Known::have(minutes, Trust::Inferred, Source::Core),
             None => Known::Missing(Missing::NotApplicable),
         };
+        let waits_at = if waiting {
+            self.waits_at(address, wait_reason.value().map(AsRef::as_ref))
+        } else {
+            Known::Missing(Missing::NotApplicable)
+        };
         let labels = g.labels.value().map(|at| runtime.labels(*at));
         let creation = match &g.go_pc {
             Known::Have { value, .. } => gopsy_unwind::creation(&self.code(), *value, created_by(&g)),
@@ -284,6 +295,7 @@ impl CoreEvidence {
             leaked,
             status: g.status.clone(),
             wait_reason,
+            waits_at,
             durable,
             bubble,
             labels: labels.and_then(Known::into_value).unwrap_or_default(),

@@ -198,6 +198,8 @@ pub(crate) struct Goroutine {
     role: Option<&'static str>,
     state: Option<Str>,
     wait_reason: Option<Str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waits_at: Vec<WaitsAt>,
     wait_minutes: Option<u64>,
     labels: BTreeMap<Str, Str>,
     crashed: bool,
@@ -224,6 +226,7 @@ impl Goroutine {
             role: (goroutine.role != model::Role::Goroutine).then(|| role(goroutine.role)),
             state: goroutine.status.value().map(|s| Str::from(s.as_str())),
             wait_reason: goroutine.wait_reason.into_value(),
+            waits_at: goroutine.waits_at.value().into_iter().flatten().map(WaitsAt::new).collect(),
             wait_minutes: goroutine.wait_minutes.into_value(),
             labels: goroutine.labels.into_iter().collect(),
             crashed: program.crashed() == Some(id),
@@ -234,6 +237,42 @@ impl Goroutine {
             ancestor: goroutine.ancestor,
             frames: Frames::new(&program.stack(id)),
             created_by: goroutine.created_by.value().map(Creation::new),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct WaitsAt {
+    kind: &'static str,
+    address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    element: Option<Str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    len: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed: Option<bool>,
+}
+
+impl WaitsAt {
+    fn bare(kind: &'static str, address: String) -> Self {
+        WaitsAt { kind, address, element: None, len: None, capacity: None, closed: None }
+    }
+
+    fn new(at: &model::WaitsAt) -> Self {
+        let address = format!("{:#x}", at.address());
+        match at.clone() {
+            model::WaitsAt::Channel { element, len, capacity, closed, .. } => WaitsAt {
+                kind: "channel",
+                address,
+                element: element.into_value(),
+                len: len.into_value(),
+                capacity: capacity.into_value(),
+                closed: closed.into_value(),
+            },
+            model::WaitsAt::Semaphore { .. } => WaitsAt::bare("semaphore", address),
+            model::WaitsAt::Condition { .. } => WaitsAt::bare("condition", address),
         }
     }
 }

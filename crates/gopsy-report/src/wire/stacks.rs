@@ -96,6 +96,7 @@ pub fn stacks(out: impl io::Write, program: &Program, input: &Stacks<'_>, form: 
             By::Stack => "stack",
             By::State => "state",
             By::Wait => "wait",
+            By::Object => "object",
             By::Creator => "creator",
             By::Label(_) => "label",
         },

@@ -28,10 +28,11 @@ impl FromStr for Count {
             "stack" => By::Stack,
             "state" => By::State,
             "wait" => By::Wait,
+            "object" => By::Object,
             "creator" => By::Creator,
             _ => match text.strip_prefix("label=") {
                 Some(key) if !key.is_empty() => By::Label(key.to_owned()),
-                _ => return Err("one of stack, state, wait, creator, label=KEY".to_owned()),
+                _ => return Err("one of stack, state, wait, object, creator, label=KEY".to_owned()),
             },
         }))
     }
@@ -57,7 +58,7 @@ pub(crate) struct Stacks {
     /// Texts, cores, folders, `-` for standard input, or the URL of a goroutine profile of a running program
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// What to count by: stack, state, wait, creator, label=KEY
+    /// What to count by: stack, state, wait, object (the channel or semaphore waited at), creator, label=KEY
     #[arg(long, default_value = "stack", value_name = "WHAT")]
     by: Count,
     /// Only the goroutine with this number, with its whole stack

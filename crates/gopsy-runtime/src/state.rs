@@ -1,0 +1,233 @@
+//! What the runtime knows of the whole process: its arguments, the names of its environment, its processors, the collector,
+//! the heap.
+
+use crate::{Known, Runtime};
+use gopsy_mem::{Addr, MemoryExt};
+use gopsy_model::{Missing, Str};
+
+/// More strings than this are not listed.
+const MAX_STRINGS: u64 = 1 << 14;
+/// `_PageSize` (`runtime/malloc.go`), the same from Go 1.16 to 1.27.
+const PAGE: u64 = 8192;
+/// The runtime itself allows 1024 to 2^20 processors, by release (`_MaxGomaxprocs`); no machine has more than this.
+const MAX_PS: u64 = 1 << 16;
+
+/// What the collector does (`gcphase`, `runtime/mgc.go`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GcPhase {
+    /// Not marking; perhaps sweeping.
+    Off,
+    /// Marking beside the program.
+    Mark,
+    /// Ending the marking; the world is stopped.
+    MarkTermination,
+}
+
+impl GcPhase {
+    /// In words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            GcPhase::Off => "off",
+            GcPhase::Mark => "marking",
+            GcPhase::MarkTermination => "mark termination",
+        }
+    }
+}
+
+/// The collector and the heap. Bytes, unless it says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heap {
+    /// What the collector was doing.
+    pub phase: Known<GcPhase>,
+    /// How many collections have begun (Go 1.19+).
+    pub cycles: Known<u64>,
+    /// `GOGC`; negative for off (Go 1.17+).
+    pub gc_percent: Known<i64>,
+    /// `GOMEMLIMIT`; `i64::MAX` for none (Go 1.19+).
+    pub memory_limit: Known<u64>,
+    /// What was marked by the last collection and allocated since (Go 1.17+; before that in another place).
+    pub live: Known<u64>,
+    /// The pages that hold objects.
+    pub in_use: Known<u64>,
+}
+
+/// A processor of the scheduler: `runtime.p`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct P {
+    /// The address of the struct.
+    pub address: Addr,
+    /// Its number.
+    pub id: Known<u64>,
+    /// What it does.
+    pub status: Known<PStatus>,
+    /// The thread that has it; null for none.
+    pub m: Known<Addr>,
+    /// How many goroutines stand in its own queue, with the one that runs next.
+    pub queued: Known<u64>,
+}
+
+/// `_Pidle` and its kin (`runtime/runtime2.go`), the same from Go 1.16 to 1.27.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum PStatus {
+    Idle,
+    Running,
+    Syscall,
+    GcStop,
+    Dead,
+}
+
+impl PStatus {
+    /// The word of the runtime's source.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PStatus::Idle => "idle",
+            PStatus::Running => "running",
+            PStatus::Syscall => "syscall",
+            PStatus::GcStop => "gcstop",
+            PStatus::Dead => "dead",
+        }
+    }
+
+    fn of(raw: u64) -> Option<PStatus> {
+        Some(match raw {
+            0 => PStatus::Idle,
+            1 => PStatus::Running,
+            2 => PStatus::Syscall,
+            3 => PStatus::GcStop,
+            4 => PStatus::Dead,
+            _ => return None,
+        })
+    }
+}
+
+impl Runtime<'_> {
+    /// The command line.
+    #[must_use]
+    pub fn arguments(&self) -> Known<Vec<Str>> {
+        self.strings("runtime.argslice", |text| text)
+    }
+
+    /// The names of the environment. Its values may be secrets, and nobody needs them to name a cause.
+    #[must_use]
+    pub fn environment_names(&self) -> Known<Vec<Str>> {
+        self.strings("runtime.envs", |text| text.split('=').next().unwrap_or_default())
+    }
+
+    /// `GOMAXPROCS`.
+    #[must_use]
+    pub fn gomaxprocs(&self) -> Known<u64> {
+        self.global("runtime.gomaxprocs", 4)
+    }
+
+    /// The processors that the scheduler has.
+    #[must_use]
+    pub fn processors(&self) -> Known<Vec<P>> {
+        match self.slice("runtime.allp", MAX_PS) {
+            Ok((array, len)) => {
+                let address = |index: u64| self.mem.ptr(array.checked_add(index.checked_mul(8)?)?).ok();
+                self.have((0..len).map_while(address).filter(|p| !p.is_null()).map(|p| self.p(p)).collect())
+            }
+            Err(why) => Known::Missing(why),
+        }
+    }
+
+    fn p(&self, address: Addr) -> P {
+        let word = |name| self.word(address, &[("runtime.p", name)]);
+        let queued = match (word("runqhead"), word("runqtail"), word("runnext")) {
+            (Known::Have { value: head, .. }, Known::Have { value: tail, .. }, Known::Have { value: next, .. }) => {
+                // Both are uint32 and run over.
+                self.have((tail.wrapping_sub(head) & 0xffff_ffff).saturating_add(u64::from(next != 0)))
+            }
+            (Known::Missing(why), ..) | (_, Known::Missing(why), _) | (.., Known::Missing(why)) => Known::Missing(why),
+        };
+        P {
+            address,
+            id: word("id"),
+            status: self.enumerated(word("status"), PStatus::of, "a processor"),
+            m: word("m").map(Addr),
+            queued,
+        }
+    }
+
+    /// The collector and the heap.
+    #[must_use]
+    pub fn heap(&self) -> Heap {
+        let phase = |raw| match raw {
+            0 => Some(GcPhase::Off),
+            1 => Some(GcPhase::Mark),
+            2 => Some(GcPhase::MarkTermination),
+            _ => None,
+        };
+        let controller = |name| self.member_of("runtime.gcController", "runtime.gcControllerState", name);
+        Heap {
+            phase: self.enumerated(self.global("runtime.gcphase", 4), phase, "the collector"),
+            cycles: self.member_of("runtime.work", "runtime.workType", "cycles"),
+            // int32.
+            gc_percent: controller("gcPercent")
+                .map(|percent| u32::try_from(percent).map_or(i64::MAX, |percent| i64::from(percent.cast_signed()))),
+            memory_limit: controller("memoryLimit"),
+            live: controller("heapLive"),
+            in_use: self
+                .member_of("runtime.mheap_", "runtime.mheap", "pagesInUse")
+                .map(|pages| pages.saturating_mul(PAGE)),
+        }
+    }
+
+    /// A variable that is one word of that many bytes.
+    fn global(&self, name: &str, size: u64) -> Known<u64> {
+        match self.layouts.variable(name) {
+            Some(variable) => self.load(self.bias.load(variable.address), 0, Some(size)),
+            None => Known::Missing(self.layouts.no_variable(name)),
+        }
+    }
+
+    /// A member of a variable that is a struct.
+    fn member_of(&self, variable: &str, of: &str, name: &str) -> Known<u64> {
+        match self.layouts.variable(variable) {
+            Some(at) => self.word(self.bias.load(at.address), &[(of, name)]),
+            None => Known::Missing(self.layouts.no_variable(variable)),
+        }
+    }
+
+    fn enumerated<T>(&self, raw: Known<u64>, of: impl Fn(u64) -> Option<T>, what: &str) -> Known<T> {
+        match raw {
+            Known::Have { value, .. } => match of(value) {
+                Some(known) => self.have(known),
+                None => Known::Missing(Missing::Unreadable(format!("{what} is in no state that exists").into())),
+            },
+            Known::Missing(why) => Known::Missing(why),
+        }
+    }
+
+    /// Array and length of a variable that is a slice.
+    fn slice(&self, name: &str, most: u64) -> Result<(Addr, u64), Missing> {
+        let variable = self.layouts.variable(name).ok_or_else(|| self.layouts.no_variable(name))?;
+        let at = self.bias.load(variable.address);
+        let whole = || Some((self.mem.ptr(at), self.mem.u64(at.checked_add(8)?), self.mem.u64(at.checked_add(16)?)));
+        match whole() {
+            Some((Ok(array), Ok(len), Ok(capacity))) if len <= capacity && len <= most => Ok((array, len)),
+            Some((Err(fault), ..) | (_, Err(fault), _) | (.., Err(fault))) => Err(crate::missing(fault)),
+            _ => Err(Missing::Unreadable(format!("{name} has an impossible length").into())),
+        }
+    }
+
+    /// The strings of a variable that is a slice of them, as far as they can be read.
+    fn strings(&self, name: &str, part: impl Fn(&str) -> &str) -> Known<Vec<Str>> {
+        let (array, len) = match self.slice(name, MAX_STRINGS) {
+            Ok(slice) => slice,
+            Err(why) => return Known::Missing(why),
+        };
+        let mut found = Vec::new();
+        for index in 0..len {
+            let Some(at) = array.checked_add(index.saturating_mul(16)) else { break };
+            match self.string(at) {
+                Ok(text) => found.push(part(&text).into()),
+                Err(fault) => return Known::Missing(crate::missing(fault)),
+            }
+        }
+        self.have(found)
+    }
+}
