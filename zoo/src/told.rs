@@ -123,5 +123,5 @@ impl Told {
 }
 
 pub(crate) fn panic_line(value: &str) -> Headline {
-    Headline::Panic(PanicLine { value: value.into(), recovered: false, repanicked: false, depth: 0 })
+    Headline::Panic(PanicLine::of(value))
 }

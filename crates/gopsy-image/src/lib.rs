@@ -24,6 +24,7 @@ mod pclntab;
 mod reloc;
 mod stated;
 mod symbols;
+mod typebody;
 mod typename;
 mod unwind;
 
@@ -46,5 +47,6 @@ pub use note::{Note, Notes};
 pub use pclntab::{Format, GoModule, Pclntab};
 pub use stated::{Loaded, Part, Stated};
 pub use symbols::{Symbol, SymbolKind, SymbolTable};
+pub use typebody::{StructField, TypeBody};
 pub use typename::{TypeKind, TypeName, TypeSection};
 pub use unwind::UnwindSection;

@@ -20,6 +20,8 @@ const KIND_MASK: u8 = 31;
 const EXTRA_STAR: u8 = 2;
 /// `abi.TFlagNamed`.
 const NAMED: u8 = 4;
+/// In the byte of the kind up to Go 1.25, in the flags since.
+const DIRECT: u8 = 32;
 /// Longer names are generated ones that nobody reads.
 const MAX_NAME: u64 = 1 << 16;
 
@@ -142,6 +144,10 @@ pub struct TypeName {
     pub name: String,
     /// What it is built of, also where it has a name of its own.
     pub kind: TypeKind,
+    /// How many bytes a value has.
+    pub size: u64,
+    /// An interface holds the value itself, which is one pointer; of other types, the address of the value.
+    pub direct: bool,
 }
 
 impl TypeName {
@@ -168,13 +174,16 @@ impl TypeName {
         let as_spelled = tflag & NAMED != 0 || kind.spells(&name);
         let fits = align.is_power_of_two() && align <= 64 && as_spelled;
         (fits && !name.is_empty()).then_some(())?;
-        Some(TypeName { name, kind })
+        let size = bytes::u64(&descriptor, 0)?;
+        // `KindDirectIface`, since Go 1.26 `TFlagDirectIface`; the other bit means nothing in the other releases.
+        let direct = bytes::u8(&descriptor, KIND)? & DIRECT != 0 || tflag & DIRECT != 0;
+        Some(TypeName { name, kind, size, direct })
     }
 }
 
 /// `abi.Name`: a byte of flags, a length, the bytes. The length is a varint since Go 1.17 and had two bytes, the higher
 /// first, before; a text that is not UTF-8, or holds a NUL, is not one.
-fn name_at(stated: &dyn Stated, section: &TypeSection, at: LinkAddr) -> Option<String> {
+pub(crate) fn name_at(stated: &dyn Stated, section: &TypeSection, at: LinkAddr) -> Option<String> {
     let mut head = [0; 11];
     stated.fill(at, &mut head).then_some(())?;
     let varint = bytes::uvarint(head.get(1..)?);

@@ -34,6 +34,15 @@ pub struct Exception {
     pub pc: Known<u64>,
 }
 
+/// A value that was given to panic, read from memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldValue {
+    /// Its type, as `%T` prints it.
+    pub type_name: Str,
+    /// The value, about as `%+v` prints it: `&main.failure{Code: 7, Disk: "sda"}`.
+    pub text: Str,
+}
+
 /// One `panic: …` line with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PanicLine {
@@ -45,6 +54,16 @@ pub struct PanicLine {
     pub repanicked: bool,
     /// How deep it stands in a chain of panics; 0 is the first.
     pub depth: u32,
+    /// What was given to panic: of an error or a Stringer the line has only its text, of a struct only its address.
+    pub held: Known<HeldValue>,
+}
+
+impl PanicLine {
+    /// A line of which no more is known than its value.
+    #[must_use]
+    pub fn of(value: impl Into<Str>) -> Self {
+        PanicLine { value: value.into(), recovered: false, repanicked: false, depth: 0, held: Known::not_printed() }
+    }
 }
 
 /// One line that says why the program, or one of its goroutines, died.

@@ -16,7 +16,9 @@ mod known;
 mod race;
 mod taxonomy;
 
-pub use crash::{Crash, Exception, Headline, PanicLine, Registers, Running, Signal, StackDump, StackWord, TestRun};
+pub use crash::{
+    Crash, Exception, Headline, HeldValue, PanicLine, Registers, Running, Signal, StackDump, StackWord, TestRun,
+};
 pub use finding::{Advice, Also, Claim, Confidence, Culprit, Evidence, Finding, KnownIssue, Verdict};
 pub use frame::{Arg, Args, Creation, Elision, Frame, FunctionName, Stack};
 pub use goroutine::{Brief, Bubble, BubbleKind, Goroutine, Role, Status, WaitsAt};

@@ -24,7 +24,7 @@ fn secret_program() -> Program {
     goroutine.labels = vec![("customer".into(), "Wayne Enterprises".into())];
     let args = Args { list: vec![Arg::Word { value: 0xc000_1234_5678, stale: false }], truncated: false };
     stack.frames.push(Frame { args: Known::printed(args), ..mock::frame(("example.com/pay.Charge", file, 41)) });
-    let panic = PanicLine { value: SECRET.into(), recovered: false, repanicked: false, depth: 0 };
+    let panic = PanicLine::of(SECRET);
     let crash = Crash {
         headlines: vec![Headline::Panic(panic)],
         log_before: vec!["login alice".into()],

@@ -30,6 +30,7 @@ mod slots;
 mod state;
 mod tables;
 mod types;
+mod values;
 mod variables;
 mod waits;
 

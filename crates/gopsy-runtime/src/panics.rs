@@ -3,7 +3,7 @@
 use crate::reader::missing;
 use crate::{FloatFormat, Known, Runtime};
 use gopsy_mem::{Addr, MemoryExt};
-use gopsy_model::{Missing, Str};
+use gopsy_model::{HeldValue, Missing, Str};
 use std::collections::HashSet;
 
 /// Panics within panics; the runtime itself sets no bound.
@@ -14,6 +14,8 @@ const MAX_BACKLOG: usize = 64 * 1024;
 /// One panic of a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Panic {
+    /// Where the struct stands: in the frame of its `runtime.gopanic`.
+    pub address: Addr,
     /// The value as the runtime prints it. Of an error or a Stringer it is the text: `preprintpanics` has replaced the
     /// value by it before the process died.
     pub value: Known<Str>,
@@ -36,6 +38,7 @@ impl Runtime<'_> {
         while let Some(at) = next.filter(|at| !at.is_null() && chain.len() < MAX_PANICS && seen.insert(*at)) {
             let flag = |name| self.word(at, &[("runtime._panic", name)]).value().is_some_and(|v| *v != 0);
             chain.push(Panic {
+                address: at,
                 value: self.panic_value(at, floats),
                 recovered: flag("recovered"),
                 repanicked: flag("repanicked"),
@@ -63,6 +66,22 @@ impl Runtime<'_> {
             }
         }
         printed
+    }
+
+    /// The value that was given to a panic, when `arguments` are those of its `runtime.gopanic`: where a caller has put them, or
+    /// where a function that got them in registers may have saved them. They are believed if they are what the panic holds, or
+    /// if that is the text which the runtime has put in their place.
+    #[must_use]
+    pub fn held_value(&self, panic: Addr, arguments: Addr) -> Option<HeldValue> {
+        let words = |at: Addr| Some((self.mem.ptr(at).ok()?, self.mem.ptr(at.checked_add(8)?).ok()?));
+        let (descriptor, data) = words(arguments)?;
+        let (now, _) = words(self.place(panic, "runtime._panic", "arg")?)?;
+        let as_text = || self.type_at(now).is_ok_and(|of| of.name == "string");
+        if descriptor != now && !as_text() {
+            return None;
+        }
+        let type_name = self.type_at(descriptor).ok()?.name.into();
+        Some(HeldValue { type_name, text: self.value(descriptor, data)?.into() })
     }
 
     fn panic_value(&self, panic: Addr, floats: &dyn Fn() -> FloatFormat) -> Known<Str> {

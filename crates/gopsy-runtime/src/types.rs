@@ -17,7 +17,7 @@ impl Runtime<'_> {
         if descriptor.is_null() {
             return self.have("nil".into());
         }
-        let TypeName { name, kind } = match self.type_at(descriptor) {
+        let TypeName { name, kind, .. } = match self.type_at(descriptor) {
             Ok(found) => found,
             Err(why) => return Known::Missing(why),
         };

@@ -396,7 +396,7 @@ impl Assembler {
         let headline = match said {
             Said::Panic { value, .. } => {
                 let value = scan::upto(value, MAX_LINE);
-                Headline::Panic(PanicLine { value: text(value), recovered: false, repanicked: false, depth: 0 })
+                Headline::Panic(PanicLine::of(text(value)))
             }
             Said::Fatal(message) => Headline::Fatal(text(scan::upto(message, MAX_LINE))),
             Said::Serving { who, value } => {

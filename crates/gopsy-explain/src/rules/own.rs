@@ -2,7 +2,7 @@
 
 use super::{draft, place};
 use crate::case::Case;
-use gopsy_model::{Cause, Confidence, Finding, Headline, Kind};
+use gopsy_model::{Cause, Confidence, Evidence, Finding, Headline, HeldValue, Kind, Known};
 
 pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     let mut out = secondary(case);
@@ -57,14 +57,28 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     if let Some(logger) = logger {
         d = d.because(case.fact(format!("{} panics on behalf of its caller", logger.as_str())));
     }
-    if let Some(Headline::Panic(p)) = case.headline
-        && p.value.starts_with('(')
-        && p.value.contains(") 0x")
-    {
-        d = d.advise("the text shows only the address of the value: a core has the value itself");
+    if let Some(Headline::Panic(p)) = case.headline {
+        match &p.held {
+            Known::Have { value, trust, source } if tells_more(value) => {
+                let named = value.text.trim_start_matches('&').starts_with(value.type_name.trim_start_matches('*'));
+                let of = if named { String::new() } else { format!(", of type {}", value.type_name) };
+                let fact = format!("the value is {}{of}", value.text);
+                d = d.because(Evidence { fact, source: *source, trust: *trust });
+            }
+            Known::Have { .. } => {}
+            Known::Missing(_) if p.value.starts_with('(') && p.value.contains(") 0x") => {
+                d = d.advise("the text shows only the address of the value: a core has the value itself");
+            }
+            Known::Missing(_) => {}
+        }
     }
     out.push(d.advise("read the condition that leads to the panic, and who calls it with what").done());
     out
+}
+
+/// Of a value of a type that the language has, the line says it all.
+fn tells_more(held: &HeldValue) -> bool {
+    held.type_name.contains(['.', '*', '[', '{'])
 }
 
 fn short(message: &str) -> String {

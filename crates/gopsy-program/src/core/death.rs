@@ -3,10 +3,10 @@
 use super::threads::threw;
 use super::{CoreEvidence, Entry};
 use gopsy_mem::{Addr, MemoryExt};
-use gopsy_model::{Crash, Headline, Known, Missing, PanicLine, Registers, Signal, Source, Str, Trust};
+use gopsy_model::{Crash, Headline, HeldValue, Known, Missing, PanicLine, Registers, Signal, Source, Str, Trust};
 use gopsy_runtime::{Culprit, FloatFormat, GoSignal, How, M, Runtime};
 use gopsy_target::has_fault_address;
-use gopsy_unwind::{On, SignalFrame, Walk};
+use gopsy_unwind::{On, RawFrame, SignalFrame, Walk};
 
 /// Signals of linux/amd64 at which the runtime prints the bytes of the instruction.
 const SIGILL: u32 = 4;
@@ -42,7 +42,7 @@ impl CoreEvidence {
         let from_g = who.and_then(|a| runtime.signal(a)).map(|s| signal(&s, &culprit.m));
         let how = self.how(culprit, thread);
         let told = match how {
-            How::Panic => self.panicked(&runtime, address),
+            How::Panic => self.panicked(&runtime, address, thread),
             How::Thrown => self.thrown(&runtime, culprit, thread),
             How::Dying => Told::nothing("whether the program panicked or the runtime threw is not known"),
             How::Signalled => Told::nothing("a signal ended the process without the runtime's doing"),
@@ -93,7 +93,7 @@ impl CoreEvidence {
         }
     }
 
-    fn panicked(&self, runtime: &Runtime<'_>, g: Option<Addr>) -> Told {
+    fn panicked(&self, runtime: &Runtime<'_>, g: Option<Addr>, thread: Option<usize>) -> Told {
         let mut told = Told::default();
         let innermost = g.and_then(|g| runtime.g(g).panic.into_value());
         let floats = || match self.image.pclntab().ok().and_then(|table| table.by_name("runtime.printfloat64")) {
@@ -108,11 +108,30 @@ impl CoreEvidence {
                     recovered: panic.recovered,
                     repanicked: panic.repanicked,
                     depth,
+                    held: self.held(runtime, panic.address, thread),
                 })),
                 Known::Missing(why) => told.notes.push(format!("the value of a panic is not known: {why}")),
             }
         }
         told
+    }
+
+    /// What was given to the panic whose struct stands there: beside the frame of its `gopanic`.
+    fn held(&self, runtime: &Runtime<'_>, panic: Addr, thread: Option<usize>) -> Known<HeldValue> {
+        let code = self.code();
+        let frame = thread.and_then(|t| self.of_thread(t)).and_then(|walk| {
+            let holds = |f: &&RawFrame| f.sp <= panic && f.end.is_some_and(|(end, _)| panic < end);
+            let named = |f: &&RawFrame| code.raw_name(f.func) == Some(b"runtime.gopanic");
+            walk.frames.iter().filter(named).find(holds)
+        });
+        let Some((end, _)) = frame.and_then(|frame| frame.end) else {
+            return Known::Missing(Missing::Unreadable("the frame that raised the panic was not found".into()));
+        };
+        match runtime.held_value(panic, end) {
+            // Where the arguments came in registers, nothing proves that their place on the stack still has them.
+            Some(held) => Known::have(held, Trust::Inferred, Source::Core),
+            None => Known::Missing(Missing::Unreadable("what was given to panic is not on the stack any more".into())),
+        }
     }
 
     /// `throw`, `fatal` or a fatal signal. Which of them is told by what stands on the thread's stacks: a handler that

@@ -62,7 +62,12 @@ impl Redaction {
         let mut cleaner = Cleaner::new(private, Arc::clone(&tally));
         for headline in &program.crash().headlines {
             match headline {
-                Headline::Panic(line) => cleaner.learn_value(&line.value),
+                Headline::Panic(line) => {
+                    cleaner.learn_value(&line.value);
+                    if let Some(held) = line.held.value() {
+                        cleaner.learn_value(&held.text);
+                    }
+                }
                 Headline::ServedPanic { who, value } => {
                     cleaner.learn_value(value);
                     cleaner.learn_host(who);
@@ -188,7 +193,10 @@ impl Redaction {
         for headline in &mut crash.headlines {
             match headline {
                 // The verdict's headline is the same value: it is counted there.
-                Headline::Panic(line) => line.value = self.cleaner.value(&line.value).0.into(),
+                Headline::Panic(line) => {
+                    line.value = self.cleaner.value(&line.value).0.into();
+                    line.held = Known::not_printed();
+                }
                 Headline::ServedPanic { who, value } => {
                     *who = left_out().into();
                     *value = self.cleaner.value(value).0.into();

@@ -283,8 +283,7 @@ pub fn hostile() -> (Program, Verdict) {
     verdict.culprit = Some(culprit("main.::error::\u{1b}[31m", "/src/::error::/\u{9b}31m.go", 3, 1));
     verdict.unseen = vec!["why the value was what it was".to_owned()];
     verdict.also = vec![also("::error::again\nand again")];
-    let headlines =
-        vec![Headline::Panic(PanicLine { value: value.into(), recovered: false, repanicked: false, depth: 0 })];
+    let headlines = vec![Headline::Panic(PanicLine::of(value))];
     (program(Identity::default(), all, Some(0), headlines), verdict)
 }
 

@@ -114,7 +114,7 @@ impl Grammar {
 
     pub(super) fn end_value(&mut self, raw: &[u8]) {
         let text = scan::text(raw);
-        let mut value = PanicLine { value: "".into(), recovered: false, repanicked: false, depth: 0 };
+        let mut value = PanicLine::of("");
         let mut own = text.trim_end();
         if let Some(v) = own.strip_suffix("[recovered, repanicked]") {
             (value.recovered, value.repanicked) = (true, true);
