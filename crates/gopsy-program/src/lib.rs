@@ -10,7 +10,7 @@ mod group;
 pub mod key;
 mod text;
 
-pub use core::{CoreError, CoreEvidence, CoreOptions};
+pub use core::{CoreError, CoreEvidence, CoreOptions, ask_runtime};
 pub use group::{By, Change, ChangeKind, Filter, Group, diff, group, is_status};
 pub use text::TextEvidence;
 

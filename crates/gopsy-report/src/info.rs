@@ -13,6 +13,10 @@ pub struct Info {
     pub no_program: Option<String>,
     /// The process that a core is of.
     pub process: Option<Process>,
+    /// What the Go runtime of that process says of itself.
+    pub runtime: Option<Runtime>,
+    /// Why it says nothing.
+    pub no_runtime: Option<String>,
     /// Documented bugs of Go that this release still has.
     pub known_bugs: Vec<KnownIssue>,
     /// Dependencies are to be listed, not only counted.
@@ -112,6 +116,43 @@ pub struct Process {
     pub lost: Vec<String>,
     /// Files that were mapped.
     pub files: Vec<File>,
+}
+
+/// What a Go runtime says of its process. What is not known is named, with the reason, in `missing`.
+#[derive(Debug, Clone, Default)]
+pub struct Runtime {
+    /// From where the layouts of its structures are known.
+    pub layouts: String,
+    /// How many goroutines are in each state, most first.
+    pub goroutines: Vec<(String, u64)>,
+    /// Dead ones that are kept for reuse.
+    pub dead_goroutines: u64,
+    /// Bytes of their stacks.
+    pub stacks: u64,
+    /// `GOMAXPROCS`.
+    pub gomaxprocs: Option<u64>,
+    /// How many processors are in each state, most first.
+    pub processors: Vec<(String, u64)>,
+    /// Goroutines that stand in the processors' own queues.
+    pub queued: Option<u64>,
+    /// What the collector was doing.
+    pub gc_phase: Option<String>,
+    /// How many collections have begun.
+    pub gc_cycles: Option<u64>,
+    /// `GOGC`; negative for off.
+    pub gc_percent: Option<i64>,
+    /// `GOMEMLIMIT` in bytes; `i64::MAX` for none.
+    pub memory_limit: Option<u64>,
+    /// Bytes that were live after the last collection, and were allocated since.
+    pub heap_live: Option<u64>,
+    /// Bytes of the pages that hold objects.
+    pub heap_in_use: Option<u64>,
+    /// The command line.
+    pub arguments: Option<Vec<String>>,
+    /// The names of the environment.
+    pub environment: Option<Vec<String>>,
+    /// What is not known, and why.
+    pub missing: Vec<String>,
 }
 
 /// A thread.

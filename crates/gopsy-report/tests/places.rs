@@ -9,7 +9,7 @@ use gopsy_locate::{
 };
 use gopsy_mem::{Addr, Bias, LinkAddr};
 use gopsy_model::KnownIssue;
-use gopsy_report::info::{Amount, File, Info, Module, Process, Program, Thread};
+use gopsy_report::info::{Amount, File, Info, Module, Process, Program, Runtime, Thread};
 use gopsy_report::terminal::{self, View};
 use gopsy_report::whereabouts::{
     Answer, LineAnswer, LineListing, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers,
@@ -228,6 +228,25 @@ fn info(text: &str) -> Info {
                 missing: Some(owned()),
             }],
         }),
+        runtime: Some(Runtime {
+            layouts: owned(),
+            goroutines: vec![(owned(), 12)],
+            dead_goroutines: 3,
+            stacks: 1 << 20,
+            gomaxprocs: Some(8),
+            processors: vec![(owned(), 8)],
+            queued: Some(4),
+            gc_phase: Some(owned()),
+            gc_cycles: Some(9),
+            gc_percent: Some(-1),
+            memory_limit: Some(1 << 30),
+            heap_live: Some(5 << 20),
+            heap_in_use: Some(6 << 20),
+            arguments: Some(vec![owned(), owned()]),
+            environment: Some(vec![owned(); 30]),
+            missing: vec![owned()],
+        }),
+        no_runtime: Some(owned()),
         known_bugs: vec![KnownIssue {
             id: owned(),
             title: owned(),

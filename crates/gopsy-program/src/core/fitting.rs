@@ -1,11 +1,37 @@
 //! Which layouts fit the memory of a core.
 
 use super::CoreError;
-use gopsy_image::{BuildInfo, Image};
+use gopsy_image::{BuildInfo, Image, Machine};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::Source;
-use gopsy_runtime::{Basis, Layouts, Refuted, Release, RuntimeError, Witness};
+use gopsy_runtime::{Basis, Layouts, Refuted, Release, Runtime, RuntimeError, Witness};
 use gopsy_target::{Attachment, Core};
+use std::path::PathBuf;
+
+/// Asks the Go runtime of a core whose program is at hand; with the remarks on how it was read.
+///
+/// # Errors
+/// When the program is not Go's, or nothing tells how its memory is to be read.
+pub fn ask_runtime<T>(
+    core: &Core,
+    image: &Image,
+    question: impl FnOnce(&Runtime<'_>, &Basis) -> T,
+) -> Result<(T, Vec<String>), CoreError> {
+    if core.machine() != Machine::X86_64 {
+        return Err(CoreError::Machine(core.machine().goarch().unwrap_or("another machine")));
+    }
+    let Some(bias) = core.bias(image) else { return Err(CoreError::NoBase { path: program_path(core) }) };
+    image.module().map_err(|error| CoreError::Binary { path: program_path(core), error })?;
+    let (build, mut notes) = (image.build_info().ok(), Vec::new());
+    let attachment = core.compare(&core.program(), image).answer;
+    let layouts = layouts(core, image, bias, build.as_ref(), attachment, None, &mut notes)?;
+    Ok((question(&Runtime::new(core, &layouts, bias, Source::Core), layouts.basis()), notes))
+}
+
+fn program_path(core: &Core) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(std::ffi::OsStr::from_bytes(&core.program().path))
+}
 
 /// The layouts that fit this memory.
 pub(super) fn layouts(

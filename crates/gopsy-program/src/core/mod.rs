@@ -7,6 +7,8 @@ mod foreign;
 mod threads;
 mod waits;
 
+pub use fitting::ask_runtime;
+
 use crate::{Evidence, StackId};
 use gopsy_image::{BuildInfo, Image, ImageError, Machine, hex};
 use gopsy_mem::{Addr, Bias};

@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Ink, Line, View};
 use super::count;
 use crate::info::{File, Info, Process, Program, Thread};
-use crate::names::{bytes, plural, short_file};
+use crate::names::{bytes, plural, short_file, thousands};
 use gopsy_model::KnownIssue;
 
 /// Dependencies, threads, files and parts of the program that are shown before the rest is only counted.
@@ -42,6 +42,7 @@ pub fn info(info: &Info, view: &View) -> String {
         self::program(&mut canvas, program, info.list_dependencies);
     }
     if let Some(process) = &info.process {
+        runtime(&mut canvas, info);
         threads(&mut canvas, &process.threads);
         memory(&mut canvas, process);
         files(&mut canvas, &process.files);
@@ -155,6 +156,69 @@ fn process(canvas: &mut Canvas, process: &Process) {
     canvas.parts("core", &core);
     if let Some(bias) = process.bias.filter(|bias| *bias != 0) {
         canvas.field("loaded", &Line::new().plain(&format!("{bias:#x} above the addresses in the file")));
+    }
+}
+
+/// Names of the environment in one line or two; the rest is counted.
+const NAMES: usize = 24;
+
+fn runtime(canvas: &mut Canvas, info: &Info) {
+    let (runtime, why) = (&info.runtime, &info.no_runtime);
+    if runtime.is_none() && why.is_none() {
+        return;
+    }
+    canvas.gap();
+    let basis = runtime.as_ref().map(|r| format!("  read by {}", r.layouts)).unwrap_or_default();
+    canvas.raw(0, &Line::of(Ink::Bold, "Runtime").dim(&basis));
+    if let Some(why) = why {
+        canvas.wrap(2, 2, &Line::of(Ink::Alarm, "not read").plain(&format!(": {why}")));
+    }
+    let Some(runtime) = runtime else { return };
+    let counts = |states: &[(String, u64)]| {
+        states.iter().map(|(word, count)| format!("{} {word}", thousands(*count))).collect::<Vec<_>>().join(" · ")
+    };
+    let all: u64 = runtime.goroutines.iter().map(|(_, count)| count).sum();
+    let mut line = Line::new().plain(&format!("{}: {}", thousands(all), counts(&runtime.goroutines)));
+    if runtime.dead_goroutines > 0 {
+        line = line.dim(&format!("   and {} dead, kept for reuse", thousands(runtime.dead_goroutines)));
+    }
+    canvas.field("goroutine", &line);
+    canvas.field("stacks", &Line::new().plain(&bytes(runtime.stacks)));
+    let mut parts: Vec<String> = runtime.gomaxprocs.map(|n| format!("GOMAXPROCS {n}")).into_iter().collect();
+    if !runtime.processors.is_empty() {
+        parts.push(counts(&runtime.processors));
+    }
+    parts.extend(runtime.queued.map(|n| format!("{} goroutines queued", thousands(n))));
+    field(canvas, "procs", &parts);
+    let mut parts: Vec<String> = runtime.gc_phase.clone().into_iter().collect();
+    parts.extend(runtime.gc_cycles.map(|n| plural(n, "cycle")));
+    parts.extend(runtime.gc_percent.map(|n| if n < 0 { "GOGC off".to_owned() } else { format!("GOGC {n}") }));
+    let unlimited = i64::MAX.unsigned_abs();
+    parts.extend(runtime.memory_limit.filter(|n| *n != unlimited).map(|n| format!("GOMEMLIMIT {}", bytes(n))));
+    field(canvas, "collector", &parts);
+    let mut parts: Vec<String> = runtime.heap_in_use.map(|n| format!("{} in use", bytes(n))).into_iter().collect();
+    parts.extend(runtime.heap_live.map(|n| format!("{} live", bytes(n))));
+    field(canvas, "heap", &parts);
+    // The kernel keeps but the first 79 bytes of them.
+    let known = info.process.as_ref().and_then(|process| process.arguments.clone()).unwrap_or_default();
+    if let Some(arguments) = runtime.arguments.as_ref().map(|a| a.join(" ")).filter(|a| *a != known) {
+        canvas.field("arguments", &Line::new().plain(&arguments));
+    }
+    if let Some(names) = runtime.environment.as_ref().filter(|names| !names.is_empty()) {
+        let more = names.len().saturating_sub(NAMES);
+        let shown = names.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>().join(" ");
+        let line = Line::new().plain(&shown);
+        let line = if more > 0 { line.dim(&format!(" … and {more} more; --json lists all")) } else { line };
+        canvas.field("environ", &line.dim("   names only"));
+    }
+    for why in &runtime.missing {
+        canvas.field("", &Line::new().dim(&format!("not known: {why}")));
+    }
+}
+
+fn field(canvas: &mut Canvas, name: &str, parts: &[String]) {
+    if !parts.is_empty() {
+        canvas.parts(name, &parts.iter().map(|part| Line::new().plain(part)).collect::<Vec<_>>());
     }
 }
 

@@ -1,7 +1,7 @@
 //! `gopsy.info/1`.
 
 use super::{Form, hex, json};
-use crate::info::{Amount, File, Info, Module, Process, Program, Thread};
+use crate::info::{Amount, File, Info, Module, Process, Program, Runtime, Thread};
 use gopsy_model::KnownIssue;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -18,6 +18,10 @@ struct Wire<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     no_program: Option<&'a str>,
     process: Option<WireProcess<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime: Option<WireRuntime<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_runtime: Option<&'a str>,
     known_bugs: Vec<WireBug<'a>>,
     notes: &'a [String],
 }
@@ -45,6 +49,48 @@ struct WireProgram<'a> {
     modules: Vec<WireModule<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     no_modules: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireRuntime<'a> {
+    layouts: &'a str,
+    goroutines: BTreeMap<String, u64>,
+    dead_goroutines: u64,
+    stacks: u64,
+    gomaxprocs: Option<u64>,
+    processors: BTreeMap<String, u64>,
+    queued: Option<u64>,
+    gc_phase: Option<&'a str>,
+    gc_cycles: Option<u64>,
+    gc_percent: Option<i64>,
+    memory_limit: Option<u64>,
+    heap_live: Option<u64>,
+    heap_in_use: Option<u64>,
+    arguments: Option<&'a [String]>,
+    environment: Option<&'a [String]>,
+    missing: &'a [String],
+}
+
+fn runtime(runtime: &Runtime) -> WireRuntime<'_> {
+    let counts = |states: &'_ [(String, u64)]| states.iter().map(|(word, count)| (word.clone(), *count)).collect();
+    WireRuntime {
+        layouts: &runtime.layouts,
+        goroutines: counts(&runtime.goroutines),
+        dead_goroutines: runtime.dead_goroutines,
+        stacks: runtime.stacks,
+        gomaxprocs: runtime.gomaxprocs,
+        processors: counts(&runtime.processors),
+        queued: runtime.queued,
+        gc_phase: runtime.gc_phase.as_deref(),
+        gc_cycles: runtime.gc_cycles,
+        gc_percent: runtime.gc_percent,
+        memory_limit: runtime.memory_limit,
+        heap_live: runtime.heap_live,
+        heap_in_use: runtime.heap_in_use,
+        arguments: runtime.arguments.as_deref(),
+        environment: runtime.environment.as_deref(),
+        missing: &runtime.missing,
+    }
 }
 
 #[derive(Serialize)]
@@ -135,6 +181,8 @@ pub fn info(out: impl io::Write, info: &Info, form: Form) -> io::Result<()> {
         program: info.program.as_ref().map(program),
         no_program: info.no_program.as_deref(),
         process: info.process.as_ref().map(process),
+        runtime: info.runtime.as_ref().map(runtime),
+        no_runtime: info.no_runtime.as_deref(),
         known_bugs: info.known_bugs.iter().map(bug).collect(),
         notes: &info.notes,
     };

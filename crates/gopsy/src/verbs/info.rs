@@ -1,6 +1,7 @@
 //! `gopsy info`: what an executable or a core says of itself.
 
 mod process;
+mod runtime;
 
 use crate::opened::{Opened, Platform};
 use crate::output::{Look, print};
@@ -67,6 +68,15 @@ impl InfoVerb {
         }
         if opened.core.is_some() {
             info.process = process::process(&mut opened);
+        }
+        if let (Some(core), Ok((_, image))) = (&opened.core, &opened.program) {
+            match runtime::runtime(core, image) {
+                Ok((runtime, notes)) => {
+                    info.runtime = Some(runtime);
+                    info.notes.extend(notes);
+                }
+                Err(error) => info.no_runtime = Some(error.to_string()),
+            }
         }
         info.notes.extend(std::mem::take(&mut opened.notes));
         if self.json {

@@ -1,0 +1,87 @@
+//! What the Go runtime of a core says of its process.
+
+use gopsy_image::Image;
+use gopsy_model::{Known, Status};
+use gopsy_program::CoreError;
+use gopsy_report::info::Runtime;
+use gopsy_runtime as go;
+use gopsy_target::Core;
+use std::collections::HashMap;
+
+/// Reads it; with the remarks on how it was read.
+pub(super) fn runtime(core: &Core, image: &Image) -> Result<(Runtime, Vec<String>), CoreError> {
+    gopsy_program::ask_runtime(core, image, |runtime, basis| read(runtime, basis.to_string()))
+}
+
+/// What is known, and why the rest is not.
+#[derive(Default)]
+struct Missing(Vec<String>);
+
+impl Missing {
+    fn known<T>(&mut self, what: &str, value: Known<T>) -> Option<T> {
+        match value {
+            Known::Have { value, .. } => Some(value),
+            Known::Missing(why) => {
+                self.0.push(format!("{what} ({why})"));
+                None
+            }
+        }
+    }
+}
+
+fn read(runtime: &go::Runtime<'_>, layouts: String) -> Runtime {
+    let mut missing = Missing::default();
+    let (mut states, mut dead, mut stacks) = (HashMap::new(), 0u64, 0u64);
+    match runtime.goroutines() {
+        Ok(listed) => {
+            for g in listed.addresses.into_iter().filter(|g| !g.is_null()) {
+                let standing = runtime.standing(g);
+                if standing.status == Some(Status::Dead) {
+                    dead = dead.saturating_add(1);
+                    continue;
+                }
+                let word = standing.status.map_or_else(|| "in no known state".to_owned(), |s| s.as_str().to_owned());
+                count(&mut states, word);
+                stacks = stacks.saturating_add(standing.stack.map_or(0, |stack| stack.len()));
+            }
+        }
+        Err(error) => missing.0.push(error.to_string()),
+    }
+    let processors = missing.known("the processors", runtime.processors()).unwrap_or_default();
+    let mut of_processors = HashMap::new();
+    for p in &processors {
+        count(&mut of_processors, p.status.value().map_or("in no known state", |s| s.as_str()).to_owned());
+    }
+    let queued = processors.iter().try_fold(0u64, |sum, p| Some(sum.saturating_add(*p.queued.value()?)));
+    let heap = runtime.heap();
+    let texts = |list: Vec<gopsy_model::Str>| list.iter().map(ToString::to_string).collect::<Vec<String>>();
+    Runtime {
+        layouts,
+        goroutines: most_first(states),
+        dead_goroutines: dead,
+        stacks,
+        gomaxprocs: missing.known("GOMAXPROCS", runtime.gomaxprocs()),
+        queued: queued.filter(|_| !processors.is_empty()),
+        processors: most_first(of_processors),
+        gc_phase: missing.known("what the collector does", heap.phase).map(|phase| phase.as_str().to_owned()),
+        gc_cycles: missing.known("how many collections there were", heap.cycles),
+        gc_percent: missing.known("GOGC", heap.gc_percent),
+        memory_limit: missing.known("GOMEMLIMIT", heap.memory_limit),
+        heap_live: missing.known("how much of the heap is live", heap.live),
+        heap_in_use: missing.known("how much of the heap is in use", heap.in_use),
+        arguments: missing.known("the arguments", runtime.arguments()).map(texts),
+        environment: missing.known("the environment", runtime.environment_names()).map(texts),
+        missing: missing.0,
+    }
+}
+
+fn count(states: &mut HashMap<String, u64>, word: String) {
+    let count = states.entry(word).or_default();
+    *count = count.saturating_add(1);
+}
+
+fn most_first(states: HashMap<String, u64>) -> Vec<(String, u64)> {
+    let mut states: Vec<_> = states.into_iter().collect();
+    states.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    states
+}
