@@ -9,10 +9,14 @@ mod core;
 mod group;
 pub mod key;
 mod text;
+mod with_binary;
+mod with_text;
 
 pub use core::{CoreError, CoreEvidence, CoreOptions, ask_runtime};
 pub use group::{By, Change, ChangeKind, Filter, Group, diff, group, is_status};
 pub use text::TextEvidence;
+pub use with_binary::TextWithBinary;
+pub use with_text::{CoreWithText, Fit};
 
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Source, Stack, Status};
 

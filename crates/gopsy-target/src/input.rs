@@ -20,7 +20,7 @@ pub enum Input {
     Core(PathBuf),
     /// An executable: nothing died here.
     Executable(PathBuf),
-    /// A folder: the texts in it, by name.
+    /// A folder: the texts and cores in it, by name.
     Folder(Vec<PathBuf>),
 }
 
@@ -35,8 +35,8 @@ pub enum InputError {
         /// What the system said.
         error: io::Error,
     },
-    /// A folder without texts.
-    #[error("no crash text (.txt, .log, .out, .json, .gz, .zst) in the folder {0}")]
+    /// A folder without texts or cores.
+    #[error("no core and no crash text (.txt, .log, .out, .json, .gz, .zst) in the folder {0}")]
     EmptyFolder(PathBuf),
     /// An URL that gopsy does not fetch.
     #[error("cannot fetch {url}: {why}")]
@@ -99,21 +99,48 @@ pub(crate) fn is_core(head: &[u8]) -> Option<bool> {
     head.starts_with(b"\x7fELF").then_some(kind == 4)
 }
 
-/// The texts of a folder, by name; other files are passed over.
+/// The texts and cores of a folder, by name; other files are passed over. A text is told by its ending, a core by what it is.
 fn folder(path: &Path) -> Result<Input, InputError> {
     let io_error = |error| InputError::Io { what: path.display().to_string(), error };
     let mut texts = Vec::new();
     for entry in fs::read_dir(path).map_err(io_error)? {
         let file = entry.map_err(io_error)?.path();
         let ending = file.extension().and_then(|e| e.to_str()).unwrap_or("");
-        if matches!(ending, "txt" | "log" | "out" | "json" | "gz" | "zst")
-            && fs::metadata(&file).is_ok_and(|m| m.is_file())
-        {
+        let text = matches!(ending, "txt" | "log" | "out" | "json" | "gz" | "zst");
+        if fs::metadata(&file).is_ok_and(|m| m.is_file()) && (text || begins_as_core(&file)) {
             texts.push(file);
         }
     }
     texts.sort();
     if texts.is_empty() { Err(InputError::EmptyFolder(path.to_owned())) } else { Ok(Input::Folder(texts)) }
+}
+
+fn begins_as_core(path: &Path) -> bool {
+    let mut head = [0u8; 20];
+    let whole = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    whole.is_ok() && is_core(&head) == Some(true)
+}
+
+/// The executables among these files, and in those of them that are folders; by name, and no more than that many.
+#[must_use]
+pub fn executables(paths: &[PathBuf], most: usize) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in paths {
+        let mut inside: Vec<PathBuf> = match fs::read_dir(path) {
+            Ok(entries) => entries.flatten().map(|entry| entry.path()).filter(|p| p.is_file()).collect(),
+            Err(_) => vec![path.clone()],
+        };
+        inside.sort();
+        found.extend(inside.into_iter().filter(|p| begins_as_executable(p)));
+    }
+    found.truncate(most);
+    found
+}
+
+fn begins_as_executable(path: &Path) -> bool {
+    let mut head = [0u8; 20];
+    let whole = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    whole.is_ok() && is_core(&head) == Some(false)
 }
 
 /// Fetches a goroutine profile of a running program.

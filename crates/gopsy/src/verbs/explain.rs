@@ -22,6 +22,9 @@ use std::{env, fs};
 ///
 /// Reads cores of linux/amd64, too (Go 1.16 to 1.27), also compressed or cut off: the binary is looked for where the core
 /// says and beside it, and proved to be the one; where nothing can prove it, that is said.
+///
+/// A folder that holds a core and the text of the same death is one case: each adds what the other lacks. A text with --bin is
+/// held against the binary, line by line. Where they contradict each other, that is said, and nothing is taken over.
 #[derive(Args)]
 #[command(after_help = "Examples:
   gopsy explain crash.txt
@@ -29,9 +32,11 @@ use std::{env, fs};
   gopsy explain --json crash.txt | jq -r .verdict.cause
   go test ./... 2>&1 | tee test.log; gopsy explain --github test.log
   gopsy explain core.71 --bin ./svc                a core; its binary finds itself, or is named
+  gopsy explain incident/                          a folder: a core and the text of the same death
+  gopsy explain crash.txt --bin ./svc              a text, held against the binary
   gopsy explain --redact --markdown crash.txt      to paste into an issue")]
 pub(crate) struct Explain {
-    /// Crash texts, cores, folders of texts, `-` for standard input, or the URL of a goroutine profile
+    /// Crash texts, cores, folders of them, `-` for standard input, or the URL of a goroutine profile
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// Write gopsy.explain/1 (docs/wire/explain.md); several deaths give several documents

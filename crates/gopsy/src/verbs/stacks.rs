@@ -126,7 +126,7 @@ impl Stacks {
     }
 
     fn count(&self, target: Target) -> Result<Counted> {
-        let Target { name, mut programs, notes, lines } = target;
+        let Target { name, mut programs, notes, lines, .. } = target;
         let main = gopsy_explain::main_crash(&programs);
         let Some(program) = main.map(|i| programs.swap_remove(i)).filter(|p| p.stack_count() > 0) else {
             return Err(anyhow!("no goroutine in {} ({lines} lines read)", called(&name)));
