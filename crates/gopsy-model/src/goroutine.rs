@@ -176,6 +176,9 @@ pub struct Goroutine {
     pub mp: Known<u64>,
     /// Who started it.
     pub created_by: Known<Creation>,
+    /// Calls that it has deferred and that have not run, the next to run first, as far as the compiler made records of them: the
+    /// functions, where they are defined.
+    pub deferred: Vec<Creation>,
     /// For how many goroutines this entry stands (profiles count goroutines instead of listing them); else 1.
     pub copies: u64,
     /// For [`Role::Ancestor`]: the number of the goroutine whose stack this was when it started the one before. It may
@@ -204,6 +207,7 @@ impl Goroutine {
             m: Known::not_printed(),
             mp: Known::not_printed(),
             created_by: Known::not_printed(),
+            deferred: Vec::new(),
             copies: 1,
             ancestor: None,
         }

@@ -147,6 +147,12 @@ pub struct Runtime {
     pub heap_live: Option<u64>,
     /// Bytes of the pages that hold objects.
     pub heap_in_use: Option<u64>,
+    /// How many runs of pages hold them.
+    pub spans: Option<u64>,
+    /// How many objects the last sweep has found in them, and were allocated since.
+    pub objects: Option<u64>,
+    /// How many timers have not fired.
+    pub timers: Option<u64>,
     /// The command line.
     pub arguments: Option<Vec<String>>,
     /// The names of the environment.

@@ -32,6 +32,10 @@ const STRUCTS: &[&str] = &[
     "runtime.gcControllerState",
     "runtime.workType",
     "runtime.mheap",
+    "runtime.mspan",
+    "runtime.timer",
+    "runtime.timers",
+    "runtime.timerWhen",
     "runtime.waitq",
     "runtime.semaRoot",
 ];

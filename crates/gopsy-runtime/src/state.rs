@@ -1,14 +1,13 @@
 //! What the runtime knows of the whole process: its arguments, the names of its environment, its processors, the collector,
 //! the heap.
 
+use crate::heap::PAGE;
 use crate::{Known, Runtime};
 use gopsy_mem::{Addr, MemoryExt};
 use gopsy_model::{Missing, Str};
 
 /// More strings than this are not listed.
 const MAX_STRINGS: u64 = 1 << 14;
-/// `_PageSize` (`runtime/malloc.go`), the same from Go 1.16 to 1.27.
-const PAGE: u64 = 8192;
 /// The runtime itself allows 1024 to 2^20 processors, by release (`_MaxGomaxprocs`); no machine has more than this.
 const MAX_PS: u64 = 1 << 16;
 
@@ -205,7 +204,11 @@ impl Runtime<'_> {
     /// Array and length of a variable that is a slice.
     fn slice(&self, name: &str, most: u64) -> Result<(Addr, u64), Missing> {
         let variable = self.layouts.variable(name).ok_or_else(|| self.layouts.no_variable(name))?;
-        let at = self.bias.load(variable.address);
+        self.slice_at(self.bias.load(variable.address), most, name)
+    }
+
+    /// Array and length of the slice whose header stands there.
+    pub(crate) fn slice_at(&self, at: Addr, most: u64, name: &str) -> Result<(Addr, u64), Missing> {
         let whole = || Some((self.mem.ptr(at), self.mem.u64(at.checked_add(8)?), self.mem.u64(at.checked_add(16)?)));
         match whole() {
             Some((Ok(array), Ok(len), Ok(capacity))) if len <= capacity && len <= most => Ok((array, len)),

@@ -95,6 +95,19 @@ pub fn creation(code: &Code<'_>, go_pc: Addr, goroutine: Known<u64>) -> Known<Cr
     Known::have(creation, Trust::Table, Source::Binary)
 }
 
+/// The function that begins at an address, and where it is defined.
+#[must_use]
+pub fn definition(code: &Code<'_>, entry: Addr) -> Option<Creation> {
+    let (func, bias) = code.function(entry)?;
+    let at = bias.unload(entry);
+    Some(Creation {
+        function: FunctionName(printed_name(&func.name()?).into()),
+        file: listed(func.file(at)).map(Into::into),
+        line: listed(func.line(at)).map(i64::from),
+        goroutine: Known::Missing(Missing::NotApplicable),
+    })
+}
+
 /// What a pc shares with all that stand at the same lines of the same functions, inlined ones included.
 pub(crate) fn source_key(pc: Pc, code: &Code<'_>) -> u64 {
     use std::hash::{Hash, Hasher};

@@ -287,6 +287,7 @@ impl CoreEvidence {
         } else {
             Known::Missing(Missing::NotApplicable)
         };
+        let deferred = runtime.defers(address).into_value().unwrap_or_default();
         let labels = g.labels.value().map(|at| runtime.labels(*at));
         let creation = match &g.go_pc {
             Known::Have { value, .. } => gopsy_unwind::creation(&self.code(), *value, created_by(&g)),
@@ -309,6 +310,10 @@ impl CoreEvidence {
             mp,
             // The runtime prints none for the main goroutine.
             created_by: if g.id.value() == Some(&1) { Known::Missing(Missing::NotApplicable) } else { creation },
+            deferred: deferred
+                .iter()
+                .filter_map(|call| gopsy_unwind::definition(&self.code(), *call.func.value()?))
+                .collect(),
             ..Goroutine::bare(Role::Goroutine)
         }
     }

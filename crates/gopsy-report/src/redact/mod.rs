@@ -288,6 +288,9 @@ impl Evidence for Redacted {
         if let Known::Have { value, .. } = &mut goroutine.created_by {
             self.redaction.strip_file(&mut value.file);
         }
+        for call in &mut goroutine.deferred {
+            self.redaction.strip_file(&mut call.file);
+        }
         goroutine
     }
 

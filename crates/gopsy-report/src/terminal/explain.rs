@@ -159,7 +159,22 @@ fn stack(canvas: &mut Canvas, case: &Case<'_>) {
         canvas.field("in", &Line::new().plain(&name));
     }
     frames::write(canvas, FIELD, "stack", &rows);
+    let mut label = "deferred";
+    for call in goroutine.deferred.iter().take(DEFERRED) {
+        let place = match (call.file.value(), call.line.value()) {
+            (Some(file), Some(line)) => format!("  {}:{line}", short_file(file)),
+            _ => String::new(),
+        };
+        canvas.field(label, &Line::new().plain(call.function.as_str()).dim(&place));
+        label = "";
+    }
+    if let Some(more) = goroutine.deferred.len().checked_sub(DEFERRED).filter(|more| *more > 0) {
+        canvas.field("", &Line::new().dim(&format!("… and {more} more")));
+    }
 }
+
+/// Deferred calls that are shown.
+const DEFERRED: usize = 4;
 
 fn races(canvas: &mut Canvas, case: &Case<'_>) {
     let races = &case.program.crash().races;

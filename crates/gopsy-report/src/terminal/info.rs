@@ -188,7 +188,8 @@ fn runtime(canvas: &mut Canvas, info: &Info) {
     if !runtime.processors.is_empty() {
         parts.push(counts(&runtime.processors));
     }
-    parts.extend(runtime.queued.map(|n| format!("{} goroutines queued", thousands(n))));
+    parts.extend(runtime.queued.map(|n| format!("{} queued", plural(n, "goroutine"))));
+    parts.extend(runtime.timers.map(|n| plural(n, "timer")));
     field(canvas, "procs", &parts);
     let mut parts: Vec<String> = runtime.gc_phase.clone().into_iter().collect();
     parts.extend(runtime.gc_cycles.map(|n| plural(n, "cycle")));
@@ -198,6 +199,9 @@ fn runtime(canvas: &mut Canvas, info: &Info) {
     field(canvas, "collector", &parts);
     let mut parts: Vec<String> = runtime.heap_in_use.map(|n| format!("{} in use", bytes(n))).into_iter().collect();
     parts.extend(runtime.heap_live.map(|n| format!("{} live", bytes(n))));
+    if let (Some(objects), Some(spans)) = (runtime.objects, runtime.spans) {
+        parts.push(format!("{} in {}", plural(objects, "object"), plural(spans, "span")));
+    }
     field(canvas, "heap", &parts);
     // The kernel keeps but the first 79 bytes of them.
     let known = info.process.as_ref().and_then(|process| process.arguments.clone()).unwrap_or_default();

@@ -216,6 +216,8 @@ pub(crate) struct Goroutine {
     #[serde(flatten)]
     frames: Frames,
     created_by: Option<Creation>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    deferred: Vec<Creation>,
 }
 
 impl Goroutine {
@@ -237,6 +239,7 @@ impl Goroutine {
             ancestor: goroutine.ancestor,
             frames: Frames::new(&program.stack(id)),
             created_by: goroutine.created_by.value().map(Creation::new),
+            deferred: goroutine.deferred.iter().map(Creation::new).collect(),
         }
     }
 }

@@ -54,6 +54,10 @@ fn read(runtime: &go::Runtime<'_>, layouts: String) -> Runtime {
     }
     let queued = processors.iter().try_fold(0u64, |sum, p| Some(sum.saturating_add(*p.queued.value()?)));
     let heap = runtime.heap();
+    let spans = missing.known("the spans of the heap", runtime.spans());
+    let holding = || spans.iter().flatten().filter(|span| span.state == go::SpanState::InUse);
+    let objects = holding().map(|span| span.allocated).fold(0, u64::saturating_add);
+    let timers = missing.known("the timers", runtime.timers()).map(|timers| number(timers.len()));
     let texts = |list: Vec<gopsy_model::Str>| list.iter().map(ToString::to_string).collect::<Vec<String>>();
     Runtime {
         layouts,
@@ -69,10 +73,17 @@ fn read(runtime: &go::Runtime<'_>, layouts: String) -> Runtime {
         memory_limit: missing.known("GOMEMLIMIT", heap.memory_limit),
         heap_live: missing.known("how much of the heap is live", heap.live),
         heap_in_use: missing.known("how much of the heap is in use", heap.in_use),
+        spans: spans.is_some().then(|| number(holding().count())),
+        objects: spans.is_some().then_some(objects),
+        timers,
         arguments: missing.known("the arguments", runtime.arguments()).map(texts),
         environment: missing.known("the environment", runtime.environment_names()).map(texts),
         missing: missing.0,
     }
+}
+
+fn number(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
 }
 
 fn count(states: &mut HashMap<String, u64>, word: String) {
