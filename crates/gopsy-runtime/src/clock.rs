@@ -5,10 +5,6 @@
 //! latest of these is a time at which the process was alive; it died then or a little later.
 
 use crate::Runtime;
-use gopsy_mem::{Addr, MemoryExt};
-
-/// More Ps are not asked; `GOMAXPROCS` has no bound since Go 1.10, machines have.
-const MAX_PS: u64 = 4096;
 
 impl Runtime<'_> {
     /// The latest time that the runtime is seen to have written down, in nanoseconds; `None` when none was.
@@ -16,20 +12,10 @@ impl Runtime<'_> {
     pub fn last_seen_alive(&self) -> Option<i64> {
         let sched = self.layouts.variable("runtime.sched").map(|v| self.bias.load(v.address));
         let poll = sched.and_then(|at| self.word(at, &[("runtime.schedt", "lastpoll")]).into_value());
-        let ticks = self.ps().into_iter().flat_map(|p| {
+        let ticks = self.processor_addresses().unwrap_or_default().into_iter().flat_map(|p| {
             ["schedwhen", "syscallwhen"]
                 .map(|when| self.word(p, &[("runtime.p", "sysmontick"), ("runtime.sysmontick", when)]).into_value())
         });
         ticks.chain([poll]).flatten().map(u64::cast_signed).max().filter(|time| *time > 0)
-    }
-
-    fn ps(&self) -> Vec<Addr> {
-        let Some(slice) = self.layouts.variable("runtime.allp").map(|v| self.bias.load(v.address)) else {
-            return Vec::new();
-        };
-        let len = slice.checked_add(8).and_then(|at| self.mem.u64(at).ok()).unwrap_or(0).min(MAX_PS);
-        let Ok(array) = self.mem.ptr(slice) else { return Vec::new() };
-        let p = |index: u64| self.mem.ptr(array.checked_add(index.checked_mul(8)?)?).ok();
-        (0..len).map_while(p).filter(|p| !p.is_null()).collect()
     }
 }

@@ -124,13 +124,16 @@ impl Runtime<'_> {
     /// The processors that the scheduler has.
     #[must_use]
     pub fn processors(&self) -> Known<Vec<P>> {
-        match self.slice("runtime.allp", MAX_PS) {
-            Ok((array, len)) => {
-                let address = |index: u64| self.mem.ptr(array.checked_add(index.checked_mul(8)?)?).ok();
-                self.have((0..len).map_while(address).filter(|p| !p.is_null()).map(|p| self.p(p)).collect())
-            }
+        match self.processor_addresses() {
+            Ok(all) => self.have(all.into_iter().map(|p| self.p(p)).collect()),
             Err(why) => Known::Missing(why),
         }
+    }
+
+    pub(crate) fn processor_addresses(&self) -> Result<Vec<Addr>, Missing> {
+        let (array, len) = self.slice("runtime.allp", MAX_PS)?;
+        let address = |index: u64| self.mem.ptr(array.checked_add(index.checked_mul(8)?)?).ok();
+        Ok((0..len).map_while(address).filter(|p| !p.is_null()).collect())
     }
 
     fn p(&self, address: Addr) -> P {
