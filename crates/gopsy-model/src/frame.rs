@@ -170,6 +170,8 @@ pub struct Stack {
     pub elided: Vec<Elision>,
     /// Why there are no frames, or why they end early, in the runtime's words (`stack unavailable`).
     pub unavailable: Option<Str>,
+    /// What is to be known of how the frames were found.
+    pub remarks: Vec<Str>,
 }
 
 #[cfg(test)]

@@ -151,7 +151,7 @@ mod tests {
         let frames = names.chars().map(|c| Frame::named(&c.to_string())).collect();
         let elided =
             gaps.iter().map(|(after, count)| Elision { after: *after, count: Known::printed_or_not(*count) }).collect();
-        Stack { frames, elided, unavailable: None }
+        Stack { frames, elided, ..Stack::default() }
     }
 
     #[test]

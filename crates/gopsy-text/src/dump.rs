@@ -216,7 +216,8 @@ impl Dump {
                 count: Known::printed_or_not((g.count > 0).then_some(g.count)),
             })
             .collect();
-        Stack { frames, elided, unavailable: store.rare(rec).unavailable.and_then(|why| store.strings.get(why)) }
+        let unavailable = store.rare(rec).unavailable.and_then(|why| store.strings.get(why));
+        Stack { frames, elided, unavailable, ..Stack::default() }
     }
 }
 

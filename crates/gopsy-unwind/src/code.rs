@@ -31,10 +31,15 @@ impl<'a> Code<'a> {
         self.more.push((table, bias));
     }
 
+    /// The tables of all modules, each with what was added to the addresses that it states.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = &(Pclntab<'a>, Bias)> {
+        self.first.iter().chain(&self.more)
+    }
+
     /// Which function holds that address.
     #[must_use]
     pub fn find(&self, pc: Addr) -> Option<FuncRef> {
-        (0u32..).zip(self.first.iter().chain(&self.more)).find_map(|(module, (table, bias))| {
+        (0u32..).zip(self.modules()).find_map(|(module, (table, bias))| {
             let index = u32::try_from(table.index_of(bias.unload(pc))?).ok()?;
             Some(FuncRef { module, index })
         })

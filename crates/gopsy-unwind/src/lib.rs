@@ -31,6 +31,7 @@ mod handover;
 mod name;
 mod near;
 mod registers;
+mod replaced;
 mod sigframe;
 mod sites;
 mod stacks;

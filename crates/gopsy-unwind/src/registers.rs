@@ -15,6 +15,8 @@ pub enum Found {
     /// By the chain of frame pointers, or by the word that a call pushes: both proved themselves, neither is stated
     /// anywhere.
     FramePointer,
+    /// By the only call in the program that fits: the return address was replaced.
+    OnlyCall,
     /// By a search of the stack for a return address.
     Scan,
 }
@@ -26,7 +28,7 @@ impl Found {
         match self {
             Found::Context => Trust::Exact,
             Found::Table | Found::Cfi => Trust::Table,
-            Found::FramePointer => Trust::Inferred,
+            Found::FramePointer | Found::OnlyCall => Trust::Inferred,
             Found::Scan => Trust::Scanned,
         }
     }

@@ -4,7 +4,7 @@ use crate::code::FuncRef;
 use crate::walk::Pc;
 use crate::{Code, source_key};
 use gopsy_image::Func;
-use gopsy_mem::Bias;
+use gopsy_mem::{Addr, Bias};
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 
@@ -105,9 +105,24 @@ impl FuncRole {
 pub struct Sites {
     sites: RefCell<FxHashMap<Pc, Option<Site>>>,
     keys: RefCell<FxHashMap<Pc, u64>>,
+    /// The only calls of functions from frames of a size.
+    calls: RefCell<FxHashMap<(Addr, u64), Option<Addr>>>,
 }
 
 impl Sites {
+    /// The only call of the function that begins at `entry` from a frame of that size; searched for once.
+    pub(crate) fn only_call(&self, entry: Addr, delta: u64, search: impl FnOnce() -> Option<Addr>) -> Option<Addr> {
+        if let Some(known) = self.calls.borrow().get(&(entry, delta)) {
+            return *known;
+        }
+        let found = search();
+        let mut calls = self.calls.borrow_mut();
+        if calls.len() < MAX_SITES {
+            calls.insert((entry, delta), found);
+        }
+        found
+    }
+
     pub(crate) fn at(&self, pc: Pc, code: &Code<'_>) -> Option<Site> {
         if let Some(site) = self.sites.borrow().get(&pc) {
             return *site;

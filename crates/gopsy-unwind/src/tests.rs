@@ -324,6 +324,61 @@ fn behind_a_uretprobe_the_frame_pointers_lead_on() {
 }
 
 #[test]
+fn the_only_call_that_fits_is_where_a_replaced_return_address_led() {
+    // leaf's frame ends at 0x70000118; caller's, 0x20 bytes and a return address larger, at 0x70000140.
+    let image = program();
+    let code = Code::of(image.pclntab().unwrap(), Bias::ZERO);
+    let leaf = pc("main.leaf", 0);
+    let call = |at: u64| {
+        let mut bytes = vec![0x90; (at - (at & !(SIZE - 1))) as usize];
+        bytes.push(0xe8);
+        bytes.extend((leaf.wrapping_sub(at + 5) as u32).to_le_bytes());
+        bytes.resize(SIZE as usize, 0x90);
+        bytes
+    };
+    let text = |held: usize, calls: &[(&str, u64)]| {
+        let mut bytes = vec![0x90; held];
+        for (name, offset) in calls {
+            let from = (pc(name, 0) - TEXT) as usize;
+            bytes[from..from + SIZE as usize].copy_from_slice(&call(pc(name, *offset)));
+        }
+        // The call of the caller, before the return address 0x20 in gopanic.
+        let before = (pc("runtime.gopanic", 0x1b) - TEXT) as usize;
+        bytes[before..before + 5].copy_from_slice(&[0xe8, 0, 0, 0, 0]);
+        bytes
+    };
+    let walk_in = |held: usize, calls: &[(&str, u64)], saved: u64| {
+        let memory = words(&[
+            (0x7000_0108, saved),
+            (0x7000_0110, 0x7fff_ffff_e000),
+            (0x7000_0130, 0x7000_0800),
+            (0x7000_0138, pc("runtime.gopanic", 0x20)),
+            (0x7000_0170, pc("runtime.goexit", 1)),
+        ])
+        .with(Addr(TEXT), text(held, calls));
+        let sites = Sites::default();
+        let walker = Walker::new(&memory, &code, &sites);
+        let walk = walker.walk(Pc::Interrupted(Addr(pc("main.leaf", 4))), Addr(0x7000_0100), &stacks());
+        let names: Vec<_> = walk.frames.iter().map(|f| code.raw_name(f.func).unwrap().to_vec()).collect();
+        let remarks = frames(&walk, 0, &code, Source::Core).remarks.len();
+        (names, walk.frames.get(1).map(|f| f.found), remarks)
+    };
+    let walk = |calls: &[(&str, u64)], saved: u64| walk_in(0x1000, calls, saved);
+    let one = walk(&[("main.caller", 8)], 0x7000_0130);
+    let expected: [&[u8]; 4] = [b"main.leaf", b"main.caller", b"runtime.gopanic", b"runtime.goexit"];
+    assert_eq!(one.0, expected);
+    assert_eq!((one.1, one.2), (Some(Found::OnlyCall), 1));
+    // A call in a function with a frame of another size is not it.
+    let other = walk(&[("runtime.gopanic", 8)], 0x7000_0130);
+    assert_eq!((other.0.len(), other.2), (1, 0));
+    // Where the frame pointer leads nowhere nothing is said.
+    assert_eq!(walk(&[("main.caller", 8)], 0x7000_0900).0.len(), 1);
+    assert_eq!(walk(&[], 0x7000_0130).0.len(), 1);
+    // Code that is not there may have another call that fits.
+    assert_eq!(walk_in(0xf00, &[("main.caller", 8)], 0x7000_0130).0.len(), 1);
+}
+
+#[test]
 fn of_deep_stacks_both_ends_are_kept() {
     // caller calls itself through the whole of a large stack; goexit stands at its end.
     let (size, depth) = (0x28u64 * 70_000 + 8, 70_000u64);

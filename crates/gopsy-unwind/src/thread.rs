@@ -238,10 +238,14 @@ impl Thread<'_> {
         }
     }
 
-    /// The return address was replaced, so the caller's pc is lost. The frame pointer that the function saved tells where
+    /// The return address was replaced. Where no call tells the real one, the caller's pc is lost; the frame pointer that the function saved tells where
     /// the caller saved its own, and above that stands the return address of the caller (Go keeps frame pointers on amd64
     /// since 1.7; they stand below the return address).
     fn behind_uretprobe(&mut self, site: &Site, back: Addr, end: Addr) -> Step {
+        let stack = self.stacks.holding(self.at.sp).map(|(_, range)| range);
+        if let Some(real) = stack.and_then(|stack| self.walker.real_return(site.func, end, stack)) {
+            return self.go_on(Pc::Return(real), end, self.at.found.max(Found::OnlyCall));
+        }
         let caller = self.saved_frame_pointer(site, end).filter(|fp| *fp >= end);
         match caller.and_then(|fp| self.chain(fp)) {
             Some((pc, sp, _)) => {

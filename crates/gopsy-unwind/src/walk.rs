@@ -214,7 +214,9 @@ impl<'a> Walker<'a> {
         let (mut cursor, mut near) = (Cursor::new(pc, sp), Near::default());
         for _ in 0..MAX_STEPS {
             // Nearly all frames of a deep stack are called plainly from the same stack.
-            if let Some((frame, next)) = self.plain_step(&cursor, &mut near, stacks) {
+            if let Some((frame, next)) = self.plain_step(&cursor, &mut near, stacks)
+                && !is_uretprobe(next.pc.address())
+            {
                 cursor = next;
                 if !visit(&frame) {
                     return End::Stopped;
@@ -318,6 +320,10 @@ impl<'a> Walker<'a> {
         };
         match fp.checked_sub(WORD).map(|slot| near.ptr(self.mem, slot)) {
             Some(Ok(back)) if back.is_null() => broken("a return address is 0".to_owned()),
+            Some(Ok(back)) if is_uretprobe(back) => match self.real_return(func, fp, stack) {
+                Some(real) => Step::To(Cursor { pc: Pc::Return(real), sp: fp, found: at.found.max(Found::OnlyCall) }),
+                None => broken(no_go_function(back)),
+            },
             Some(Ok(back)) if role == FuncRole::Injected => Step::To(Cursor::new(Pc::Interrupted(back), fp)),
             Some(Ok(back)) => Step::To(Cursor::new(self.back_from(role, back), fp)),
             Some(Err(fault)) => broken(fault.to_string()),

@@ -75,6 +75,7 @@ pub(crate) fn rows(
     if let Some(why) = &stack.unavailable {
         rows.push(Row::note(why.as_ref().to_owned(), 0));
     }
+    rows.extend(stack.remarks.iter().take(4).map(|remark| Row::note(remark.as_ref().to_owned(), 0)));
     if let Some(creation) = created_by {
         rows.push(Row {
             sign: "",

@@ -106,6 +106,8 @@ pub(crate) struct Frames {
     elided: Vec<Elided>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unavailable: Option<Str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<Str>,
 }
 
 /// A recursion with fewer frames is given in full.
@@ -113,7 +115,7 @@ const LONG_RECURSION: u64 = 100;
 
 impl Frames {
     fn new(stack: &model::Stack) -> Self {
-        let unavailable = stack.unavailable.clone();
+        let (unavailable, remarks) = (stack.unavailable.clone(), stack.remarks.clone());
         if (stack.frames.len() as u64) <= LONG_RECURSION {
             let elided = stack
                 .elided
@@ -125,7 +127,7 @@ impl Frames {
                     cycle: None,
                 })
                 .collect();
-            return Frames { frames: stack.frames.iter().map(Frame::new).collect(), elided, unavailable };
+            return Frames { frames: stack.frames.iter().map(Frame::new).collect(), elided, unavailable, remarks };
         }
         let (mut frames, mut elided) = (Vec::new(), Vec::new());
         let mut give = |from: usize, to: usize| {
@@ -152,7 +154,7 @@ impl Frames {
                 }
             }
         }
-        Frames { frames, elided, unavailable }
+        Frames { frames, elided, unavailable, remarks }
     }
 }
 
