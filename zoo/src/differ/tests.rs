@@ -172,8 +172,7 @@ fn a_printed_stack_with_a_gap_is_laid_on_both_ends() {
     let deep = |told: &Told, lines: &[i64], elided: Vec<Elision>| Stack {
         frames: lines.iter().map(|line| told.frame("main.deep", *line)).collect(),
         elided,
-        unavailable: None,
-        remarks: Vec::new(),
+        ..Stack::default()
     };
     let gap = |count| vec![Elision { after: 2, count: Known::printed(count) }];
     let found = |lines: &[i64], count| {
