@@ -9,6 +9,7 @@
 //! - [`Workshop`] builds a specimen with one [`Toolchain`], lets it die and
 //!   returns what it printed;
 //! - [`differ`] holds what the runtime printed against what gopsy reads from the core of the same death;
+//! - [`mutate`] damages such cores and asks for everything all the same;
 //! - [`Shape`] is what must be the same in two texts of one specimen.
 //!
 //! `README.md` documents every key of `expect.toml`.
@@ -16,6 +17,7 @@
 mod check;
 pub mod differ;
 mod expect;
+pub mod mutate;
 mod public;
 mod shape;
 mod specimen;

@@ -1,13 +1,15 @@
-//! `zoo list`, `zoo record`, `zoo check`, `zoo differ`: see `README.md`.
+//! `zoo list`, `zoo record`, `zoo check`, `zoo differ`, `zoo mutate`: see `README.md`.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail, ensure};
 use gopsy_zoo::differ::{self, Bench, Report};
+use gopsy_zoo::mutate::{self, Plan};
 use gopsy_zoo::{
     Aspect, BuildMode, CORE_VERSIONS, Failure, Kit, PublicProgram, RECORDING_FOLDER, Specimen, Toolchain, VERSIONS,
     Workshop, Zoo,
@@ -17,7 +19,8 @@ const USAGE: &str = "usage:
   zoo list
   zoo record [--only NAME] [--go VERSION]
   zoo check --gopsy PATH [--only NAME] [--go VERSION] [--verbose]
-  zoo differ [--only NAME] [--go VERSION] [--mode MODE] [--each N | --programs] [--jobs N] [--keep DIR] [--table FILE] [--verbose]";
+  zoo differ [--only NAME] [--go VERSION] [--mode MODE] [--each N | --programs] [--jobs N] [--keep DIR] [--table FILE] [--verbose]
+  zoo mutate FOLDER… [--count N] [--seed S] [--jobs J] [--only CASE] [--log FILE]";
 
 /// Where `zoo differ` makes its runs when they are not to be kept.
 const DIFFER_FOLDER: &str = "/tmp/zoo-differ";
@@ -53,6 +56,10 @@ struct Arguments {
     jobs: Option<usize>,
     keep: Option<PathBuf>,
     table: Option<PathBuf>,
+    folders: Vec<PathBuf>,
+    count: Option<u64>,
+    seed: Option<u64>,
+    log: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -75,6 +82,12 @@ impl Arguments {
                 "--jobs" => arguments.jobs = Some(value()?.parse().context("--jobs wants a number")?),
                 "--keep" => arguments.keep = Some(value()?.into()),
                 "--table" => arguments.table = Some(value()?.into()),
+                "--count" => arguments.count = Some(value()?.parse().context("--count wants a number")?),
+                "--seed" => arguments.seed = Some(value()?.parse().context("--seed wants a number")?),
+                "--log" => arguments.log = Some(value()?.into()),
+                folder if arguments.verb == "mutate" && !folder.starts_with("--") => {
+                    arguments.folders.push(folder.into());
+                }
                 _ => bail!("unknown argument {word}"),
             }
         }
@@ -92,6 +105,9 @@ impl Arguments {
 
 /// True when all went well.
 fn run(arguments: &Arguments) -> Result<bool> {
+    if arguments.verb == "mutate" {
+        return mutate(arguments);
+    }
     let mut specimens = Zoo::own()?.specimens;
     if let Some(only) = arguments.only.as_ref().filter(|_| !arguments.programs) {
         specimens.retain(|s| &s.name == only);
@@ -293,4 +309,41 @@ fn differ(specimens: &[Specimen], arguments: &Arguments) -> Result<bool> {
         None => print!("\n{}", report.table()),
     }
     Ok(report.all_equal())
+}
+
+/// Cases of each core when nobody says how many.
+const CASES: u64 = 1000;
+
+/// True when nothing was found.
+fn mutate(arguments: &Arguments) -> Result<bool> {
+    ensure!(!arguments.folders.is_empty(), "mutate wants a folder with cores");
+    let only = arguments.only.as_ref().map(|only| only.parse().context("--only wants a number")).transpose()?;
+    let mut pairs = Vec::new();
+    for folder in &arguments.folders {
+        pairs.extend(mutate::pairs(folder)?);
+    }
+    ensure!(!pairs.is_empty(), "there is no core with its binary in these folders");
+    let each = arguments.count.map_or(CASES, |count| count.div_ceil(pairs.len() as u64));
+    let jobs = arguments.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let plan = Plan { count: each, seed: arguments.seed.unwrap_or(1), jobs, only };
+    let mut log = match &arguments.log {
+        Some(path) => Some(fs::File::options().create(true).append(true).open(path)?),
+        None => None,
+    };
+    let report = Mutex::new(mutate::Report::default());
+    for pair in &pairs {
+        // What cannot be read as it is says nothing when it is damaged.
+        let ran = mutate::run(pair, &plan, &report);
+        let sums = report.lock().map_or_else(|_| String::new(), |report| report.to_string());
+        let line = match ran {
+            Ok(()) => format!("{}\n{sums}\n", pair.core.display()),
+            Err(error) => format!("{}: left out: {error:#}\n", pair.core.display()),
+        };
+        if let Some(log) = &mut log {
+            log.write_all(line.as_bytes())?;
+        }
+    }
+    let report = report.into_inner().context("a case ended the report")?;
+    println!("{report}");
+    Ok(report.findings() == 0 && report.cases > 0)
 }

@@ -45,7 +45,7 @@ pub(crate) fn read(program: &Program, frames: &Frames) -> Reading {
         .or_else(stopped);
     let kind = known.unwrap_or_else(|| {
         let any = program.stacks().next().is_some();
-        if any { Kind::Dump } else { Kind::Unknown }
+        if any && !crash.unread { Kind::Dump } else { Kind::Unknown }
     });
     Reading { kind, headline: None }
 }
@@ -298,9 +298,10 @@ fn of_panicking(names: &[&str]) -> Option<Kind> {
         "panicdivide" => Kind::DivideByZero,
         "closechan" => Kind::ClosedChannel,
         _ if starts(BOUNDS) => Kind::OutOfRange,
-        _ if starts(&["panicdottype", "panicnildottype", "assertE2I", "typeAssert"]) => Kind::TypeAssertion,
+        _ if starts(&["panicdottype", "panicnildottype", "assertE2I", "typeAssert", "getitab"]) => Kind::TypeAssertion,
         _ if starts(&["mapassign"]) => Kind::NilMapWrite,
         _ if starts(&["chansend"]) => Kind::ClosedChannel,
+        _ if starts(&["cgoCheck"]) => Kind::CgoPointerRule,
         _ if starts(&["panicshift", "panicmakeslice", "makechan", "panicunsafe"]) => Kind::MakeSize,
         // Something of the runtime that panics on behalf of the program, such as the hash of what has none.
         _ => Kind::CustomPanic,
@@ -358,27 +359,28 @@ fn of_frames(frames: &Frames, source: Source) -> Option<Kind> {
     if !throws(first) {
         return None;
     }
-    let below = names.get(1).copied().unwrap_or("");
-    Some(
-        if first.ends_with("maps.fatal") || below.starts_with("runtime.map") || below.contains("internal/runtime/maps.")
-        {
-            Kind::ConcurrentMap
-        } else if first.ends_with("sync.fatal")
-            || below.starts_with("sync.(*Mutex)")
-            || below.starts_with("sync.(*RWMutex)")
-            || below.starts_with("internal/sync.(*Mutex)")
-        {
-            Kind::BadUnlock
-        } else if below.starts_with("runtime.checkptr") {
-            Kind::Checkptr
-        } else if below == "runtime.newstack" {
-            Kind::StackOverflow
-        } else if below == "runtime.sigpanic" {
-            Kind::UnexpectedFault
-        } else {
-            Kind::RuntimeThrow
-        },
-    )
+    // The runtime does it for other packages under their names too: `runtime.fatal`, called by `internal/sync.fatal`.
+    let carrying = names.iter().position(|n| !throws(n)).unwrap_or(names.len());
+    let (carriers, rest) = names.split_at(carrying);
+    let below = rest.first().copied().unwrap_or("");
+    let by = |package: &str| carriers.iter().any(|n| n.ends_with(package));
+    Some(if by("maps.fatal") || below.starts_with("runtime.map") || below.contains("internal/runtime/maps.") {
+        Kind::ConcurrentMap
+    } else if by("sync.fatal")
+        || below.starts_with("sync.(*Mutex)")
+        || below.starts_with("sync.(*RWMutex)")
+        || below.starts_with("internal/sync.(*Mutex)")
+    {
+        Kind::BadUnlock
+    } else if below.starts_with("runtime.checkptr") {
+        Kind::Checkptr
+    } else if below == "runtime.newstack" {
+        Kind::StackOverflow
+    } else if below == "runtime.sigpanic" {
+        Kind::UnexpectedFault
+    } else {
+        Kind::RuntimeThrow
+    })
 }
 
 #[cfg(test)]
@@ -416,6 +418,8 @@ mod tests {
             ("runtime.mapassign_faststr", Some(Kind::NilMapWrite)),
             ("runtime.chansend", Some(Kind::ClosedChannel)),
             ("runtime.panicdottypeE", Some(Kind::TypeAssertion)),
+            ("runtime.getitab", Some(Kind::TypeAssertion)),
+            ("runtime.cgoCheckUnknownPointer", Some(Kind::CgoPointerRule)),
             ("runtime.panicshift", Some(Kind::MakeSize)),
             ("runtime.panicrangestate", Some(Kind::CustomPanic)),
             ("runtime.sigpanic", Some(Kind::Unknown)),

@@ -176,4 +176,6 @@ pub struct Crash {
     pub exit_status: Option<Str>,
     /// The kind that the source itself states without any headline (a profile, a SIGQUIT dump).
     pub stated_kind: Option<Kind>,
+    /// Something was said, or would have been, that cannot be read: nothing follows from there being no headline.
+    pub unread: bool,
 }

@@ -102,6 +102,11 @@ impl Backing {
         self.parts.get(behind.checked_sub(1)?).filter(|p| p.range.contains(at))
     }
 
+    /// The first part that begins behind that address.
+    pub(crate) fn part_behind(&self, at: Addr) -> Option<&Part> {
+        self.parts.get(self.parts.partition_point(|p| p.range.start <= at))
+    }
+
     pub(crate) fn refused(&self, at: Addr) -> bool {
         let behind = self.refused.partition_point(|r| r.start <= at);
         behind.checked_sub(1).and_then(|i| self.refused.get(i)).is_some_and(|r| r.contains(at))

@@ -110,7 +110,17 @@ impl CoreSegment {
 }
 
 impl Core {
+    /// Where headers or notes contradict each other, the stretch that begins nearest counts: what stands at an address must not
+    /// depend on what was read before.
     fn extent_at(&self, at: Addr) -> Result<Extent, Why> {
+        let next = self.segments().partition_point(|s| s.range.start <= at);
+        let end = self.segments().get(next).map_or(Addr(u64::MAX), |s| s.range.start);
+        let mut extent = self.stated_extent_at(at)?;
+        extent.range.end = extent.range.end.min(end);
+        Ok(extent)
+    }
+
+    fn stated_extent_at(&self, at: Addr) -> Result<Extent, Why> {
         let segment = self.segment_at(at);
         let around = match segment {
             Some(segment) => match segment.held_extent(at) {
@@ -127,7 +137,8 @@ impl Core {
                 let start = part.range.start.max(around.start);
                 let skipped = start.offset_from(part.range.start).ok_or(Why::NotHeld)?;
                 let file_offset = part.file_offset.checked_add(skipped).ok_or(Why::NotHeld)?;
-                let range = Range { start, end: part.range.end.min(around.end) };
+                let end = self.backing.part_behind(at).map_or(around.end, |next| next.range.start.min(around.end));
+                let range = Range { start, end: part.range.end.min(end) };
                 Ok(Extent { range, file: FileOf::Attached(part.file), file_offset })
             }
             None if self.backing.refused(at) => Err(Why::OtherBuild),

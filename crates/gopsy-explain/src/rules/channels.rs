@@ -14,10 +14,15 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
                 draft("close-of-nil", format!("a channel that was never made was closed{at}"))
                     .claims(Cause::NilChannel, Confidence::Likely)
                     .advise("nobody closed it twice: the field was never set, or set to nil; make it where its owner is made")
-            } else if message.starts_with("send on closed channel") {
+            } else if message.starts_with("send on closed channel")
+                || (message.is_empty() && case.has_function(|n| n.starts_with("runtime.chansend")))
+            {
                 draft("send-on-closed", format!("a value was sent on a channel that had been closed{at}"))
                     .claims(Cause::SendAfterClose, Confidence::Likely)
                     .advise("only the sender may close; with several senders close a separate done channel, or wait for all of them first")
+            } else if message.is_empty() {
+                // The same function refuses both, and its words are lost.
+                draft("closed-channel", format!("a channel was closed that was closed already, or was never made{at}"))
             } else {
                 draft("double-close", format!("a channel was closed a second time{at}"))
                     .claims(Cause::DoubleClose, Confidence::Likely)

@@ -4,7 +4,7 @@ use super::{draft, place};
 use crate::case::{Case, MAX_GOROUTINES, names};
 use crate::culprit::culprit;
 use crate::packages::Owner;
-use gopsy_model::{Cause, Confidence, Finding, Frame, Goroutine, Kind, Role, Stack};
+use gopsy_model::{Cause, Confidence, Finding, Frame, Goroutine, Kind, Role, Source, Stack};
 use std::collections::HashMap;
 
 /// So many goroutines at one place are called many.
@@ -395,9 +395,11 @@ fn stuck(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
         .collect();
     locks.sort_by_key(|w| std::cmp::Reverse(w.goroutine.wait_minutes.value().copied().unwrap_or(0)));
     let minutes = |w: &Waiter| w.goroutine.wait_minutes.value().copied().unwrap_or(0);
-    let nobody_runs = !case.goroutines().any(|(_, g, s)| {
-        g.status.value().is_some_and(|s| matches!(s.as_str(), "running" | "runnable"))
-            && s.frames.iter().any(|f| case.owner(f).is_user())
+    // Who cannot be read may run.
+    let of_user = |s: &Stack| s.frames.is_empty() || s.frames.iter().any(|f| case.owner(f).is_user());
+    let nobody_runs = !case.goroutines().any(|(_, g, s)| match g.status.value() {
+        Some(status) => matches!(status.as_str(), "running" | "runnable") && of_user(&s),
+        None => g.role == Role::Goroutine && case.program.source() == Source::Core,
     });
     if let Some(w) = locks.first()
         && (minutes(w) >= 1

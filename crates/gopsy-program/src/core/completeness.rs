@@ -36,6 +36,13 @@ impl CoreEvidence {
         notes
     }
 
+    /// Whether a signal ended the process, as far as the core tells. gcore writes one that lives on.
+    pub(super) fn may_have_died(&self) -> bool {
+        let threads = self.core.threads();
+        let nobody = !threads.is_empty() && threads.iter().all(|t| t.signal == 0);
+        !nobody && !self.core.completeness().by_gdb
+    }
+
     /// Whether the g of a goroutine and the place on its stack where it left off can be read.
     fn is_there(&self, entry: &Entry) -> bool {
         let Entry::Goroutine(address) = entry else { return true };

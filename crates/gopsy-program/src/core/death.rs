@@ -218,14 +218,19 @@ fn signal(found: &GoSignal, m: &M) -> Signal {
     }
 }
 
-/// `SIGSEGV: segmentation violation` → its two halves; without it the number, as old releases print it.
+/// `SIGSEGV: segmentation violation` → its two halves; without it the system's name for it, or the number, as old releases
+/// print it.
 fn split_text(number: u64, text: &Known<Str>) -> (Str, Known<Str>) {
     match text {
         Known::Have { value, trust, source } => match value.split_once(": ") {
             Some((name, text)) => (name.into(), Known::have(text.into(), *trust, *source)),
             None => (value.clone(), Known::Missing(Missing::NotApplicable)),
         },
-        Known::Missing(why) => (format!("{number:#x}").into(), Known::Missing(why.clone())),
+        Known::Missing(why) => {
+            let name = gopsy_target::signal_name(number);
+            let known = name.starts_with("SIG");
+            (if known { name } else { format!("{number:#x}") }.into(), Known::Missing(why.clone()))
+        }
     }
 }
 

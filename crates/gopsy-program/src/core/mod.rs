@@ -75,6 +75,8 @@ pub struct CoreEvidence {
     build: Option<BuildInfo>,
     entries: Vec<Entry>,
     threads: Vec<M>,
+    /// Whether those are all that there were.
+    all_threads: bool,
     crash: Crash,
     notes: Vec<String>,
     sites: Sites,
@@ -194,6 +196,7 @@ impl CoreEvidence {
             fitting::layouts(&core, &image, bias, build.as_ref(), attachment, options.layouts_of.as_ref(), &mut notes)?;
         let runtime = Runtime::new(&core, &layouts, bias, Source::Core);
         let Threads { list: threads, broken } = runtime.threads()?;
+        let all_threads = broken.is_none();
         notes.extend(broken.map(|why| format!("the list of threads breaks off behind {}: {why}", threads.len())));
         let listed = runtime.goroutines()?;
         if u64::try_from(listed.addresses.len()).unwrap_or(u64::MAX) < listed.claimed {
@@ -213,6 +216,7 @@ impl CoreEvidence {
             build,
             entries,
             threads,
+            all_threads,
             crash,
             notes,
             sites,
@@ -235,6 +239,7 @@ impl CoreEvidence {
             Some(culprit) => evidence.describe(&culprit),
             None => evidence.note("no thread of the runtime was dying: who ended the process is not known yet"),
         }
+        evidence.crash.unread = evidence.crash.headlines.is_empty() && evidence.may_have_died();
         Ok(evidence)
     }
 
@@ -260,6 +265,9 @@ impl CoreEvidence {
         let thread = self.thread_of(&g).and_then(|t| self.threads.get(t));
         let (m, mp) = match (&g.m, thread) {
             (_, Some(thread)) => (thread.id.clone(), g.m.clone().map(|m| m.0)),
+            (Known::Have { value, .. }, None) if !value.is_null() && !self.all_threads => {
+                (Known::Missing(Missing::NotInCore), Known::Missing(Missing::NotInCore))
+            }
             (Known::Have { .. }, None) => {
                 (Known::Missing(Missing::NotApplicable), Known::Missing(Missing::NotApplicable))
             }

@@ -88,6 +88,9 @@ impl CoreEvidence {
                 return gopsy_unwind::frames(walk, skip, &code, Source::Core);
             }
             (Some(saved), _) => (Pc::Return(saved.pc), saved.sp),
+            (None, None) if self.ran_elsewhere(g, thread) => {
+                return unavailable("it ran, and where its thread stood is not in the core");
+            }
             (None, None) => match &g.sched {
                 Known::Have { value, .. } => (code.resumption(value.pc), value.sp),
                 Known::Missing(why) => return unavailable(&format!("where it left off is not known: {why}")),
@@ -96,6 +99,15 @@ impl CoreEvidence {
         let stacks = Stacks::of(&self.runtime(), Some(g), thread.and_then(|t| self.threads.get(t)));
         let walk = Walker::new(&self.core, &code, &self.sites).walk(pc, sp, &stacks);
         gopsy_unwind::frames(&walk, 0, &code, Source::Core)
+    }
+
+    /// Whether where a goroutine left off is long past: it ran on a thread that cannot be asked.
+    fn ran_elsewhere(&self, g: &G, thread: Option<usize>) -> bool {
+        let asked = match thread {
+            Some(thread) => self.of_thread(thread).is_some(),
+            None => self.all_threads,
+        };
+        !asked && matches!(g.status.value(), None | Some(Status::Running))
     }
 
     /// What a thread does on its system stack: a range of the frames of its walk. Empty when the thread executes a goroutine

@@ -269,3 +269,18 @@ fn readers_of_one_core_do_not_disturb_each_other() {
         .collect();
     assert!(threads.into_iter().all(|t| t.join().unwrap()));
 }
+
+#[test]
+fn where_stretches_overlap_the_order_of_questions_does_not_matter() {
+    let built = CoreFile::new().memory(0x1000, 0x3000, RW, &[1; 0x3000]).memory(0x2000, 0x800, RW, &[2; 0x800]);
+    let asked = |order: [u64; 3]| {
+        let core = core(&built);
+        let mut answers = order.map(|at| (at, core.u8(Addr(at)).ok()));
+        answers.sort_unstable();
+        answers
+    };
+    let expected = [(0x1000, Some(1)), (0x2000, Some(2)), (0x2900, None)];
+    assert_eq!(asked([0x1000, 0x2000, 0x2900]), expected);
+    assert_eq!(asked([0x2900, 0x1000, 0x2000]), expected);
+    assert_eq!(asked([0x2000, 0x2900, 0x1000]), expected);
+}

@@ -1,0 +1,139 @@
+//! Everything that `gopsy explain` and `gopsy stacks` ask of a core, and more.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::Arc;
+
+use gopsy_image::{Bytes, Image};
+use gopsy_program::{By, CoreEvidence, CoreOptions, Evidence, Filter, Program};
+use gopsy_report::redact::{Private, Redaction};
+use gopsy_report::terminal::{self, StacksPage, View};
+use gopsy_report::{Case, github, markdown, wire};
+use gopsy_target::Core;
+use gopsy_target::finder::Finder;
+
+/// So many stacks are asked for one by one. A damaged count may make thousands of them.
+const STACKS: usize = 2000;
+
+/// What came of asking.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    /// Whether there was a program to ask.
+    pub(super) read: bool,
+    /// What no bytes should bring about.
+    pub(super) wrong: Vec<String>,
+}
+
+/// Opens a core with its binary.
+pub(super) fn open(core: Bytes, image: &Arc<Image>) -> Result<CoreEvidence, String> {
+    let core = Core::parse(core).map_err(|error| error.to_string())?;
+    // Nothing else of this machine has a part in it.
+    let finder = Finder { debug_dirs: Vec::new(), ..Finder::default() };
+    let options = CoreOptions { finder, ..CoreOptions::default() };
+    CoreEvidence::join(core, Arc::clone(image), Path::new("app"), &options).map_err(|error| error.to_string())
+}
+
+/// Asks for everything, and with `written` for every form in which it can be written. A core of which only a part is there
+/// is held against the whole one.
+pub(super) fn everything(core: Bytes, image: &Arc<Image>, whole: Option<&Program>, written: bool) -> Answer {
+    let evidence = match open(core, image) {
+        Ok(evidence) => evidence,
+        Err(error) if error.is_empty() => {
+            return Answer { read: false, wrong: vec!["a core is refused without a word".to_owned()] };
+        }
+        Err(_) => return Answer::default(),
+    };
+    let mut sum = DefaultHasher::new();
+    runtime(&evidence, &mut sum);
+    let threads: Vec<u32> = evidence.thread_ids().take(STACKS).collect();
+    for thread in threads {
+        format!("{:?}", evidence.thread_stack(thread)).hash(&mut sum);
+    }
+    let keys: Vec<u64> = (0..evidence.stack_count().min(STACKS)).map(|id| evidence.stack_key(id)).collect();
+    let program = Program::new(evidence);
+    let mut wrong = Vec::new();
+    for id in (0..program.stack_count()).take(STACKS) {
+        let (goroutine, stack, brief) = (program.goroutine(id), program.stack(id), program.brief(id));
+        format!("{goroutine:?} {stack:?} {brief:?}").hash(&mut sum);
+        if goroutine != program.goroutine(id) || stack != program.stack(id) {
+            wrong.push(format!("stack {id} is another when it is asked for again"));
+        }
+        if keys.get(id) != Some(&program.stack_key(id)) {
+            wrong.push(format!("the key of stack {id} is another when it is asked for again"));
+        }
+    }
+    if program.crashed().is_some_and(|id| id >= program.stack_count()) {
+        wrong.push("the stack that failed is none".to_owned());
+    }
+    if let Some(whole) = whole {
+        wrong.extend(super::false_statements(whole, &program));
+    }
+    explained(program, written, &mut wrong);
+    Answer { read: true, wrong }
+}
+
+/// What is read of the runtime and not shown yet.
+fn runtime(evidence: &CoreEvidence, sum: &mut impl Hasher) {
+    let runtime = evidence.runtime();
+    format!("{:?} {:?}", runtime.arguments(), runtime.environment_names()).hash(sum);
+    format!("{:?} {:?} {:?}", runtime.gomaxprocs(), runtime.processors(), runtime.heap()).hash(sum);
+    format!("{:?} {:?}", runtime.backlog(), runtime.last_seen_alive()).hash(sum);
+    let goroutines = runtime.goroutines().map(|g| g.addresses).unwrap_or_default();
+    for g in goroutines.into_iter().take(STACKS) {
+        format!("{:?} {:?} {:?}", runtime.defers(g), runtime.ancestors(g), runtime.signal(g)).hash(sum);
+    }
+}
+
+fn explained(program: Program, written: bool, wrong: &mut Vec<String>) {
+    let verdict = gopsy_explain::explain(&program);
+    let mut notes = program.notes();
+    let by = [By::Stack, By::State, By::Wait, By::Object, By::Creator, By::Label("name".to_owned())];
+    let ids = 0..program.stack_count();
+    let groups = by.each_ref().map(|by| gopsy_program::group(&program, ids.clone(), by, &Filter::default()));
+    for (by, groups) in by.iter().zip(&groups) {
+        if groups.iter().map(|g| g.entries).sum::<u64>() != ids.len() as u64 {
+            wrong.push(format!("the groups by {by:?} have not all goroutines"));
+        }
+    }
+    if !written {
+        return;
+    }
+    let grep = Filter { grep: Some("main".to_owned()), ..Filter::default() };
+    let _ = gopsy_program::group(&program, ids.clone(), &By::Stack, &grep);
+    let view = View { width: 80, colour: false, unicode: true };
+    let of_json = |what: &str, json: &[u8], wrong: &mut Vec<String>| {
+        if let Err(error) = serde_json::from_slice::<serde_json::Value>(json) {
+            wrong.push(format!("{what} is no JSON: {error}"));
+        }
+    };
+    for (by, groups) in by.iter().zip(&groups) {
+        let page = StacksPage { program: &program, groups, limit: Some(20), rows: 8, notes: &notes };
+        plain("stacks", &terminal::stacks(&page, &view), wrong);
+        let input = wire::Stacks { target: "core", by, groups, limit: None, notes: &notes };
+        let mut json = Vec::new();
+        if wire::stacks(&mut json, &program, &input, wire::Form::Compact).is_ok() {
+            of_json("stacks", &json, wrong);
+        }
+    }
+    let case = Case { program: &program, verdict: &verdict, source: None, groups: &groups[0], notes: &notes };
+    plain("explain", &terminal::explain(&case, &view), wrong);
+    plain("markdown", &markdown::explain(&case), wrong);
+    plain("annotations", &github::annotations(&case, &|_| None).join("\n"), wrong);
+    let mut json = Vec::new();
+    if wire::explain(&mut json, &program, &verdict, ids.clone(), &notes, wire::Form::Pretty).is_ok() {
+        of_json("explain", &json, wrong);
+    }
+    let redaction = Redaction::new(&program, &Private::default());
+    let program = redaction.program(program);
+    let verdict = redaction.verdict(&verdict);
+    notes = notes.iter().map(|note| redaction.text(note)).collect();
+    let case = Case { program: &program, verdict: &verdict, source: None, groups: &[], notes: &notes };
+    plain("redacted", &terminal::explain(&case, &view), wrong);
+}
+
+/// No text may hold what a terminal obeys.
+fn plain(what: &str, text: &str, wrong: &mut Vec<String>) {
+    if let Some(bad) = text.chars().find(|c| c.is_control() && *c != '\n') {
+        wrong.push(format!("{what} has the control character {bad:?}"));
+    }
+}
