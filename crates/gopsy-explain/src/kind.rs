@@ -289,7 +289,15 @@ const BOUNDS: &[&str] = &[
 fn of_panicking(names: &[&str]) -> Option<Kind> {
     let raised = names.iter().rposition(|n| *n == "runtime.gopanic")?;
     let by = names.get(raised + 1)?;
-    let Some(local) = by.strip_prefix("runtime.") else { return Some(Kind::CustomPanic) };
+    let Some(local) = by.strip_prefix("runtime.") else {
+        return Some(if by.starts_with("sync.(*WaitGroup).") {
+            Kind::WaitgroupMisuse
+        } else if by.starts_with("testing.(*M).startAlarm") {
+            Kind::TestTimeout
+        } else {
+            Kind::CustomPanic
+        });
+    };
     let starts = |prefixes: &[&str]| prefixes.iter().any(|p| local.starts_with(p));
     Some(match local {
         "panicmem" | "panicmemAddr" | "panicwrap" => Kind::NilDereference,
@@ -301,8 +309,9 @@ fn of_panicking(names: &[&str]) -> Option<Kind> {
         _ if starts(&["panicdottype", "panicnildottype", "assertE2I", "typeAssert", "getitab"]) => Kind::TypeAssertion,
         _ if starts(&["mapassign"]) => Kind::NilMapWrite,
         _ if starts(&["chansend"]) => Kind::ClosedChannel,
+        _ if starts(&["synctest"]) => Kind::AllAsleep,
         _ if starts(&["cgoCheck"]) => Kind::CgoPointerRule,
-        _ if starts(&["panicshift", "panicmakeslice", "makechan", "panicunsafe"]) => Kind::MakeSize,
+        _ if starts(&["panicshift", "panicmakeslice", "growslice", "makechan", "panicunsafe"]) => Kind::MakeSize,
         // Something of the runtime that panics on behalf of the program, such as the hash of what has none.
         _ => Kind::CustomPanic,
     })
@@ -421,6 +430,9 @@ mod tests {
             ("runtime.getitab", Some(Kind::TypeAssertion)),
             ("runtime.cgoCheckUnknownPointer", Some(Kind::CgoPointerRule)),
             ("runtime.panicshift", Some(Kind::MakeSize)),
+            ("runtime.synctestRun", Some(Kind::AllAsleep)),
+            ("sync.(*WaitGroup).Add", Some(Kind::WaitgroupMisuse)),
+            ("testing.(*M).startAlarm.func1", Some(Kind::TestTimeout)),
             ("runtime.panicrangestate", Some(Kind::CustomPanic)),
             ("runtime.sigpanic", Some(Kind::Unknown)),
             ("main.check", Some(Kind::CustomPanic)),
@@ -442,6 +454,9 @@ mod tests {
         let own = stack(&["panic", "main.boom", "main.main"]);
         assert_eq!(of_frames(&own, Source::Core), Some(Kind::CustomPanic));
         assert_eq!(of_frames(&own, Source::Text), None);
+        let unlocked = ["runtime.fatal", "internal/sync.fatal", "internal/sync.(*Mutex).unlockSlow", "main.main"];
+        assert_eq!(of_frames(&stack(&unlocked), Source::Core), Some(Kind::BadUnlock));
+        assert_eq!(of_frames(&stack(&unlocked[1..]), Source::Text), Some(Kind::BadUnlock));
         let divided = stack(&["panic", "runtime.panicdivide", "main.main"]);
         assert_eq!(of_frames(&divided, Source::Core), Some(Kind::DivideByZero));
     }

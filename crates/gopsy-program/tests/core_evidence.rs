@@ -173,6 +173,27 @@ fn a_core_that_was_cut_off_is_survived() {
     }
 }
 
+/// Where the registers of the threads are lost nobody knows where the goroutine stood that ran, nor what ended the process.
+/// What its g says of the last time that it left off is long past.
+#[test]
+fn without_registers_a_goroutine_that_ran_stands_nowhere() {
+    let (mut core, binary) = (decompress("core.zst"), decompress("nilfield.zst"));
+    let word = |at: usize| u64::from_le_bytes(core[at..at + 8].try_into().unwrap()) as usize;
+    let headers: Vec<usize> = (0..word(56) & 0xffff).map(|index| word(32) + index * 56).collect();
+    let notes = headers.into_iter().find(|at| word(*at) & 0xffff_ffff == 4).unwrap();
+    core[notes + 32..notes + 40].fill(0);
+    let core = gopsy_target::Core::parse(std::sync::Arc::new(core)).unwrap();
+    let image = std::sync::Arc::new(gopsy_image::Image::parse(std::sync::Arc::new(binary)).unwrap());
+    let evidence = CoreEvidence::join(core, image, Path::new("nilfield"), &CoreOptions::default()).unwrap();
+    let program = Program::new(evidence);
+    assert!(program.crash().unread || !program.crash().headlines.is_empty());
+    let ran = program.stacks().find(|id| program.goroutine(*id).status.value() == Some(&Status::Running)).unwrap();
+    let stack = program.stack(ran);
+    assert!(stack.frames.is_empty() && stack.unavailable.is_some(), "{stack:?}");
+    let waits = program.stacks().filter(|id| program.goroutine(*id).status.value() == Some(&Status::Waiting));
+    assert!(waits.map(|id| program.stack(id)).all(|stack| !stack.frames.is_empty()));
+}
+
 #[test]
 fn damaged_bytes_are_survived() {
     // Most of a Go core is reserved and empty memory: only pages that hold something are changed.

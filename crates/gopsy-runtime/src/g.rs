@@ -113,9 +113,12 @@ impl Runtime<'_> {
         let len_at =
             slice.checked_add(8).ok_or_else(|| unreadable("an address beyond the end of memory".to_owned()))?;
         let claimed = self.mem.u64(len_at).map_err(|f| unreadable(f.to_string()))?;
-        self.mem.prefetch(&[Range::new(array, claimed.min(MAX_GOROUTINES).saturating_mul(8))]);
+        // A slice that is longer than its room was damaged; what stands behind its room are no goroutines.
+        let room = slice.checked_add(16).and_then(|at| self.mem.u64(at).ok()).unwrap_or(u64::MAX);
+        let listed = claimed.min(room).min(MAX_GOROUTINES);
+        self.mem.prefetch(&[Range::new(array, listed.saturating_mul(8))]);
         let mut addresses = Vec::new();
-        for index in 0..claimed.min(MAX_GOROUTINES) {
+        for index in 0..listed {
             let Some(Ok(g)) = array.checked_add(index.saturating_mul(8)).map(|at| self.mem.ptr(at)) else { break };
             addresses.push(g);
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use gopsy_explain::explain;
-use gopsy_model::{Cause, Frame, Goroutine, Kind};
+use gopsy_model::{Cause, Confidence, Frame, Goroutine, Kind};
 use gopsy_program::{Program, StackId};
 
 use super::change::Change;
@@ -44,7 +44,7 @@ pub(super) fn withhold(core: &mut Victim, places: &Places, random: &mut Random) 
 /// What a core of which a part is missing states, and the whole one states otherwise or not at all.
 ///
 /// Marks have no word for "not known": one that is not set says nothing. Nor says the time that a goroutine waited anything but
-/// the least.
+/// the least. A cause that is only possible is no statement.
 pub fn false_statements(whole: &Program, part: &Program) -> Vec<String> {
     let different = compare(whole, part).into_iter().filter(|d| !d.absent && !says_nothing(d));
     // Behind a gap a stack is counted from its outer end, which may be missing.
@@ -54,13 +54,24 @@ pub fn false_statements(whole: &Program, part: &Program) -> Vec<String> {
     let mut found: Vec<String> = first_of_kind.map(|d| format!("{} (whole first): {d}", d.kind)).collect();
     found.extend(part.stacks().filter_map(|id| behind_gap(whole, part, id)));
     let (of_whole, of_part) = (explain(whole), explain(part));
-    if ![of_whole.kind, Kind::Unknown].contains(&of_part.kind) {
+    // A program may panic with the very words of the runtime; by its frames alone such a panic is what it is.
+    let imitated = of_part.kind == Kind::CustomPanic && panicked_by_itself(whole);
+    if ![of_whole.kind, Kind::Unknown].contains(&of_part.kind) && !imitated {
         found.push(format!("the kind is {:?}, of the whole core {:?}", of_part.kind, of_whole.kind));
     }
-    if ![of_whole.cause, Cause::Unknown].contains(&of_part.cause) {
+    let sure = matches!(of_part.confidence, Confidence::Likely | Confidence::Certain);
+    if sure && ![of_whole.cause, Cause::Unknown].contains(&of_part.cause) {
         found.push(format!("the cause is {:?}, of the whole core {:?}", of_part.cause, of_whole.cause));
     }
     found
+}
+
+/// Whether code of the program called `panic`.
+fn panicked_by_itself(program: &Program) -> bool {
+    let stack = program.crashed().map(|id| program.stack(id)).unwrap_or_default();
+    let names: Vec<&str> = stack.frames.iter().filter_map(|f| f.function.value()).map(|f| f.as_str()).collect();
+    let raised = names.iter().rposition(|name| *name == "panic").and_then(|at| names.get(at + 1));
+    raised.is_some_and(|by| by.starts_with("main."))
 }
 
 fn is_of_frames(difference: &Difference) -> bool {

@@ -153,7 +153,8 @@ fn illegal(case: &Case<'_>) -> Vec<Finding> {
                 top.map_or_else(|| "the program".to_owned(), super::place)
             ),
         )
-        .claims(Cause::CpuFeatureMissing, if assembly || vector { Confidence::Likely } else { Confidence::Possible })
+        // Assembly has traps of its own: without the bytes it may be one.
+        .claims(Cause::CpuFeatureMissing, if bytes.is_empty() { Confidence::Possible } else { Confidence::Likely })
         .because(said);
         if assembly {
             d = d.because(case.fact("the instruction stands in hand-written assembly"));

@@ -298,9 +298,10 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_without_a_name_is_its_number() {
+    fn a_signal_without_a_name_has_the_systems_or_is_its_number() {
         let missing = || Known::Missing(Missing::NotInCore);
-        assert_eq!(split_text(11, &missing()), ("0xb".into(), missing()));
+        assert_eq!(split_text(11, &missing()), ("SIGSEGV".into(), missing()));
+        assert_eq!(split_text(77, &missing()), ("0x4d".into(), missing()));
         let named = Known::have("SIGBUS: bus error".into(), Trust::DebugInfo, Source::Core);
         assert_eq!(split_text(7, &named), ("SIGBUS".into(), named.map(|_: Str| "bus error".into())));
     }
