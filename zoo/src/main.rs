@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, bail, ensure};
 use gopsy_zoo::differ::{self, Bench, Report};
@@ -325,7 +325,11 @@ fn mutate(arguments: &Arguments) -> Result<bool> {
     ensure!(!pairs.is_empty(), "there is no core with its binary in these folders");
     let each = arguments.count.map_or(CASES, |count| count.div_ceil(pairs.len() as u64));
     let jobs = arguments.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let plan = Plan { count: each, seed: arguments.seed.unwrap_or(1), jobs, only };
+    let running = match &arguments.log {
+        Some(path) => Some(Arc::new(fs::File::create(path.with_added_extension("running"))?)),
+        None => None,
+    };
+    let plan = Plan { count: each, seed: arguments.seed.unwrap_or(1), jobs, only, running };
     let mut log = match &arguments.log {
         Some(path) => Some(fs::File::options().create(true).append(true).open(path)?),
         None => None,

@@ -28,7 +28,7 @@ fn open(core: Vec<u8>, image: &Arc<Image>) -> Option<Program> {
 #[test]
 fn damaged_cores_are_survived() {
     let report = Mutex::new(Report::default());
-    let plan = Plan { count: 300, seed: 1, jobs: 2, only: None };
+    let plan = Plan { count: 300, seed: 1, jobs: 2, ..Plan::default() };
     run_on("nilfield", recorded("core.zst"), recorded("nilfield.zst"), &plan, &report).unwrap();
     let report = report.into_inner().unwrap();
     assert_eq!((report.cases, report.findings()), (300, 0), "{report}");
@@ -45,7 +45,7 @@ fn a_case_can_be_repeated() {
         run_on("nilfield", recorded("core.zst"), recorded("nilfield.zst"), plan, &report).unwrap();
         report.into_inner().unwrap().read
     };
-    let plan = Plan { count: 12, seed: 7, jobs: 1, only: None };
+    let plan = Plan { count: 12, seed: 7, jobs: 1, ..Plan::default() };
     let one_by_one: u64 = (0..12).map(|case| run(&Plan { only: Some(case), ..plan.clone() })).sum();
     assert_eq!(run(&plan), one_by_one);
 }

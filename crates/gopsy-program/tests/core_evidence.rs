@@ -173,19 +173,27 @@ fn a_core_that_was_cut_off_is_survived() {
     }
 }
 
+/// The recorded core with as much of each stretch of memory or notes as `kept` says, by the type of its program header and its
+/// addresses.
+fn with(kept: &dyn Fn(u32, std::ops::Range<u64>) -> u64) -> Program {
+    let (mut core, binary) = (decompress("core.zst"), decompress("nilfield.zst"));
+    let word = |core: &[u8], at: usize| u64::from_le_bytes(core[at..at + 8].try_into().unwrap());
+    let (at, count) = (word(&core, 32) as usize, word(&core, 56) & 0xffff);
+    for header in (0..count as usize).map(|index| at + index * 56) {
+        let (kind, start, len) = (word(&core, header) as u32, word(&core, header + 16), word(&core, header + 32));
+        let len = kept(kind, start..start + len).min(len);
+        core[header + 32..header + 40].copy_from_slice(&len.to_le_bytes());
+    }
+    let core = gopsy_target::Core::parse(std::sync::Arc::new(core)).unwrap();
+    let image = std::sync::Arc::new(gopsy_image::Image::parse(std::sync::Arc::new(binary)).unwrap());
+    Program::new(CoreEvidence::join(core, image, Path::new("nilfield"), &CoreOptions::default()).unwrap())
+}
+
 /// Where the registers of the threads are lost nobody knows where the goroutine stood that ran, nor what ended the process.
 /// What its g says of the last time that it left off is long past.
 #[test]
 fn without_registers_a_goroutine_that_ran_stands_nowhere() {
-    let (mut core, binary) = (decompress("core.zst"), decompress("nilfield.zst"));
-    let word = |at: usize| u64::from_le_bytes(core[at..at + 8].try_into().unwrap()) as usize;
-    let headers: Vec<usize> = (0..word(56) & 0xffff).map(|index| word(32) + index * 56).collect();
-    let notes = headers.into_iter().find(|at| word(*at) & 0xffff_ffff == 4).unwrap();
-    core[notes + 32..notes + 40].fill(0);
-    let core = gopsy_target::Core::parse(std::sync::Arc::new(core)).unwrap();
-    let image = std::sync::Arc::new(gopsy_image::Image::parse(std::sync::Arc::new(binary)).unwrap());
-    let evidence = CoreEvidence::join(core, image, Path::new("nilfield"), &CoreOptions::default()).unwrap();
-    let program = Program::new(evidence);
+    let program = with(&|kind, _| if kind == 4 { 0 } else { u64::MAX });
     assert!(program.crash().unread || !program.crash().headlines.is_empty());
     let ran = program.stacks().find(|id| program.goroutine(*id).status.value() == Some(&Status::Running)).unwrap();
     let stack = program.stack(ran);

@@ -9,6 +9,7 @@ use gopsy_program::{By, CoreEvidence, CoreOptions, Evidence, Filter, Program};
 use gopsy_report::redact::{Private, Redaction};
 use gopsy_report::terminal::{self, StacksPage, View};
 use gopsy_report::{Case, github, markdown, wire};
+use gopsy_runtime::Release;
 use gopsy_target::Core;
 use gopsy_target::finder::Finder;
 
@@ -24,19 +25,30 @@ pub(super) struct Answer {
     pub(super) wrong: Vec<String>,
 }
 
-/// Opens a core with its binary.
-pub(super) fn open(core: Bytes, image: &Arc<Image>) -> Result<CoreEvidence, String> {
+/// Opens a core with its binary, and reads it by the layouts of another release if one is named.
+pub(super) fn open(core: Bytes, image: &Arc<Image>, layouts_of: Option<Release>) -> Result<CoreEvidence, String> {
     let core = Core::parse(core).map_err(|error| error.to_string())?;
     // Nothing else of this machine has a part in it.
     let finder = Finder { debug_dirs: Vec::new(), ..Finder::default() };
-    let options = CoreOptions { finder, ..CoreOptions::default() };
+    let options = CoreOptions { finder, layouts_of };
     CoreEvidence::join(core, Arc::clone(image), Path::new("app"), &options).map_err(|error| error.to_string())
 }
 
-/// Asks for everything, and with `written` for every form in which it can be written. A core of which only a part is there
-/// is held against the whole one.
-pub(super) fn everything(core: Bytes, image: &Arc<Image>, whole: Option<&Program>, written: bool) -> Answer {
-    let evidence = match open(core, image) {
+/// How a case is asked.
+#[derive(Default)]
+pub(super) struct Manner<'a> {
+    /// What the whole core says, where only a part of it is there.
+    pub(super) whole: Option<&'a Program>,
+    /// The release by whose layouts it is read, if not its own.
+    pub(super) layouts_of: Option<Release>,
+    /// Whether every form is written in which it can be.
+    pub(super) written: bool,
+}
+
+/// Asks for everything.
+pub(super) fn everything(core: Bytes, image: &Arc<Image>, manner: Manner<'_>) -> Answer {
+    let Manner { whole, layouts_of, written } = manner;
+    let evidence = match open(core, image, layouts_of) {
         Ok(evidence) => evidence,
         Err(error) if error.is_empty() => {
             return Answer { read: false, wrong: vec!["a core is refused without a word".to_owned()] };

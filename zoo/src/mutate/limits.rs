@@ -1,6 +1,7 @@
 //! What a case may take: time and memory.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,16 +15,30 @@ pub const MOST_MEMORY: u64 = 1 << 30;
 
 /// The cases at work, one for each worker.
 #[derive(Debug)]
-pub(super) struct Watch(Vec<Mutex<Option<(String, Instant)>>>);
+pub(super) struct Watch<'a> {
+    cases: Vec<Mutex<Option<(String, Instant)>>>,
+    /// A file that names them, a line for each worker: a process that runs out of its stack tells nothing more.
+    running: Option<&'a File>,
+}
 
-impl Watch {
-    pub(super) fn over(workers: usize) -> Self {
-        Self((0..workers).map(|_| Mutex::new(None)).collect())
+/// Bytes of such a line.
+const LINE: usize = 512;
+
+impl<'a> Watch<'a> {
+    pub(super) fn over(workers: usize, running: Option<&'a File>) -> Self {
+        Self { cases: (0..workers).map(|_| Mutex::new(None)).collect(), running }
     }
 
     /// A worker begins a case, or has ended one.
     pub(super) fn set(&self, worker: usize, case: Option<String>) {
-        if let Some(Ok(mut slot)) = self.0.get(worker).map(Mutex::lock) {
+        if let Some(file) = self.running {
+            let mut line = case.clone().unwrap_or_default().into_bytes();
+            line.resize(LINE - 1, b' ');
+            line.push(b'\n');
+            // Who cannot write it finds the case by running fewer.
+            let _ = file.write_all_at(&line, (worker * LINE) as u64);
+        }
+        if let Some(Ok(mut slot)) = self.cases.get(worker).map(Mutex::lock) {
             *slot = case.map(|case| (case, Instant::now()));
         }
     }
@@ -34,7 +49,7 @@ impl Watch {
             let slot = slot.lock().ok()?;
             slot.as_ref().filter(|(_, since)| since.elapsed() > ENDLESS).map(|(case, _)| case.clone())
         };
-        self.0.iter().find_map(too_long)
+        self.cases.iter().find_map(too_long)
     }
 
     /// Looks on until `done`; `given_up` is told of a case that does not end. No thread can be stopped: who is told has to

@@ -25,9 +25,11 @@ use std::time::Instant;
 use anyhow::{Context, Result, anyhow, ensure};
 use gopsy_image::{Bytes, Image};
 use gopsy_program::Program;
+use gopsy_runtime::Release;
 use gopsy_target::finder::Finder;
 use gopsy_target::{Core, MappedFile};
 
+use ask::Manner;
 use limits::Watch;
 use places::Places;
 use random::Random;
@@ -40,6 +42,9 @@ pub use withheld::false_statements;
 /// Larger cores are left out: two copies of one are in memory.
 const LARGEST: u64 = 256 << 20;
 
+/// By the layouts of these the cores are read too: what does not fit must be withheld, never followed blindly.
+const OTHER_RELEASES: [&str; 5] = ["go1.16.15", "go1.19.13", "go1.22.12", "go1.25.5", "go1.27.3"];
+
 /// A core and its binary on disk.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pair {
@@ -50,7 +55,7 @@ pub struct Pair {
 }
 
 /// Which cases are run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// How many, of each core.
     pub count: u64,
@@ -60,6 +65,8 @@ pub struct Plan {
     pub jobs: usize,
     /// The only one to run.
     pub only: Option<u64>,
+    /// Where the cases that are being run are named, for one that ends the process.
+    pub running: Option<Arc<fs::File>>,
 }
 
 /// The cores below a folder, each with the binary that the core names or one that lies beside it.
@@ -112,7 +119,7 @@ pub fn run_on(name: &str, core: Vec<u8>, binary: Vec<u8>, plan: &Plan, report: &
     let image = Image::parse(Arc::new(binary.clone())).map_err(|error| anyhow!("{error}"))?;
     let sound = Sound { name, core: Arc::new(core), image: Arc::new(image), binary: debug::laid_open(binary) };
     let jobs = if plan.only.is_some() { 1 } else { plan.jobs.max(1) };
-    let (watch, next, done) = (Watch::over(jobs), AtomicU64::new(0), AtomicBool::new(false));
+    let (watch, next, done) = (Watch::over(jobs, plan.running.as_deref()), AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         let workers: Vec<_> = (0..jobs)
             .map(|worker| {
@@ -158,7 +165,7 @@ impl<'a> Worker<'a> {
     fn new(sound: &'a Sound<'a>) -> Result<Self> {
         let bytes = || Arc::clone(&sound.core) as Bytes;
         let parsed = Core::parse(bytes()).with_context(|| format!("{} cannot be read", sound.name))?;
-        let evidence = ask::open(bytes(), &sound.image).map_err(|error| anyhow!("{}: {error}", sound.name))?;
+        let evidence = ask::open(bytes(), &sound.image, None).map_err(|error| anyhow!("{}: {error}", sound.name))?;
         let in_core = Places::of_core(&sound.core, &parsed, &evidence);
         let image = Image::parse(Arc::new(sound.binary.clone())).map_err(|error| anyhow!("{error}"))?;
         let in_binary = Places::of_binary(&image);
@@ -172,7 +179,7 @@ impl<'a> Worker<'a> {
         worker: usize,
         plan: &Plan,
         next: &AtomicU64,
-        watch: &Watch,
+        watch: &Watch<'_>,
         report: &Mutex<Report>,
     ) -> Result<()> {
         loop {
@@ -213,6 +220,11 @@ impl<'a> Worker<'a> {
             let done = change::damage(&mut self.binary, &self.in_binary, &mut random);
             changes.extend(done.iter().map(|c| format!("binary: {c}")));
         }
+        let layouts_of = match random.below(8) {
+            0 if of_part.is_none() => random.one_of(&OTHER_RELEASES).and_then(|release| Release::parse(release)),
+            _ => None,
+        };
+        let manner = Manner { whole: of_part.is_some().then_some(&self.whole), layouts_of, written };
         limits::forget_peak();
         let begin = Instant::now();
         let (core, binary) = (&self.core, &self.binary);
@@ -222,8 +234,7 @@ impl<'a> Worker<'a> {
             } else {
                 Some(Arc::clone(&self.sound.image))
             };
-            let whole = of_part.is_some().then_some(&self.whole);
-            image.map(|image| ask::everything(core.share(), &image, whole, written)).unwrap_or_default()
+            image.map(|image| ask::everything(core.share(), &image, manner)).unwrap_or_default()
         });
         let (took, memory) = (begin.elapsed(), limits::peak_memory());
         let (read, mut wrong) = match asked {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use gopsy_explain::explain;
-use gopsy_model::{Cause, Confidence, Frame, Goroutine, Kind};
+use gopsy_model::{Cause, Confidence, Frame, Goroutine, Kind, Known, WaitsAt};
 use gopsy_program::{Program, StackId};
 
 use super::change::Change;
@@ -53,6 +53,7 @@ pub fn false_statements(whole: &Program, part: &Program) -> Vec<String> {
     let first_of_kind = different.filter(|d| seen.insert(d.kind));
     let mut found: Vec<String> = first_of_kind.map(|d| format!("{} (whole first): {d}", d.kind)).collect();
     found.extend(part.stacks().filter_map(|id| behind_gap(whole, part, id)));
+    found.extend(part.goroutines().filter_map(|id| waits_elsewhere(whole, &part.goroutine(id))));
     let (of_whole, of_part) = (explain(whole), explain(part));
     // A program may panic with the very words of the runtime; by its frames alone such a panic is what it is.
     let imitated = of_part.kind == Kind::CustomPanic && panicked_by_itself(whole);
@@ -105,6 +106,30 @@ fn behind_gap(whole: &Program, part: &Program, id: StackId) -> Option<String> {
     let certain = of_whole.elided.first().map_or(usize::MAX, |gap| gap.after);
     let other = stack.frames.iter().take(certain).map(place).find(|frame| !known.contains(frame))?;
     Some(format!("a frame around a gap is another: {other:?} of goroutine {number}"))
+}
+
+/// What a goroutine is said to wait at, and does not.
+fn waits_elsewhere(whole: &Program, of_part: &Goroutine) -> Option<String> {
+    let (number, said) = (of_part.id.value()?, of_part.waits_at.value()?);
+    let is_it = |g: &Goroutine| g.id.value() == Some(number);
+    let of_whole = whole.goroutines().map(|id| whole.goroutine(id)).find(is_it)?;
+    let known = of_whole.waits_at.value().map_or(&[][..], Vec::as_slice);
+    let same = known.len() == said.len() && known.iter().zip(said).all(|(a, b)| is_same(a, b));
+    (!same).then(|| format!("waits elsewhere: goroutine {number} at {said:?}, of the whole core {known:?}"))
+}
+
+/// Whether what is said of the one is not another thing than what is said of the other.
+fn is_same(whole: &WaitsAt, part: &WaitsAt) -> bool {
+    fn agree<T: PartialEq>(whole: &Known<T>, part: &Known<T>) -> bool {
+        part.value().is_none() || part.value() == whole.value()
+    }
+    match (whole, part) {
+        (
+            WaitsAt::Channel { address, element, len, capacity, closed },
+            WaitsAt::Channel { address: at, element: of, len: held, capacity: room, closed: shut },
+        ) => address == at && agree(element, of) && agree(len, held) && agree(capacity, room) && agree(closed, shut),
+        (whole, part) => whole == part,
+    }
 }
 
 fn says_nothing(difference: &Difference) -> bool {

@@ -290,11 +290,8 @@ impl CoreEvidence {
             Some(minutes) => Known::have(minutes, Trust::Inferred, Source::Core),
             None => Known::Missing(Missing::NotApplicable),
         };
-        let waits_at = if waiting {
-            self.waits_at(address, wait_reason.value().map(AsRef::as_ref))
-        } else {
-            Known::Missing(Missing::NotApplicable)
-        };
+        let waits_at =
+            if waiting { self.waits_at(address, &wait_reason) } else { Known::Missing(Missing::NotApplicable) };
         let deferred = runtime.defers(address).into_value().unwrap_or_default();
         let labels = g.labels.value().map(|at| runtime.labels(*at));
         let creation = match &g.go_pc {

@@ -76,13 +76,13 @@ impl CoreEvidence {
         let syscall = g.syscall.value().filter(|s| !s.pc.is_null() && g.status.value() == Some(&Status::Syscall));
         let walk = thread.and_then(|t| self.of_thread(t));
         let on_its_own = walk.filter(|walk| self.system_frames(walk, &code).is_empty());
+        // Of several that die at once each prints itself. Where it is not known whether a thread was dying, that it threw tells.
+        let unknown = thread.and_then(|t| self.threads.get(t)).is_some_and(|m| m.dying.missing().is_some());
+        let threw = || walk.is_some_and(|walk| threw(walk, &code).is_some());
+        let dying = thread.is_some_and(|t| self.is_dying(t)) || (unknown && threw());
+        let printed = self.crash.crashed == Some(id) || dying;
         let (pc, sp) = match (syscall, on_its_own) {
             (None, Some(walk)) => {
-                // Of several that die at once each prints itself. Where it is not known whether a thread was dying, that it
-                // threw tells.
-                let unknown = thread.and_then(|t| self.threads.get(t)).is_some_and(|m| m.dying.missing().is_some());
-                let dying = thread.is_some_and(|t| self.is_dying(t)) || (unknown && threw(walk, &code).is_some());
-                let printed = self.crash.crashed == Some(id) || dying;
                 let above = |f: &&RawFrame| f.on != On::Goroutine || (printed && is_dying(f, &code));
                 let skip = walk.frames.iter().take_while(above).count();
                 return gopsy_unwind::frames(walk, skip, &code, Source::Core);
@@ -98,7 +98,9 @@ impl CoreEvidence {
         };
         let stacks = Stacks::of(&self.runtime(), Some(g), thread.and_then(|t| self.threads.get(t)));
         let walk = Walker::new(&self.core, &code, &self.sites).walk(pc, sp, &stacks);
-        gopsy_unwind::frames(&walk, 0, &code, Source::Core)
+        let names = walk.frames.iter().map(|f| code.raw_name(f.func));
+        let skip = if printed { own_dying(names) } else { 0 };
+        gopsy_unwind::frames(&walk, skip, &code, Source::Core)
     }
 
     /// Whether where a goroutine left off is long past: it ran on a thread that cannot be asked.
@@ -182,6 +184,22 @@ pub(super) fn threw(walk: &Walk, code: &Code<'_>) -> Option<usize> {
     walk.frames.iter().position(name)
 }
 
+/// With how many frames a goroutine that left off for its system stack does nothing but die, by the names of its frames: where
+/// that stack is lost, it cannot be seen that it does not die there of something else.
+fn own_dying<'a>(mut names: impl Iterator<Item = Option<&'a [u8]>>) -> usize {
+    let (mut count, mut decided) = (0usize, false);
+    loop {
+        match names.next().flatten() {
+            Some(name) if DYING.contains(&name) => {
+                count = count.saturating_add(1);
+                decided |= matches!(name, b"runtime.fatalpanic" | b"runtime.fatalthrow");
+            }
+            Some(b"runtime.throw" | b"runtime.fatal") => return count,
+            _ => return if decided { count } else { 0 },
+        }
+    }
+}
+
 /// Whether a frame is that with which the kernel calls a signal handler.
 fn is_handler(frame: &RawFrame, code: &Code<'_>) -> bool {
     matches!(code.raw_name(frame.func), Some(b"runtime.sigtramp" | b"runtime.cgoSigtramp"))
@@ -194,4 +212,20 @@ pub(super) fn is_dying(frame: &RawFrame, code: &Code<'_>) -> bool {
 
 fn unavailable(why: &str) -> Stack {
     Stack { unavailable: Some(why.into()), ..Stack::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_dies_of_its_own_has_frames_of_dying() {
+        let count = |names: &[&'static str]| own_dying(names.iter().map(|name| Some(name.as_bytes())));
+        assert_eq!(count(&["runtime.systemstack_switch", "runtime.fatalthrow", "runtime.throw", "main.f"]), 2);
+        assert_eq!(count(&["runtime.systemstack_switch", "runtime.throw", "main.f"]), 1);
+        assert_eq!(count(&["runtime.systemstack_switch", "runtime.fatalpanic", "runtime.gopanic"]), 2);
+        // What it left off for fails on the system stack: there it stands, and the runtime prints it.
+        assert_eq!(count(&["runtime.systemstack_switch", "runtime.mallocgc", "main.f"]), 0);
+        assert_eq!(count(&["runtime.systemstack_switch"]), 0);
+    }
 }
