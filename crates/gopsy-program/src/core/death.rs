@@ -58,7 +58,7 @@ impl CoreEvidence {
             _ if asked_for => None,
             Some(id) => Some(id),
             None if signalled => system,
-            None => (ran_none && how == How::Thrown && !self.entries.is_empty()).then_some(0),
+            None => first_goroutine(&self.entries).filter(|_| ran_none && how == How::Thrown),
         };
         match culprit.g.missing() {
             Some(Missing::NotApplicable) => self.note("the thread that died ran no goroutine"),
@@ -253,6 +253,12 @@ fn fatal_signal(runtime: &Runtime<'_>, frame: &SignalFrame, m: &M) -> Signal {
     }
 }
 
+/// The goroutine that the runtime prints first where none died. A thread's system stack, which is what remains where the list of
+/// goroutines is lost, is none.
+fn first_goroutine(entries: &[Entry]) -> Option<usize> {
+    matches!(entries.first(), Some(Entry::Goroutine(_))).then_some(0)
+}
+
 /// The last `fatal error: …` among what the runtime printed, with the lines of its own before it: read as any crash text is.
 /// Where several threads died at once, each has such a line.
 fn printed(backlog: &str, deaths: usize) -> Option<(Vec<Headline>, Vec<Str>)> {
@@ -287,6 +293,13 @@ mod tests {
         assert_eq!(printed("hello\n", 1), None);
         let (headlines, _) = printed("unexpected fault address 0xzz\nfatal error: fault\n", 1).unwrap_or_default();
         assert_eq!(headlines, [Headline::Fatal("fault".into())]);
+    }
+
+    #[test]
+    fn a_system_stack_is_no_first_goroutine() {
+        assert_eq!(first_goroutine(&[Entry::Goroutine(Addr(8)), Entry::System(0)]), Some(0));
+        assert_eq!(first_goroutine(&[Entry::System(0)]), None);
+        assert_eq!(first_goroutine(&[]), None);
     }
 
     #[test]
