@@ -58,7 +58,7 @@ impl CoreEvidence {
             _ if asked_for => None,
             Some(id) => Some(id),
             None if signalled => system,
-            None => first_goroutine(&self.entries).filter(|_| ran_none && how == How::Thrown),
+            None => first(&self.entries, self.all_goroutines).filter(|_| ran_none && how == How::Thrown),
         };
         match culprit.g.missing() {
             Some(Missing::NotApplicable) => self.note("the thread that died ran no goroutine"),
@@ -253,10 +253,10 @@ fn fatal_signal(runtime: &Runtime<'_>, frame: &SignalFrame, m: &M) -> Signal {
     }
 }
 
-/// The goroutine that the runtime prints first where none died. A thread's system stack, which is what remains where the list of
-/// goroutines is lost, is none.
-fn first_goroutine(entries: &[Entry]) -> Option<usize> {
-    matches!(entries.first(), Some(Entry::Goroutine(_))).then_some(0)
+/// What the runtime prints first where no goroutine died: the first of them, or before there is any the system stack. Where not
+/// all are listed, that what is left is the first of them is known of a goroutine only.
+fn first(entries: &[Entry], all_listed: bool) -> Option<usize> {
+    entries.first().filter(|entry| all_listed || matches!(entry, Entry::Goroutine(_))).map(|_| 0)
 }
 
 /// The last `fatal error: …` among what the runtime printed, with the lines of its own before it: read as any crash text is.
@@ -296,10 +296,11 @@ mod tests {
     }
 
     #[test]
-    fn a_system_stack_is_no_first_goroutine() {
-        assert_eq!(first_goroutine(&[Entry::Goroutine(Addr(8)), Entry::System(0)]), Some(0));
-        assert_eq!(first_goroutine(&[Entry::System(0)]), None);
-        assert_eq!(first_goroutine(&[]), None);
+    fn a_system_stack_comes_first_only_where_there_was_no_goroutine() {
+        assert_eq!(first(&[Entry::Goroutine(Addr(8)), Entry::System(0)], false), Some(0));
+        assert_eq!(first(&[Entry::System(0)], true), Some(0));
+        assert_eq!(first(&[Entry::System(0)], false), None);
+        assert_eq!(first(&[], true), None);
     }
 
     #[test]

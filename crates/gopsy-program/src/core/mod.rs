@@ -74,6 +74,8 @@ pub struct CoreEvidence {
     layouts: Layouts,
     build: Option<BuildInfo>,
     entries: Vec<Entry>,
+    /// Whether all goroutines that there were are listed.
+    all_goroutines: bool,
     threads: Vec<M>,
     /// Whether those are all that there were.
     all_threads: bool,
@@ -199,7 +201,8 @@ impl CoreEvidence {
         let all_threads = broken.is_none();
         notes.extend(broken.map(|why| format!("the list of threads breaks off behind {}: {why}", threads.len())));
         let listed = runtime.goroutines()?;
-        if u64::try_from(listed.addresses.len()).unwrap_or(u64::MAX) < listed.claimed {
+        let all_goroutines = u64::try_from(listed.addresses.len()) == Ok(listed.claimed);
+        if !all_goroutines {
             notes.push(format!("{} of {} goroutines are listed in the core", listed.addresses.len(), listed.claimed));
         }
         let dead = |g: &Addr| runtime.status(*g).value() == Some(&Status::Dead);
@@ -219,6 +222,7 @@ impl CoreEvidence {
             layouts,
             build,
             entries,
+            all_goroutines,
             threads,
             all_threads,
             crash,
