@@ -270,7 +270,10 @@ fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) 
     let running = |i: &usize| {
         store.stacks.get(*i).is_some_and(|s| {
             let word = store.strings.bytes(s.state);
-            s.numbered && (word == b"running" || word == b"syscall" || word == b"stack growth" || word == b"copystack")
+            // In a system call it stands on its own stack, but in one of C.
+            let ran = matches!(word, b"running" | b"stack growth" | b"copystack")
+                || (word == b"syscall" && calls_c(store, *i));
+            s.numbered && ran
         })
     };
     let is_g0 = |i: &usize| store.stacks.get(*i).is_some_and(|s| store.id(s) == Some(0));
@@ -284,6 +287,14 @@ fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) 
     }
     let chosen = first.or(system);
     (chosen, system)
+}
+
+/// Whether a goroutine is in a call of C.
+fn calls_c(store: &Store, stack: usize) -> bool {
+    const NEAR: usize = 16;
+    let frames = store.frames.get(store.frames_of(stack)).unwrap_or(&[]);
+    let names = frames.iter().take(NEAR).filter_map(|f| Some(store.strings.bytes(store.sites.get(f.site)?.function)));
+    names.into_iter().any(|name| name.starts_with(b"runtime.cgocall") || name.starts_with(b"runtime.asmcgocall"))
 }
 
 fn first_is_running(store: &Store, crash: &Crash) -> bool {
@@ -406,5 +417,23 @@ mod tests {
         assert_eq!(d.goroutine(0).role, Role::Signal);
         assert_eq!(names(&d, 0), ["syscall.Syscall", "main.main"]);
         assert_eq!(d.crashes()[0].registers.len(), 1);
+    }
+
+    /// The goroutine behind `goroutine 0` is the one that its thread ran for if it runs, or is in C; another is only the first
+    /// of all.
+    #[test]
+    fn whom_a_thread_ran_for() {
+        let crashed = |state: &str, frame: &str| {
+            let text = format!(
+                "SIGABRT: abort\nPC=0x46b121 m=0 sigcode=0\n\ngoroutine 0 [idle]:\nruntime.futex()\n\t/go/src/runtime/sys.s:579 \
+                 +0x21\n\ngoroutine 1 [{state}]:\n{frame}(0x1)\n\t/go/src/a.go:7 +0x5\nmain.main()\n\t/src/main.go:9 +0x5\n"
+            );
+            let dump = read(&text);
+            dump.crashes()[0].crashed.and_then(|id| dump.goroutine(id).id.into_value())
+        };
+        assert_eq!(crashed("running", "main.work"), Some(1));
+        assert_eq!(crashed("syscall", "runtime.cgocall"), Some(1));
+        assert_eq!(crashed("syscall", "syscall.Syscall"), Some(0));
+        assert_eq!(crashed("GC worker (idle)", "runtime.systemstack_switch"), Some(0));
     }
 }

@@ -3,7 +3,9 @@
 use super::threads::threw;
 use super::{CoreEvidence, Entry};
 use gopsy_mem::{Addr, MemoryExt};
-use gopsy_model::{Crash, Headline, HeldValue, Known, Missing, PanicLine, Registers, Signal, Source, Str, Trust};
+use gopsy_model::{
+    Crash, Headline, HeldValue, Known, Missing, PanicLine, Registers, Signal, Source, Status, Str, Trust,
+};
 use gopsy_runtime::{Culprit, FloatFormat, GoSignal, How, M, Runtime};
 use gopsy_target::has_fault_address;
 use gopsy_unwind::{On, RawFrame, SignalFrame, Walk};
@@ -54,8 +56,11 @@ impl CoreEvidence {
         let ran_none = culprit.g.missing() == Some(&Missing::NotApplicable);
         let asked_for = matches!(told.headlines.first(), Some(Headline::Signal(s)) if &*s.name == "SIGQUIT");
         let signalled = matches!(told.headlines.first(), Some(Headline::Signal(_)));
+        // A goroutine that waits while its thread works for it on the system stack (a worker of the collector) did not fail.
+        let waited = address.and_then(|g| runtime.status(g).into_value()) == Some(Status::Waiting);
         let crashed = match self.entries.iter().position(own) {
             _ if asked_for => None,
+            Some(_) if signalled && waited && system.is_some() => system,
             Some(id) => Some(id),
             None if signalled => system,
             None => first(&self.entries, self.all_goroutines).filter(|_| ran_none && how == How::Thrown),
