@@ -273,7 +273,10 @@ fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) 
             // In a system call it stands on its own stack, but in one of C.
             let ran = matches!(word, b"running" | b"stack growth" | b"copystack")
                 || (word == b"syscall" && calls_c(store, *i));
-            s.numbered && ran
+            // Another thread's stack is not printed.
+            let elsewhere =
+                store.rare(s).unavailable.is_some_and(|why| store.strings.bytes(why).ends_with(OTHER_THREAD));
+            s.numbered && ran && !elsewhere
         })
     };
     let is_g0 = |i: &usize| store.stacks.get(*i).is_some_and(|s| store.id(s) == Some(0));
@@ -288,6 +291,10 @@ fn failed_stack(store: &Store, crash: &Crash) -> (Option<usize>, Option<usize>) 
     let chosen = first.or(system);
     (chosen, system)
 }
+
+/// What the runtime prints for a stack of which it is told that another thread runs it (`tracebackothers` in
+/// `runtime/traceback.go`).
+const OTHER_THREAD: &[u8] = b"goroutine running on other thread; stack unavailable";
 
 /// Whether a goroutine is in a call of C.
 fn calls_c(store: &Store, stack: usize) -> bool {
@@ -434,6 +441,8 @@ mod tests {
         assert_eq!(crashed("running", "main.work"), Some(1));
         assert_eq!(crashed("syscall", "runtime.cgocall"), Some(1));
         assert_eq!(crashed("syscall", "syscall.Syscall"), Some(0));
+        let other = "\tgoroutine running on other thread; stack unavailable\ncreated by main.main";
+        assert_eq!(crashed("running", other), Some(0));
         assert_eq!(crashed("GC worker (idle)", "runtime.systemstack_switch"), Some(0));
     }
 }
