@@ -19,9 +19,9 @@ pub mod differ;
 mod expect;
 pub mod mutate;
 mod public;
+pub mod reading;
 mod shape;
 mod specimen;
-pub mod tables;
 #[cfg(test)]
 mod told;
 mod toolchain;

@@ -338,11 +338,11 @@ fn mutate(arguments: &Arguments) -> Result<bool> {
     for pair in &pairs {
         // What cannot be read as it is says nothing when it is damaged.
         let ran = mutate::run(pair, &plan, &report);
+        if let (Err(error), Ok(mut report)) = (ran, report.lock()) {
+            report.left_out.push(format!("{}: {error:#}", pair.core.display()));
+        }
         let sums = report.lock().map_or_else(|_| String::new(), |report| report.to_string());
-        let line = match ran {
-            Ok(()) => format!("{}\n{sums}\n", pair.core.display()),
-            Err(error) => format!("{}: left out: {error:#}\n", pair.core.display()),
-        };
+        let line = format!("{}\n{sums}\n", pair.core.display());
         if let Some(log) = &mut log {
             log.write_all(line.as_bytes())?;
         }

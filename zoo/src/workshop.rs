@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use gopsy_testing::core_in;
 
 use crate::watch::{Streams, Watched, watch};
 use crate::{BuildMode, Mode, PublicProgram, Specimen, Subject, Toolchain};
@@ -111,23 +112,12 @@ impl Workshop {
             }
         };
         let seen = seen.with_context(|| subject.name().to_owned())?;
-        Ok(Remains { text: seen.error, core: self.core()?, exit: seen.exit })
+        Ok(Remains { text: seen.error, core: core_in(&self.folder), exit: seen.exit })
     }
 
     /// The program of the last build.
     pub fn binary(&self) -> PathBuf {
         self.folder.join("app")
-    }
-
-    /// `core`, or `core.PID` with `kernel.core_uses_pid`.
-    pub(crate) fn core(&self) -> Result<Option<PathBuf>> {
-        for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
-            if path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"core")) && path.is_file() {
-                return Ok(Some(path));
-            }
-        }
-        Ok(None)
     }
 
     fn clear(&self) -> Result<()> {

@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use gopsy_testing::{say, skip};
+use gopsy_testing::{core_in, say, skip};
 use gopsy_zoo::differ::{self, Bench, Cell, Outcome, Report};
 use gopsy_zoo::{BuildMode, CORE_VERSIONS, Kit, Subject, Toolchain, Zoo, core_pattern_problem};
 
@@ -112,7 +112,7 @@ fn the_core_of_another_death_is_told() {
     });
     let against = |text: &Path, core: &Path| {
         let text = std::fs::read(text.join("stderr.txt")).expect("the text is kept");
-        match differ::hold_against(&text, &core.join("core"), &core.join("app")) {
+        match differ::hold_against(&text, &core_in(core).expect("the core is kept"), &core.join("app")) {
             Outcome::Compared { different, .. } => different.iter().map(|d| d.kind).collect::<Vec<_>>(),
             other => panic!("{other:?}"),
         }

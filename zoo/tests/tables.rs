@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use gopsy_program::{CoreError, CoreEvidence, CoreOptions, Program};
 use gopsy_runtime::{Release, RuntimeError};
-use gopsy_testing::{say, skip};
+use gopsy_testing::{core_in, say, skip};
 use gopsy_zoo::differ::{Bench, Cell, Outcome};
-use gopsy_zoo::tables::Reading;
+use gopsy_zoo::reading::Reading;
 use gopsy_zoo::{BuildMode, CORE_VERSIONS, Subject, Toolchain, Zoo, core_pattern_problem};
 
 /// One release of each set of layouts that differs in g, m or _panic.
@@ -59,7 +59,8 @@ fn what_another_releases_layouts_say_is_true_or_withheld() {
         let specimen = zoo.get(name).expect("the specimen is there");
         let cell = Cell { subject: Subject::Specimen(specimen), version, mode: BuildMode::Plain };
         assert!(matches!(bench.one(&cell, &go), Outcome::Compared { .. }), "{name} {version}");
-        sum.read(&folder.path().join(name).join(format!("go{version}-plain")).join("core"));
+        let kept = folder.path().join(name).join(format!("go{version}-plain"));
+        sum.read(&core_in(&kept).expect("the core is kept"));
     }
     assert_eq!(sum.cores, CORE_VERSIONS.len());
     sum.tell();
@@ -72,10 +73,8 @@ fn all_of(folder: &Path) {
         read.filter_map(|entry| Some(entry.ok()?.path())).collect()
     };
     let mut sum = Sum::new();
-    for core in entries(folder).iter().flat_map(|specimen| entries(specimen)).map(|run| run.join("core")) {
-        if core.is_file() {
-            sum.read(&core);
-        }
+    for core in entries(folder).iter().flat_map(|specimen| entries(specimen)).filter_map(|run| core_in(&run)) {
+        sum.read(&core);
     }
     sum.tell();
 }

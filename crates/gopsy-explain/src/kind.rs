@@ -19,7 +19,11 @@ pub(crate) fn read(program: &Program, frames: &Frames) -> Reading {
         return Reading { kind: Kind::UnexpectedFault, headline: Some(i) };
     }
     let mut weak: Option<(Kind, usize)> = None;
+    let cut = begins_later(program);
     for (i, headline) in crash.headlines.iter().enumerate() {
+        if cut && matches!(headline, Headline::Panic(_)) {
+            continue;
+        }
         let Some(mut kind) = of_headline(headline, frames) else { continue };
         // What a logger wrote beside the panic may be another error's text; who raised the panic is on the stack.
         if kind == Kind::CustomPanic && matches!(headline, Headline::ServedPanic { .. }) {
@@ -45,7 +49,7 @@ pub(crate) fn read(program: &Program, frames: &Frames) -> Reading {
         .or_else(stopped);
     let kind = known.unwrap_or_else(|| {
         let any = program.stacks().next().is_some();
-        if any && !crash.unread { Kind::Dump } else { Kind::Unknown }
+        if any && !crash.unread && !cut { Kind::Dump } else { Kind::Unknown }
     });
     Reading { kind, headline: None }
 }
@@ -163,6 +167,12 @@ pub(crate) fn of_fatal(message: &str) -> Kind {
         }
     }
     crate::throws::find(first).map_or(Kind::RuntimeThrow, |throw| throw.kind)
+}
+
+/// Whether the value of the first of several panics is not in a core: what the others say is not why it all began.
+fn begins_later(program: &Program) -> bool {
+    let depth = |h: &Headline| if let Headline::Panic(panic) = h { Some(panic.depth) } else { None };
+    program.source() != Source::Text && program.crash().headlines.iter().find_map(depth).is_some_and(|depth| depth > 0)
 }
 
 fn of_signal(signal: &Signal, frames: &Frames) -> Kind {
@@ -300,7 +310,7 @@ fn of_panicking(names: &[&str]) -> Option<Kind> {
     };
     let starts = |prefixes: &[&str]| prefixes.iter().any(|p| local.starts_with(p));
     Some(match local {
-        "panicmem" | "panicmemAddr" | "panicwrap" => Kind::NilDereference,
+        "panicmem" | "panicmemAddr" => Kind::NilDereference,
         // Which of its panics it was is inlined away.
         "sigpanic" => Kind::Unknown,
         "panicdivide" => Kind::DivideByZero,
@@ -373,22 +383,19 @@ fn of_frames(frames: &Frames, source: Source) -> Option<Kind> {
     let (carriers, rest) = names.split_at(carrying);
     let below = rest.first().copied().unwrap_or("");
     let by = |package: &str| carriers.iter().any(|n| n.ends_with(package));
-    Some(if by("maps.fatal") || below.starts_with("runtime.map") || below.contains("internal/runtime/maps.") {
+    Some(if by("maps.fatal") {
         Kind::ConcurrentMap
-    } else if by("sync.fatal")
-        || below.starts_with("sync.(*Mutex)")
-        || below.starts_with("sync.(*RWMutex)")
-        || below.starts_with("internal/sync.(*Mutex)")
-    {
+    } else if let Some(kind) = crate::throws::by(below) {
+        kind
+    } else if by("sync.fatal") {
         Kind::BadUnlock
-    } else if below.starts_with("runtime.checkptr") {
-        Kind::Checkptr
     } else if below == "runtime.newstack" {
         Kind::StackOverflow
     } else if below == "runtime.sigpanic" {
         Kind::UnexpectedFault
     } else {
-        Kind::RuntimeThrow
+        // It throws more than one thing, or is not known.
+        Kind::Unknown
     })
 }
 

@@ -1,6 +1,7 @@
 //! What can stand behind `fatal error: `: every text of every release.
 
 use gopsy_model::Kind;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// One text of a throw, cut at its computed parts.
@@ -36,6 +37,21 @@ static THROWS: LazyLock<Vec<Throw>> = LazyLock::new(|| {
 /// The throw whose text this is: one line, as printed.
 pub(crate) fn find(message: &str) -> Option<&'static Throw> {
     THROWS.iter().find(|t| t.matches(message))
+}
+
+/// Functions whose throws are all of one kind, in every release; how the list is made is told beside it.
+static THROWERS: LazyLock<HashMap<&'static str, Kind>> = LazyLock::new(|| {
+    let lines = include_str!("../std/throwers.tsv").lines().filter(|l| !l.starts_with('#'));
+    let entry = |l: &'static str| l.split_once('\t').and_then(|(function, kind)| Some((function, kind.parse().ok()?)));
+    lines.filter_map(entry).collect()
+});
+
+/// What a function of the runtime throws, whatever the words were: where all of its throws are of one kind.
+pub(crate) fn by(function: &str) -> Option<Kind> {
+    // A func literal throws as the function that it stands in.
+    let literal = |rest: &str| rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').is_empty();
+    let outer = function.split_once(".func").filter(|(_, rest)| literal(rest)).map_or(function, |(outer, _)| outer);
+    THROWERS.get(outer).copied()
 }
 
 impl Throw {

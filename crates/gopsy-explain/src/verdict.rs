@@ -83,6 +83,9 @@ fn headline(case: &Case<'_>) -> String {
         Kind::Dump if goroutines == 0 => "a stack without a header, without a word of why".to_owned(),
         Kind::Dump if goroutines == 1 => "the stack of one goroutine, without a word of why".to_owned(),
         Kind::Dump => format!("a dump of {goroutines} goroutines"),
+        Kind::Unknown if case.has_function(|n| matches!(n, "runtime.throw" | "runtime.fatal")) => {
+            "a fatal error of the runtime with words that are not known".to_owned()
+        }
         Kind::Unknown => "no headline".to_owned(),
         Kind::CustomPanic => "a panic with a value that is not known".to_owned(),
         kind => format!("no headline; the frames show: {}", kind.meaning()),

@@ -292,4 +292,5 @@ def main():
     print(f"throws.py: {len(rows)} texts, {len(used)} kinds", file=sys.stderr)
 
 
-main()
+if __name__ == "__main__":
+    main()

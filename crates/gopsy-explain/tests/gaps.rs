@@ -3,7 +3,8 @@
 
 use gopsy_explain::explain;
 use gopsy_model::{
-    Cause, Crash, Frame, Goroutine, Identity, Kind, Known, Missing, Role, Signal, Source, Stack, Status, Trust,
+    Cause, Crash, Frame, Goroutine, Headline, Identity, Kind, Known, Missing, Role, Signal, Source, Stack, Status,
+    Trust,
 };
 use gopsy_program::{Evidence, Program, StackId};
 
@@ -103,6 +104,49 @@ fn a_refused_close_without_words_has_no_cause() {
     assert_eq!(of(&["panic", "runtime.chansend", "main.main"]), (Kind::ClosedChannel, Cause::SendAfterClose));
 }
 
+/// Neither is said which rule of a wait group was broken, nor that a type met was another one, where the words are lost.
+#[test]
+fn a_panic_without_words_is_said_by_its_frames_only() {
+    let of = |frames: &[&str]| {
+        let crash = Crash { unread: true, crashed: Some(0), ..Crash::default() };
+        let verdict = explain(&program(crash, vec![goroutine(Some(Status::Running), None, frames)]));
+        (verdict.kind, verdict.findings[0].sentence.clone())
+    };
+    let add = of(&["runtime.gopanic", "sync.(*WaitGroup).Add", "main.main"]);
+    assert_eq!((add.0, add.1.contains("against its rules")), (Kind::WaitgroupMisuse, true), "{}", add.1);
+    for (raised, says) in [("runtime.panicnildottype", "met a nil interface"), ("runtime.panicdottypeE", "or a nil")] {
+        let assertion = of(&["runtime.gopanic", raised, "main.main"]);
+        assert_eq!((assertion.0, assertion.1.contains(says)), (Kind::TypeAssertion, true), "{}", assertion.1);
+    }
+}
+
+/// What a function throws its name tells only where all of its throws are of one kind.
+#[test]
+fn a_throw_without_words() {
+    let of = |frames: &[&str]| {
+        let crash = Crash { unread: true, crashed: Some(0), ..Crash::default() };
+        explain(&program(crash, vec![goroutine(Some(Status::Running), None, frames)])).kind
+    };
+    assert_eq!(of(&["runtime.throw", "runtime.(*mcache).allocLarge", "main.main"]), Kind::OutOfMemory);
+    assert_eq!(of(&["runtime.throw", "runtime.(*mcache).refill", "main.main"]), Kind::Unknown);
+    assert_eq!(of(&["runtime.throw", "runtime.mapiterinit", "main.main"]), Kind::RuntimeThrow);
+    assert_eq!(of(&["runtime.fatal", "runtime.mapassign_fast64", "main.main"]), Kind::ConcurrentMap);
+    assert_eq!(of(&["runtime.throw", "runtime.newproc.func1", "main.main"]), Kind::Unknown);
+    // The words of a later panic say nothing of the first.
+    let later = |depth| {
+        let line = gopsy_model::PanicLine { depth, ..gopsy_model::PanicLine::of("flush: nothing was read") };
+        let crash = Crash { headlines: vec![Headline::Panic(line)], crashed: Some(0), ..Crash::default() };
+        let frames = ["panic", "main.flush", "panic", "runtime.panicIndex", "main.main"];
+        explain(&program(crash, vec![goroutine(Some(Status::Running), None, &frames)])).kind
+    };
+    assert_eq!((later(0), later(1)), (Kind::CustomPanic, Kind::OutOfRange));
+    // Who raised it tells, too.
+    let wrapped = ["runtime.gopanic", "runtime.panicwrap", "main.(*degrees).kelvin", "main.main"];
+    let crash = Crash { unread: true, crashed: Some(0), ..Crash::default() };
+    let verdict = explain(&program(crash, vec![goroutine(Some(Status::Running), None, &wrapped)]));
+    assert_eq!((verdict.kind, verdict.cause), (Kind::CustomPanic, Cause::NilPointer));
+}
+
 /// Hand-written assembly that meets an illegal instruction may be a trap: without the bytes nothing is likely.
 #[test]
 fn an_illegal_instruction_without_its_bytes_is_only_possible() {
@@ -116,7 +160,7 @@ fn an_illegal_instruction_without_its_bytes_is_only_possible() {
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
     };
-    let headlines = vec![gopsy_model::Headline::Signal(signal)];
+    let headlines = vec![Headline::Signal(signal)];
     let (goroutine, mut stack) = goroutine(Some(Status::Running), None, &["main.sum", "main.main"]);
     stack.frames[0].file = known("/src/sum_amd64.s".into());
     let crash = Crash { headlines, crashed: Some(0), ..Crash::default() };

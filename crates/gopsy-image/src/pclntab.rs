@@ -7,7 +7,6 @@ use crate::moduledata::{self, ModuleData};
 use crate::stated::{Part, Stated};
 use crate::{Image, ImageError};
 use gopsy_mem::LinkAddr;
-use std::collections::HashMap;
 
 /// Magic, two zero bytes, minLC, pointer size, eight words (seven up to Go 1.17).
 const HEADER_SIZE: u64 = 0x48;
@@ -236,43 +235,12 @@ impl<'a> Pclntab<'a> {
     /// [`Pclntab::by_names`].
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<Func<'a>> {
-        self.by_names(&[name]).remove(name)
+        self.funcs().find(|func| func.raw_name() == Some(name.as_bytes()))
     }
 
-    /// Functions by their names in the table, all in one pass. Of several with one name the first counts.
-    #[must_use]
-    pub fn by_names<'n>(&self, names: &[&'n str]) -> HashMap<&'n str, Func<'a>> {
-        // Names are looked for in the list of names first: the records then need but one comparison of numbers each.
-        let offsets: HashMap<u32, &'n str> =
-            names.iter().filter_map(|name| Some((self.offset_of_name(name.as_bytes())?, *name))).collect();
-        let mut found = HashMap::new();
-        for index in 0..self.len() {
-            if found.len() >= offsets.len() {
-                break;
-            }
-            let Some(offset) = self.record(index).and_then(|r| self.name_offset(r)) else { continue };
-            if let Some(name) = offsets.get(&offset)
-                && let Some(func) = self.func(index)
-            {
-                found.entry(*name).or_insert(func);
-            }
-        }
-        found
-    }
-
-    fn offset_of_name(&self, name: &[u8]) -> Option<u32> {
-        let mut needle = Vec::with_capacity(name.len().saturating_add(2));
-        needle.push(0);
-        needle.extend_from_slice(name);
-        needle.push(0);
-        // The first name has no NUL before it.
-        let first = needle.get(1..).is_some_and(|n| self.names().starts_with(n)).then_some(0);
-        let at = first.or_else(|| memchr::memmem::find(self.names(), &needle)?.checked_add(1));
-        u32::try_from(at?).ok()
-    }
-
-    fn name_offset(&self, record: u64) -> Option<u32> {
-        bytes::u32(self.functions(), record.checked_add(self.format().word())?)
+    /// All functions, by address.
+    pub fn funcs(&self) -> impl Iterator<Item = Func<'a>> + '_ {
+        (0..self.len()).filter_map(|index| self.func(index))
     }
 
     /// The first half of an entry: an address (Go 1.16, 1.17) or an offset.

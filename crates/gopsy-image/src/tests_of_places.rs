@@ -128,7 +128,7 @@ fn a_symbol_without_a_size_ends_with_its_section() {
 /// A descriptor of a type, and its name behind it: flags, then the length as a varint or, before Go 1.17, as two bytes.
 fn descriptor(kind: u8, tflag: u8, name_at: u32, name: &[u8]) -> Vec<u8> {
     let mut out = vec![0u8; 48];
-    (out[20], out[21], out[23]) = (tflag, 8, kind);
+    (out[20], out[21], out[22], out[23]) = (tflag, 8, 8, kind);
     out[40..44].copy_from_slice(&name_at.to_le_bytes());
     out.push(1);
     out.extend(name);

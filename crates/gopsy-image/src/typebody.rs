@@ -82,34 +82,30 @@ fn fields(stated: &dyn Stated, section: &TypeSection, list: LinkAddr, len: u64, 
             offset: word(16)?,
         });
     }
-    let plain = fits(&fields, size, 0);
-    let shifted = fits(&fields, size, 1);
-    match (plain, shifted) {
-        (true, false) => Some(fields),
-        (false, true) => {
+    for shift in [0, 1] {
+        if follow(&fields, size, shift) {
             for field in &mut fields {
-                field.offset = field.offset.wrapping_shr(1);
+                field.offset = field.offset.wrapping_shr(shift);
             }
-            Some(fields)
+            return Some(fields);
         }
-        // Where both fit they are the same but for what has no size.
-        (true, true) if fields.iter().all(|f| f.offset.wrapping_shr(1) == f.offset || f.of.size == 0) => Some(fields),
-        _ => None,
     }
+    None
 }
 
-/// Whether fields at these offsets, with so many bits to leave out, follow each other without a larger gap than padding, and
-/// end where the struct does.
-fn fits(fields: &[StructField], size: u64, shift: u32) -> bool {
-    const WIDEST: u64 = 8;
-    let mut end = 0u64;
+/// Whether fields at these offsets, with so many bits to leave out, stand where the compiler puts them: each at the next
+/// address that its alignment allows, and the struct ends behind the last as its own alignment says (`CalcStructSize` in
+/// `cmd/compile/internal/types/size.go`).
+fn follow(fields: &[StructField], size: u64, shift: u32) -> bool {
+    let (mut end, mut align) = (0u64, 1u64);
     for field in fields {
-        let offset = field.offset.wrapping_shr(shift);
-        if offset < end || offset.saturating_sub(end) >= WIDEST {
-            return false;
+        align = align.max(field.of.field_align);
+        match end.checked_next_multiple_of(field.of.field_align) {
+            Some(offset) if offset == field.offset.wrapping_shr(shift) => end = offset.saturating_add(field.of.size),
+            _ => return false,
         }
-        end = offset.saturating_add(field.of.size);
     }
-    // A last field without a size is padded by a word, so that its address is not that of the next object.
-    end <= size && size.saturating_sub(end) <= WIDEST
+    // A last field without a size gets a byte, so that its address is not that of the next object.
+    let last = fields.last().is_some_and(|f| f.of.size == 0 && end > 0);
+    end.saturating_add(u64::from(last)).checked_next_multiple_of(align) == Some(size)
 }

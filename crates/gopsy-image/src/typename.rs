@@ -12,6 +12,7 @@ use gopsy_mem::{Bias, LinkAddr};
 const SIZE: usize = 48;
 const TFLAG: u64 = 20;
 const ALIGN: u64 = 21;
+const FIELD_ALIGN: u64 = 22;
 const KIND: u64 = 23;
 const STR: u64 = 40;
 /// `abi.KindMask`: the bits above are `KindDirectIface` (up to Go 1.25) and `KindGCProg` (up to 1.23).
@@ -146,6 +147,8 @@ pub struct TypeName {
     pub kind: TypeKind,
     /// How many bytes a value has.
     pub size: u64,
+    /// How it is aligned within a struct, in bytes: a power of two.
+    pub field_align: u64,
     /// An interface holds the value itself, which is one pointer; of other types, the address of the value.
     pub direct: bool,
 }
@@ -163,7 +166,8 @@ impl TypeName {
         }
         let mut descriptor = [0; SIZE];
         stated.fill(at, &mut descriptor).then_some(())?;
-        let (tflag, align) = (bytes::u8(&descriptor, TFLAG)?, bytes::u8(&descriptor, ALIGN)?);
+        let tflag = bytes::u8(&descriptor, TFLAG)?;
+        let aligns = [bytes::u8(&descriptor, ALIGN)?, bytes::u8(&descriptor, FIELD_ALIGN)?];
         let kind = TypeKind::of(bytes::u8(&descriptor, KIND)? & KIND_MASK)?;
         let offset = u64::try_from(bytes::i32(&descriptor, STR)?).ok().filter(|o| *o > 0)?;
         let text = name_at(stated, section, section.types.checked_add(offset)?)?;
@@ -172,12 +176,12 @@ impl TypeName {
             _ => text,
         };
         let as_spelled = tflag & NAMED != 0 || kind.spells(&name);
-        let fits = align.is_power_of_two() && align <= 64 && as_spelled;
-        (fits && !name.is_empty()).then_some(())?;
+        let aligned = aligns.iter().all(|align| align.is_power_of_two() && *align <= 64);
+        (aligned && as_spelled && !name.is_empty()).then_some(())?;
         let size = bytes::u64(&descriptor, 0)?;
         // `KindDirectIface`, since Go 1.26 `TFlagDirectIface`; the other bit means nothing in the other releases.
         let direct = bytes::u8(&descriptor, KIND)? & DIRECT != 0 || tflag & DIRECT != 0;
-        Some(TypeName { name, kind, size, direct })
+        Some(TypeName { name, kind, size, field_align: u64::from(aligns[1]), direct })
     }
 }
 

@@ -106,7 +106,7 @@ impl Locator<'_> {
 
     pub(crate) fn funcs(&self) -> impl Iterator<Item = Func<'_>> + '_ {
         let table = self.table.as_ref().ok();
-        table.into_iter().flat_map(|table| (0..table.len()).filter_map(|index| table.func(index)))
+        table.into_iter().flat_map(|table| table.funcs())
     }
 
     /// Functions of that name: those whose whole name it is, else those whose name ends so.

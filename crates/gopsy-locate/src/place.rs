@@ -232,7 +232,7 @@ impl Locator<'_> {
                 if start != place.pc {
                     place.notes.push(Note::new(
                         "inside-instruction",
-                        "no instruction begins at this address: execution cannot stand there",
+                        "no instruction begins at this address, read from the beginning of its function",
                     ));
                 }
                 let text = crate::listing::text(&insn);

@@ -1,5 +1,6 @@
 //! Calls that `-race` puts into a program (`cmd/compile/internal/ssagen/ssa.go`, `walk/race.go`; `runtime/race_amd64.s`).
 
+use crate::SourceLine;
 use crate::body::Body;
 use crate::{Locator, Unseen};
 use gopsy_image::Func;
@@ -56,10 +57,8 @@ pub struct RaceCall {
     pub at: LinkAddr,
     /// What it tells.
     pub hook: RaceHook,
-    /// The file of the code that is instrumented.
-    pub file: Option<String>,
-    /// Its line.
-    pub line: Option<u32>,
+    /// The line of the code that is instrumented.
+    pub line: SourceLine,
 }
 
 impl Locator<'_> {
@@ -69,8 +68,8 @@ impl Locator<'_> {
         RaceHook::of(&func.name()?)
     }
 
-    /// The calls into the race detector from the function at that address, by address. Where there are none, the function is
-    /// not instrumented.
+    /// The calls into the race detector from the function at that address, by address. Where there are none, it may be that the
+    /// function is not instrumented, or that it has nothing to tell.
     ///
     /// # Errors
     /// Why nobody could look.
@@ -83,7 +82,6 @@ impl Locator<'_> {
 
     fn race_calls_of(&self, func: &Func<'_>, body: &Body) -> Vec<RaceCall> {
         let calls = body.calls().filter_map(|(at, target)| Some((at, self.race_hook(target)?)));
-        let line = |at| func.line(at).and_then(|l| u32::try_from(l).ok());
-        calls.map(|(at, hook)| RaceCall { at, hook, file: func.file(at), line: line(at) }).collect()
+        calls.map(|(at, hook)| RaceCall { at, hook, line: SourceLine::of(func, at) }).collect()
     }
 }

@@ -219,7 +219,7 @@ fn race(built: &Built, locator: &Locator<'_>) {
         return;
     }
     let of = |hook: RaceHook| -> Vec<u64> {
-        calls.iter().filter(|c| c.hook == hook).map(|c| u64::from(c.line.unwrap())).collect()
+        calls.iter().filter(|c| c.hook == hook).map(|c| c.line.line.unwrap()).collect()
     };
     assert_eq!(of(RaceHook::FunctionEntry), [declaration("func (s *store) put(")], "{}", built.name());
     assert_eq!(of(RaceHook::FunctionExit).len(), 1);

@@ -178,4 +178,6 @@ pub struct Crash {
     pub stated_kind: Option<Kind>,
     /// Something was said, or would have been, that cannot be read: nothing follows from there being no headline.
     pub unread: bool,
+    /// Threads that died at the same time, of whose words the runtime has kept no record.
+    pub unrecorded: usize,
 }

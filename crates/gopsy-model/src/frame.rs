@@ -174,6 +174,15 @@ pub struct Stack {
     pub remarks: Vec<Str>,
 }
 
+/// Whether an address lies in the page where the kernel keeps the trampoline of uretprobes on x86-64, whose address stands in
+/// place of a return address that one of them has replaced: the last page but one below the end of what a process may map, of
+/// four levels of page tables or five (`xol_add_vma` and `arch_uretprobe_hijack_return_addr` in `kernel/events/uprobes.c`,
+/// `task_size_max` in `arch/x86/include/asm/page_64.h`, 6.18).
+#[must_use]
+pub fn is_uprobe_page(address: u64) -> bool {
+    matches!(address & !0xfff, 0x7fff_ffff_e000 | 0xff_ffff_ffff_e000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,7 @@ pub use crash::{
     Crash, Exception, Headline, HeldValue, PanicLine, Registers, Running, Signal, StackDump, StackWord, TestRun,
 };
 pub use finding::{Advice, Also, Claim, Confidence, Culprit, Evidence, Finding, KnownIssue, Verdict};
-pub use frame::{Arg, Args, Creation, Elision, Frame, FunctionName, Stack};
+pub use frame::{Arg, Args, Creation, Elision, Frame, FunctionName, Stack, is_uprobe_page};
 pub use goroutine::{Brief, Bubble, BubbleKind, Goroutine, Role, Status, WaitsAt};
 pub use identity::Identity;
 pub use known::{Known, Merged, Missing, Source, Trust};

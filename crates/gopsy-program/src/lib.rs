@@ -16,7 +16,7 @@ pub use core::{CoreError, CoreEvidence, CoreOptions, ask_runtime};
 pub use group::{By, Change, ChangeKind, Filter, Group, diff, group, is_status};
 pub use text::TextEvidence;
 pub use with_binary::TextWithBinary;
-pub use with_text::{CoreWithText, Fit};
+pub use with_text::{Agreement, CoreWithText, Fit};
 
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Source, Stack, Status};
 

@@ -1,13 +1,17 @@
 //! A crash text with the binary that it is of.
 //!
-//! A text says function and distance (`main.f+0x1d`), the file and the line; a binary says which file and line stand there. If
-//! all of them agree the text is of this build, and then the binary answers what the text does not say: the release, the
-//! modules, the pcs. If they do not, that is told, and nothing is taken from it.
+//! A text says function and distance (`main.f+0x1d`), the file and the line; a binary says which line stands there. If all of them
+//! agree, and some are of the program's own code, the binary answers what the text does not say: the release, the modules, the
+//! pcs. That is inferred: another build in which these functions are the same would agree, too, so the build id is not
+//! taken. If one does not agree, that is told, and nothing is taken.
 
 use crate::{Evidence, Program, StackId};
-use gopsy_image::{Func, Image};
+use gopsy_image::{Func, Image, Pclntab};
 use gopsy_mem::LinkAddr;
-use gopsy_model::{Brief, Crash, Frame, Goroutine, Identity, Known, Missing, Source, Stack, Str, Trust};
+use gopsy_model::{
+    Brief, Crash, Frame, FunctionName, Goroutine, Identity, Known, Missing, Role, Source, Stack, Str, Trust,
+};
+use gopsy_unwind::printed_name;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -15,26 +19,38 @@ use std::sync::Arc;
 const STACKS: usize = 256;
 const FRAMES: usize = 64;
 
-/// A text, and the binary if it is proved to be of it.
+/// A text, and the binary if they fit.
 pub struct TextWithBinary {
     text: Program,
     binary: Option<Binary>,
-    /// How they fit.
-    note: String,
+    /// What to say of how they fit.
+    note: Option<String>,
+    /// It contradicts the last binary that was tried.
+    contradicts: bool,
+}
+
+/// Why a text and a binary are not joined.
+enum Refusal {
+    /// The text is of another program.
+    Other(String),
+    /// Nothing tells.
+    Unknown(String),
 }
 
 /// The binary of a text.
 struct Binary {
     image: Arc<Image>,
-    /// Where the functions begin that the text names.
+    /// Where the functions begin that the text names, those of which there is one of the name.
     entries: HashMap<Str, LinkAddr>,
 }
 
 /// How a text and a binary fit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Fit {
     /// Frames that stand where the binary says.
     same: usize,
+    /// Those of them that are of the program's own code: Go's is the same in all programs of a release.
+    own: usize,
     /// Frames that do not.
     other: usize,
     /// The first of those, in words.
@@ -42,44 +58,86 @@ struct Fit {
 }
 
 impl TextWithBinary {
-    /// Joins a text with the first of the binaries that it is of. Each has the name by which it is called.
+    /// Joins a text with the first of the binaries that it fits. Each has the name by which it is called. That it fits none is
+    /// said if they were `named` for it.
     #[must_use]
-    pub fn join(text: Program, binaries: impl IntoIterator<Item = (String, Arc<Image>)>) -> TextWithBinary {
+    pub fn join(
+        text: Program,
+        binaries: impl IntoIterator<Item = (String, Arc<Image>)>,
+        named: bool,
+    ) -> TextWithBinary {
         let names = names(&text);
-        let mut last = "no binary is there".to_owned();
+        let mut joined = TextWithBinary { text, binary: None, note: None, contradicts: false };
         for (name, image) in binaries {
-            match try_binary(&text, &names, &image, &name) {
-                Ok((entries, note)) => return TextWithBinary { text, binary: Some(Binary { image, entries }), note },
-                Err(note) => last = note,
+            match try_binary(&joined.text, &names, &image, &name) {
+                Ok((entries, fits)) => {
+                    let binary = Some(Binary { image, entries });
+                    return TextWithBinary { binary, note: Some(fits), contradicts: false, ..joined };
+                }
+                Err(Refusal::Other(why)) => (joined.note, joined.contradicts) = (named.then_some(why), true),
+                Err(Refusal::Unknown(why)) => (joined.note, joined.contradicts) = (named.then_some(why), false),
             }
         }
-        TextWithBinary { text, binary: None, note: last }
+        joined
+    }
+
+    /// Whether the text is of another program than the last of the binaries that were tried.
+    #[must_use]
+    pub fn contradicts(&self) -> bool {
+        self.contradicts
     }
 }
 
-/// Where the functions begin that a text names, if it is of that binary; with what to say of that.
+/// Where the functions begin that a text names, if it fits that binary; with what to say of that.
 fn try_binary(
     text: &Program,
     names: &[Str],
     image: &Image,
     name: &str,
-) -> Result<(HashMap<Str, LinkAddr>, String), String> {
-    let table = image.pclntab().map_err(|error| format!("{name} is not used: {error}"))?;
-    let asked: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-    let found = table.by_names(&asked);
-    let entries = found.into_iter().map(|(name, func)| (name.into(), func.entry())).collect();
-    let fit = fit(text, image, &entries);
+) -> Result<(HashMap<Str, LinkAddr>, String), Refusal> {
+    let table = image.pclntab().map_err(|error| Refusal::Unknown(format!("{name} is not used: {error}")))?;
+    let functions = named(&table, names);
+    let build = image.build_info().ok();
+    let main = build.and_then(|b| b.main).map(|module| module.path);
+    let fit = fit(text, &functions, main.as_deref());
     let all = fit.same.saturating_add(fit.other);
     match fit {
-        Fit { other, example: Some(example), .. } => Err(format!(
+        Fit { other, example: Some(example), .. } => Err(Refusal::Other(format!(
             "the text is NOT of {name}: {other} of {all} frames stand elsewhere there, such as {example}; nothing was taken \
              from it"
-        )),
-        Fit { same: 0, .. } => {
-            Err(format!("nothing tells whether the text is of {name}: it names no function and distance of it"))
+        ))),
+        Fit { own: 0, .. } => Err(Refusal::Unknown(format!(
+            "nothing tells whether the text is of {name}: it places no function of the program's own"
+        ))),
+        Fit { same, .. } => {
+            let only = |(name, all): (&str, Vec<Func<'_>>)| match all.as_slice() {
+                [func] => Some((name.into(), func.entry())),
+                _ => None,
+            };
+            let note = format!("the text fits {name}: {same} frames stand where it says");
+            Ok((functions.into_iter().filter_map(only).collect(), note))
         }
-        Fit { same, .. } => Ok((entries, format!("the text is of {name}: {same} frames stand where it says"))),
     }
+}
+
+/// The functions of a binary that a text names. Several may have one name: instances of a generic function, an assembly function
+/// and its wrapper.
+fn named<'a, 'n>(table: &Pclntab<'a>, names: &'n [Str]) -> HashMap<&'n str, Vec<Func<'a>>> {
+    let wanted: HashMap<&[u8], &str> = names.iter().map(|name| (name.as_bytes(), &**name)).collect();
+    let mut found: HashMap<&str, Vec<Func<'a>>> = HashMap::new();
+    for func in table.funcs() {
+        let Some(raw) = func.raw_name() else { continue };
+        // Most names are printed as they are.
+        let name = if raw.contains(&b'[') || raw == b"runtime.gopanic" {
+            wanted.get(printed_name(&String::from_utf8_lossy(raw)).as_bytes())
+        } else {
+            wanted.get(raw)
+        };
+        if let Some(name) = name {
+            found.entry(*name).or_default().push(func);
+        }
+    }
+    found
 }
 
 /// The functions that a text names with a distance.
@@ -90,36 +148,34 @@ fn names(text: &Program) -> Vec<Str> {
     names
 }
 
-/// The frames with a distance, those of the death's own stacks.
+/// The frames with a distance, those of the death's own stacks. Of an ancestor's the runtime prints the innermost function of each
+/// pc, an inlined one too, which has no place of its own.
 fn frames(text: &Program) -> impl Iterator<Item = Frame> + '_ {
     let of = |id| text.stack(id).frames.into_iter().take(FRAMES);
-    text.stacks().take(STACKS).flat_map(of).filter(|f| f.offset.value().is_some())
+    let own = text.stacks().take(STACKS).filter(|id| text.goroutine(*id).role != Role::Ancestor);
+    own.flat_map(of).filter(|f| f.offset.value().is_some())
 }
 
-fn fit(text: &Program, image: &Image, entries: &HashMap<Str, LinkAddr>) -> Fit {
+fn fit(text: &Program, functions: &HashMap<&str, Vec<Func<'_>>>, main: Option<&str>) -> Fit {
     let mut fit = Fit::default();
-    let Ok(table) = image.pclntab() else { return fit };
     for frame in frames(text) {
         let (Some(name), Some(offset), Some(line)) = (frame.function.value(), frame.offset.value(), frame.line.value())
         else {
             continue;
         };
-        let file = frame.file.value();
-        let at = entries.get(&name.0).and_then(|entry| Some((table.find(*entry)?, entry.checked_add(*offset)?)));
-        let Some((func, pc)) = at else {
+        let Some(named) = functions.get(name.as_str()) else {
             // A name that no function has says as much as a wrong line, if it is a Go function at all.
             if !frame.foreign && name.as_str().contains('.') {
                 fit.no(|| format!("{}, which it does not have", name.as_str()));
             }
             continue;
         };
-        // The line of a call is that before its return address; of the instruction itself where a fault was taken.
-        let there = [pc.0.checked_sub(1).map(LinkAddr), Some(pc)].into_iter().flatten();
-        let lines: Vec<i64> = there.filter_map(|pc| line_of(&func, pc)).collect();
+        let lines: Vec<i64> = named.iter().flat_map(|func| lines_at(func, *offset)).collect();
         if lines.contains(line) {
             fit.same = fit.same.saturating_add(1);
+            fit.own = fit.own.saturating_add(usize::from(is_own(name, main)));
         } else {
-            let place = file.map_or("", |f| f.rsplit('/').next().unwrap_or(f));
+            let place = frame.file.value().map_or("", |f| f.rsplit('/').next().unwrap_or(f));
             let there = lines.first().map_or_else(|| "none".to_owned(), i64::to_string);
             fit.no(|| format!("{}+{offset:#x}: the text says {place}:{line}, the binary line {there}", name.as_str()));
         }
@@ -127,16 +183,28 @@ fn fit(text: &Program, image: &Image, entries: &HashMap<Str, LinkAddr>) -> Fit {
     fit
 }
 
+/// The lines that a frame may have at that distance: that of the call before its return address, or that of the instruction
+/// itself where a fault was taken. Of the function itself, whatever is inlined there.
+fn lines_at(func: &Func<'_>, offset: u64) -> impl Iterator<Item = i64> + use<> {
+    let pc = func.entry().checked_add(offset);
+    let before = pc.and_then(|pc| pc.0.checked_sub(1)).map(LinkAddr);
+    let line = |pc| func.source_frames(pc).ok()?.last()?.line.map(i64::from);
+    [before.and_then(line), pc.and_then(line)].into_iter().flatten()
+}
+
+/// Whether a function is no part of Go itself: of package main, of the main module, or of another that has a host's name.
+fn is_own(name: &FunctionName, main: Option<&str>) -> bool {
+    let Some(package) = name.package() else { return false };
+    let within =
+        |module: &str| package.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    package == "main" || package.split('/').next().is_some_and(|host| host.contains('.')) || main.is_some_and(within)
+}
+
 impl Fit {
     fn no(&mut self, example: impl FnOnce() -> String) {
         self.other = self.other.saturating_add(1);
         self.example.get_or_insert_with(example);
     }
-}
-
-/// The line of the function itself, whatever is inlined there.
-fn line_of(func: &Func<'_>, pc: LinkAddr) -> Option<i64> {
-    func.source_frames(pc).ok()?.last()?.line.map(i64::from)
 }
 
 impl Evidence for TextWithBinary {
@@ -153,7 +221,7 @@ impl Evidence for TextWithBinary {
         let Some(Binary { image, .. }) = &self.binary else { return own };
         let build = image.build_info().ok();
         let built = |value: Option<Str>| match value {
-            Some(value) => Known::have(value, Trust::Exact, Source::Binary),
+            Some(value) => Known::have(value, Trust::Inferred, Source::Binary),
             None => Known::Missing(Missing::NotSupported("the binary has no build information".into())),
         };
         let or = |own: Known<Str>, value: Option<Str>| if own.value().is_some() { own } else { built(value) };
@@ -164,8 +232,7 @@ impl Evidence for TextWithBinary {
             os: or(own.os, build.and_then(|b| b.setting("GOOS")).map(Into::into)),
             arch: or(own.arch, image.machine().goarch().map(Into::into)),
             module: or(own.module, module.map(Into::into)),
-            build_id: or(own.build_id, image.build_id().map(|id| gopsy_image::hex(&id.bytes).into())),
-            pid: own.pid,
+            ..own
         }
     }
 
@@ -190,7 +257,7 @@ impl Evidence for TextWithBinary {
                 if let (Some(entry), Some(offset)) = (name, frame.offset.value())
                     && let Some(pc) = entry.checked_add(*offset)
                 {
-                    frame.pc = Known::have(pc.0, Trust::Table, Source::Binary);
+                    frame.pc = Known::have(pc.0, Trust::Inferred, Source::Binary);
                 }
             }
         }
@@ -198,9 +265,7 @@ impl Evidence for TextWithBinary {
     }
 
     fn notes(&self) -> Vec<String> {
-        let mut notes = vec![self.note.clone()];
-        notes.extend(self.text.notes());
-        notes
+        self.note.clone().into_iter().chain(self.text.notes()).collect()
     }
 
     fn stack_key(&self, id: StackId) -> u64 {

@@ -1,26 +1,43 @@
 //! A core with the text that the same death left.
 //!
 //! The core knows every stack and the memory; the text knows what the runtime said (it keeps 512 bytes of that), what the
-//! program logged before, and the arguments that the runtime printed. That they tell of the same death is proved by the
-//! goroutine that failed and by what was said of it; a text of another death is told, and nothing is taken from it.
+//! program logged before, and the arguments that the runtime printed. A text of another death is told, and nothing is taken from
+//! it. That a text is of this very death only addresses can tell (`GOTRACEBACK=system` or `crash` prints stack pointers): two
+//! runs that died alike say the same in all else, and then what is taken from the text is inferred.
 
 use crate::{Evidence, Program, StackId};
-use gopsy_model::{Brief, Crash, Goroutine, Headline, Identity, Known, Source, Stack};
+use gopsy_model::{Brief, Crash, Frame, Goroutine, Headline, Identity, Known, Source, Stack, Trust};
 use std::collections::HashMap;
 
-/// A core, and the text if it is proved to tell of the same death.
+/// A core with a text that tells of its death.
 pub struct CoreWithText {
     core: Program,
-    text: Option<Text>,
+    text: Program,
+    /// The stacks of the text's goroutines, by their numbers.
+    by_number: HashMap<u64, StackId>,
     crash: Crash,
-    /// How they fit.
+    agreed: Agreement,
+    /// What to say of how they fit.
     note: String,
 }
 
-struct Text {
-    program: Program,
-    /// The stacks of its goroutines, by their numbers.
-    by_number: HashMap<u64, StackId>,
+/// How a core and a text fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fit {
+    /// Nothing contradicts, and more than one thing agrees.
+    Same(Agreement),
+    /// They do not, and why.
+    Other(String),
+    /// They have too little in common that could be compared.
+    Unknown,
+}
+
+/// What agrees between a core and a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreement {
+    what: Vec<String>,
+    /// Addresses are among it.
+    exact: bool,
 }
 
 impl CoreWithText {
@@ -30,25 +47,23 @@ impl CoreWithText {
         compare(core, text)
     }
 
-    /// Joins a core with a death that a text tells of; `name` is what to call the text.
+    /// Joins a core with a death that a text tells of, which [`CoreWithText::fit`] has found the same; `name` is what to call
+    /// the text.
     #[must_use]
-    pub fn join(core: Program, text: Program, name: &str) -> CoreWithText {
-        let mut crash = core.crash().clone();
-        let note = match CoreWithText::fit(&core, &text) {
-            Fit::Same(what) => format!("{name} tells of the same death: {} agree", what.join(", ")),
-            Fit::Other(why) => {
-                let note = format!("{name} tells of ANOTHER death: {why}; nothing was taken from it");
-                return CoreWithText { core, text: None, crash, note };
-            }
-            Fit::Unknown => {
-                let note = format!("nothing tells whether {name} is of this death; nothing was taken from it");
-                return CoreWithText { core, text: None, crash, note };
-            }
+    pub fn join(core: Program, text: Program, agreed: Agreement, name: &str) -> CoreWithText {
+        let what = agreed.what.join(", ");
+        let note = if agreed.exact {
+            format!("{name} tells of the same death: {what} agree")
+        } else {
+            format!(
+                "{name} tells of a death like this one: {what} agree; it has no addresses that would prove it the same"
+            )
         };
-        let said = text.crash();
+        let (mut crash, said) = (core.crash().clone(), text.crash());
         // The runtime's own words are whole there; its record of them in memory is short.
-        if said.headlines.len() > crash.headlines.len() || crash.headlines.is_empty() {
+        if said.headlines.len() > crash.headlines.len() {
             crash.headlines = with_held(&said.headlines, &crash.headlines);
+            crash.unread = false;
         }
         if said.diagnostics.len() > crash.diagnostics.len() {
             crash.diagnostics.clone_from(&said.diagnostics);
@@ -57,12 +72,12 @@ impl CoreWithText {
         crash.log_before.clone_from(&said.log_before);
         crash.test.clone_from(&said.test);
         crash.races.clone_from(&said.races);
-        if crash.registers.is_empty() {
+        if crash.registers.is_empty() && agreed.exact {
             crash.registers.clone_from(&said.registers);
         }
         let number = |id: StackId| Some((text.goroutine(id).id.into_value()?, id));
         let by_number = text.stacks().rev().filter_map(number).collect();
-        CoreWithText { core, text: Some(Text { program: text, by_number }), crash, note }
+        CoreWithText { core, text, by_number, crash, agreed, note }
     }
 }
 
@@ -83,17 +98,6 @@ fn with_held(said: &[Headline], read: &[Headline]) -> Vec<Headline> {
         }
     }
     all
-}
-
-/// How a core and a text fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fit {
-    /// What agrees.
-    Same(Vec<String>),
-    /// What does not.
-    Other(String),
-    /// They have nothing in common that could be compared.
-    Unknown,
 }
 
 fn compare(core: &Program, text: &Program) -> Fit {
@@ -120,23 +124,40 @@ fn compare(core: &Program, text: &Program) -> Fit {
         _ => {}
     }
     // The stack that failed has the same functions, innermost first, as far as both go.
-    let names = |program: &Program| -> Vec<String> {
+    let own = |program: &Program| -> Vec<Frame> {
         let stack = program.crashed().map(|id| program.stack(id)).unwrap_or_default();
-        let named = stack.frames.iter().filter(|f| !f.foreign).filter_map(|f| Some(f.function.value()?.0.to_string()));
-        named.filter(|name| !name.starts_with("runtime.") && name != "panic").take(16).collect()
+        let named = |f: &Frame| f.function.value().is_some_and(|name| !is_runtime(name.as_str()));
+        stack.frames.into_iter().filter(|f| !f.foreign && named(f)).take(16).collect()
     };
-    let (of_core, of_text) = (names(core), names(text));
-    let mut pairs = of_core.iter().zip(&of_text);
-    if let Some((a, b)) = pairs.find(|(a, b)| a != b) {
-        return Fit::Other(format!("{b} stands where {a} does in the core"));
+    let (of_core, of_text) = (own(core), own(text));
+    let mut exact = false;
+    for (read, stated) in of_core.iter().zip(&of_text) {
+        let name = |frame: &Frame| frame.function.value().map(|name| name.0.clone()).unwrap_or_default();
+        if name(read) != name(stated) {
+            return Fit::Other(format!("{} stands where {} does in the core", name(stated), name(read)));
+        }
+        match (read.sp.value(), stated.sp.value()) {
+            (Some(a), Some(b)) if a != b => {
+                return Fit::Other(format!("{} stands at {b:#x} there, at {a:#x} in the core", name(read)));
+            }
+            (Some(_), Some(_)) => exact = true,
+            _ => {}
+        }
     }
     match of_core.len().min(of_text.len()) {
         0 => {}
         1 => agreed.push("the frame".to_owned()),
         n => agreed.push(format!("{n} frames")),
     }
+    if exact {
+        agreed.push("stack pointers".to_owned());
+    }
     // One number alone is that of many deaths.
-    if agreed.len() >= 2 { Fit::Same(agreed) } else { Fit::Unknown }
+    if agreed.len() >= 2 { Fit::Same(Agreement { what: agreed, exact }) } else { Fit::Unknown }
+}
+
+fn is_runtime(name: &str) -> bool {
+    name.starts_with("runtime.") || name == "panic"
 }
 
 /// A value may be cut, or printed over several lines.
@@ -178,22 +199,21 @@ impl Evidence for CoreWithText {
     /// The frames of the core, with the arguments that the runtime printed.
     fn stack(&self, id: StackId) -> Stack {
         let mut stack = self.core.stack(id);
-        let printed = self.text.as_ref().and_then(|text| {
-            let number = self.core.goroutine(id).id.into_value()?;
-            Some(text.program.stack(*text.by_number.get(&number)?))
-        });
-        let Some(printed) = printed else { return stack };
+        let number = self.core.goroutine(id).id.into_value();
+        let Some(printed) = number.and_then(|number| self.by_number.get(&number)) else { return stack };
+        let printed = self.text.stack(*printed);
         let mut rest = printed.frames.into_iter();
         for frame in stack.frames.iter_mut() {
             // A frame that only one of them has is passed over.
             let mut ahead = rest.clone();
-            let same = |f: &gopsy_model::Frame| {
-                f.function.value() == frame.function.value() && f.line.value() == frame.line.value()
-            };
+            let same = |f: &Frame| f.function.value() == frame.function.value() && f.line.value() == frame.line.value();
             if let Some(found) = ahead.find(same) {
                 rest = ahead;
-                if frame.args.value().is_none() && matches!(found.args, Known::Have { .. }) {
-                    frame.args = found.args;
+                if frame.args.value().is_none()
+                    && let Known::Have { value, trust, source } = found.args
+                {
+                    let trust = if self.agreed.exact { trust } else { trust.max(Trust::Inferred) };
+                    frame.args = Known::have(value, trust, source);
                 }
             }
         }
@@ -203,7 +223,7 @@ impl Evidence for CoreWithText {
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![self.note.clone()];
         notes.extend(self.core.notes());
-        notes.extend(self.text.iter().flat_map(|text| text.program.notes()));
+        notes.extend(self.text.notes());
         notes
     }
 

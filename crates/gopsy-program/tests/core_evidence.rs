@@ -9,7 +9,7 @@ mod printed;
 
 use gopsy_model::{Headline, Known, Role, Source, Status, Trust};
 use gopsy_program::{CoreError, CoreEvidence, CoreOptions, Evidence, Program};
-use gopsy_testing::{Toolchain, core_pattern_problem, skip};
+use gopsy_testing::{Toolchain, core_in, core_pattern_problem, skip};
 use printed::Printed;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -259,9 +259,7 @@ fn make() -> Result<(tempfile::TempDir, String), String> {
         .env("GOTRACEBACK", "crash")
         .output()
         .map_err(|e| format!("there is no shell here ({e})"))?;
-    let core = std::fs::read_dir(dir.path()).unwrap().filter_map(Result::ok).map(|e| e.path());
-    let core = core.into_iter().find(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("core")));
-    let Some(core) = core else { return Err("the kernel wrote no core (ulimit -c?)".to_owned()) };
+    let Some(core) = core_in(dir.path()) else { return Err("the kernel wrote no core (ulimit -c?)".to_owned()) };
     if core != dir.path().join("core") {
         std::fs::rename(core, dir.path().join("core")).unwrap();
     }

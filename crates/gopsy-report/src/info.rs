@@ -124,11 +124,11 @@ pub struct Runtime {
     /// From where the layouts of its structures are known.
     pub layouts: String,
     /// How many goroutines are in each state, most first.
-    pub goroutines: Vec<(String, u64)>,
+    pub goroutines: Option<Vec<(String, u64)>>,
     /// Dead ones that are kept for reuse.
-    pub dead_goroutines: u64,
-    /// Bytes of their stacks.
-    pub stacks: u64,
+    pub dead_goroutines: Option<u64>,
+    /// Bytes of the stacks of those that are not dead, as far as they are known.
+    pub stacks: Option<u64>,
     /// `GOMAXPROCS`.
     pub gomaxprocs: Option<u64>,
     /// How many processors are in each state, most first.
@@ -151,7 +151,7 @@ pub struct Runtime {
     pub spans: Option<u64>,
     /// How many objects the last sweep has found in them, and were allocated since.
     pub objects: Option<u64>,
-    /// How many timers have not fired.
+    /// Timers in the processors' heaps, without those that were stopped.
     pub timers: Option<u64>,
     /// The command line.
     pub arguments: Option<Vec<String>>,

@@ -104,7 +104,7 @@ fn found(name: &str) -> Whereabouts {
         inlined_call: true,
         by: vec![Witness::Pclntab, Witness::LineTable],
     };
-    let race = RaceCall { at: LinkAddr(0x1018), hook: RaceHook::Write, file: at(41).file, line: Some(41) };
+    let race = RaceCall { at: LinkAddr(0x1018), hook: RaceHook::Write, line: at(41) };
     let asked = || name.to_owned();
     let answers = vec![
         Answer::Place(Box::new(PlaceAnswer {
@@ -230,9 +230,9 @@ fn info(text: &str) -> Info {
         }),
         runtime: Some(Runtime {
             layouts: owned(),
-            goroutines: vec![(owned(), 12)],
-            dead_goroutines: 3,
-            stacks: 1 << 20,
+            goroutines: Some(vec![(owned(), 12)]),
+            dead_goroutines: Some(3),
+            stacks: Some(1 << 20),
             gomaxprocs: Some(8),
             processors: vec![(owned(), 8)],
             queued: Some(4),

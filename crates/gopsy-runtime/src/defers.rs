@@ -23,8 +23,7 @@ pub struct Defer {
 }
 
 impl Runtime<'_> {
-    /// The deferred calls of a goroutine, the next one to run first. Missing where the list cannot be read; cut where one of its
-    /// records cannot.
+    /// The deferred calls of a goroutine, the next one to run first. Missing where the list cannot be read to its end.
     #[must_use]
     pub fn defers(&self, g: Addr) -> Known<Vec<Defer>> {
         let mut next = match self.pointer(g, &[("runtime.g", "_defer")]) {
@@ -40,7 +39,10 @@ impl Runtime<'_> {
             };
             let word = |name| self.pointer(next, &[(DEFER, name)]);
             found.push(Defer { func, pc: word("pc"), sp: word("sp") });
-            next = word("link").into_value().unwrap_or_default();
+            next = match word("link") {
+                Known::Have { value, .. } => value,
+                Known::Missing(why) => return Known::Missing(why),
+            };
         }
         self.have(found)
     }

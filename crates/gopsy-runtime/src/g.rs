@@ -1,8 +1,9 @@
 //! Goroutines: `runtime.g` (`runtime/runtime2.go`).
 
 use crate::{Known, Runtime, RuntimeError};
-use gopsy_mem::{Addr, MemoryExt, Range};
+use gopsy_mem::{Addr, Fault, Memory, MemoryExt, Range, Why};
 use gopsy_model::{Missing, Status, Str};
+use std::collections::HashSet;
 
 /// More goroutines than this are counted but not listed: a list of 16 Mi addresses is 128 MiB.
 const MAX_GOROUTINES: u64 = 1 << 24;
@@ -93,11 +94,22 @@ pub struct Standing {
 
 /// The goroutines that `allgs` names, dead ones (kept for reuse) included.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Goroutines {
+pub(crate) struct Goroutines {
     /// Their addresses, in the order in which they were made.
-    pub addresses: Vec<Addr>,
+    pub(crate) addresses: Vec<Addr>,
     /// How many `allgs` claims.
-    pub claimed: u64,
+    pub(crate) claimed: u64,
+}
+
+/// The goroutines that there can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PossibleGoroutines {
+    /// Their addresses, each once, in the order in which they were made.
+    pub addresses: Vec<Addr>,
+    /// The whole list was read.
+    pub complete: bool,
+    /// What is wrong with the list.
+    pub remarks: Vec<String>,
 }
 
 impl Runtime<'_> {
@@ -105,7 +117,7 @@ impl Runtime<'_> {
     ///
     /// # Errors
     /// When `allgs` cannot be read. A list that breaks off is returned as far as it goes: compare with `claimed`.
-    pub fn goroutines(&self) -> Result<Goroutines, RuntimeError> {
+    pub(crate) fn goroutines(&self) -> Result<Goroutines, RuntimeError> {
         let unreadable = |why: String| RuntimeError::Unreadable { what: "goroutines", why };
         let variable = self.layouts.variable("runtime.allgs").ok_or(RuntimeError::NotFound("runtime.allgs"))?;
         let slice = self.bias.load(variable.address);
@@ -123,6 +135,24 @@ impl Runtime<'_> {
             addresses.push(g);
         }
         Ok(Goroutines { addresses, claimed })
+    }
+
+    /// The goroutines that there can be: a damaged list may be long, and each of its entries would be asked for.
+    ///
+    /// # Errors
+    /// When the list of goroutines cannot be read at all.
+    pub fn possible_goroutines(&self) -> Result<PossibleGoroutines, RuntimeError> {
+        let Goroutines { addresses, claimed } = self.goroutines()?;
+        let mut remarks = Vec::new();
+        let complete = u64::try_from(addresses.len()) == Ok(claimed);
+        if !complete {
+            remarks.push(format!("{} of {claimed} goroutines are listed in the core", addresses.len()));
+        }
+        let (addresses, wrong) = possible(self.mem, addresses);
+        if wrong > 0 {
+            remarks.push(format!("{wrong} entries of the list of goroutines are damaged: no goroutine can be there"));
+        }
+        Ok(PossibleGoroutines { addresses, complete, remarks })
     }
 
     /// What the goroutine at that address is doing.
@@ -236,6 +266,17 @@ impl Runtime<'_> {
     }
 }
 
+/// The addresses at which there can be goroutines, each once, and how many there cannot be.
+fn possible(mem: &dyn Memory, mut listed: Vec<Addr>) -> (Vec<Addr>, usize) {
+    listed.retain(|g| !g.is_null());
+    let all = listed.len();
+    let mut seen = HashSet::with_capacity(all.min(1 << 16));
+    let mapped = |g: &Addr| !matches!(mem.u8(*g), Err(Fault { why: Why::Unmapped, .. }));
+    listed.retain(|g| g.0.is_multiple_of(8) && mapped(g) && seen.insert(*g));
+    let wrong = all.saturating_sub(listed.len());
+    (listed, wrong)
+}
+
 /// `_Gidle` and its kin (`runtime/runtime2.go`): the numbers are the same in all releases, some are newer.
 fn status(raw: u64) -> Status {
     match raw {
@@ -251,5 +292,33 @@ fn status(raw: u64) -> Status {
         // _Gdeadextra (Go 1.26): a g that waits for a C thread to use it.
         11 => Status::Dead,
         other => Status::Other(format!("status {other}").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Memory from 0x1000 to 0x2000, of which the upper half is not held.
+    struct Half;
+
+    impl Memory for Half {
+        fn read(&self, address: Addr, buf: &mut [u8]) -> Result<(), Fault> {
+            let why = match address.0 {
+                0x1000..0x1800 => {
+                    buf.fill(0);
+                    return Ok(());
+                }
+                0x1800..0x2000 => Why::NotHeld,
+                _ => Why::Unmapped,
+            };
+            Err(Fault { address, why })
+        }
+    }
+
+    #[test]
+    fn what_is_only_missing_may_be_a_goroutine() {
+        let listed = [0, 0x1000, 0x1900, 0x1000, 0x1004, 0x3000, 7].map(Addr).to_vec();
+        assert_eq!(possible(&Half, listed), (vec![Addr(0x1000), Addr(0x1900)], 4));
     }
 }

@@ -45,7 +45,7 @@ pub use ancestors::Ancestor;
 pub use death::{Culprit, How};
 pub use defers::Defer;
 pub use floats::FloatFormat;
-pub use g::{G, GoSignal, Gobuf, Goroutines, Standing};
+pub use g::{G, GoSignal, Gobuf, PossibleGoroutines, Standing};
 pub use heap::{Span, SpanState};
 pub use labels::Label;
 pub use layouts::{Basis, Layouts};

@@ -139,9 +139,9 @@ fn panicking(kind: u8, flag: u8, name: &str, data: &[u8]) -> SliceMemory {
     let mut encoded = vec![0, name.len() as u8];
     encoded.extend(name.bytes());
     encoded.resize(encoded.len() + 16, 0);
-    // abi.Type: TFlag, Align, Kind_, Str.
+    // abi.Type: TFlag, Align, FieldAlign, Kind_, Str.
     let mut abi_type = [0; 48];
-    (abi_type[20], abi_type[21], abi_type[23], abi_type[40]) = (flag, 8, kind, 0x40);
+    (abi_type[20], abi_type[21], abi_type[22], abi_type[23], abi_type[40]) = (flag, 8, 8, kind, 0x40);
     memory()
         .with(Addr(PANIC), words(&[0, descriptor, 0xc000_6000, 0]))
         .with(Addr(descriptor), abi_type)

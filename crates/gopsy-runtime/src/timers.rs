@@ -1,4 +1,4 @@
-//! Timers that have not fired (`runtime/time.go`): those of sleeping goroutines, of `time.After` and its kin, of deadlines.
+//! Timers in the processors' heaps (`runtime/time.go`): those of sleeping goroutines, of `time.After` and its kin, of deadlines.
 //!
 //! Each processor has a heap of them: of pointers up to Go 1.22, since then of pairs of a pointer and a time.
 
@@ -15,7 +15,9 @@ const MAX_TIMERS: u64 = 1 << 22;
 pub struct Timer {
     /// The address of the struct.
     pub address: Addr,
-    /// When it fires, in the nanoseconds of the runtime's clock. Negative times are of timers that were stopped (Go 1.23+).
+    /// It is only not taken out of the heap yet: it was stopped, or (Go 1.23+) nobody reads its channel any more.
+    pub zombie: Known<bool>,
+    /// When it fires, in the nanoseconds of the runtime's clock.
     pub when: Known<i64>,
     /// How long after that it fires again; 0 for never.
     pub period: Known<i64>,
@@ -29,13 +31,13 @@ impl Runtime<'_> {
     /// The timers of all processors.
     #[must_use]
     pub fn timers(&self) -> Known<Vec<Timer>> {
-        let processors = match self.processors() {
-            Known::Have { value, .. } => value,
-            Known::Missing(why) => return Known::Missing(why),
+        let processors = match self.processor_addresses() {
+            Ok(processors) => processors,
+            Err(why) => return Known::Missing(why),
         };
         let mut timers = Vec::new();
         for p in processors {
-            if let Err(why) = self.timers_of(p.address, &mut timers) {
+            if let Err(why) = self.timers_of(p, &mut timers) {
                 return Known::Missing(why);
             }
         }
@@ -75,8 +77,14 @@ impl Runtime<'_> {
             Some(at) => self.answer(self.mem.ptr(at)),
             None => Known::Missing(self.layouts.no_member(TIMER, "arg")),
         };
+        // `timerDeleted` and `timerRemoving` up to Go 1.22, the bit `timerZombie` since.
+        let zombie = match self.layouts.field(TIMER, "state") {
+            Some(_) => word("state").map(|state| state & 4 != 0),
+            None => word("status").map(|status| matches!(status, 3 | 4)),
+        };
         Timer {
             address,
+            zombie,
             when: word("when").map(u64::cast_signed),
             period: word("period").map(u64::cast_signed),
             func,

@@ -17,17 +17,20 @@ const MAX_DEPTH: u32 = 6;
 const MAX_FOLLOWED: u32 = 4;
 
 /// A text that grows to a bound.
-struct Text(String);
+#[derive(Default)]
+struct Text {
+    text: String,
+    /// Something was left out.
+    cut: bool,
+}
 
 impl Text {
     fn push(&mut self, part: &str) {
-        if !self.full() {
-            self.0.push_str(part);
+        if self.text.len() >= MAX_TEXT {
+            self.cut = true;
+        } else {
+            self.text.push_str(part);
         }
-    }
-
-    fn full(&self) -> bool {
-        self.0.len() >= MAX_TEXT
     }
 }
 
@@ -37,12 +40,12 @@ impl Runtime<'_> {
     #[must_use]
     pub fn value(&self, descriptor: Addr, data: Addr) -> Option<String> {
         let of = self.type_at(descriptor).ok()?;
-        let mut text = Text(String::new());
+        let mut text = Text::default();
         self.write_held(&mut text, (descriptor, &of), data, 0);
-        if text.full() {
-            text.0.push('…');
+        if text.cut {
+            text.text.push('…');
         }
-        Some(text.0)
+        Some(text.text)
     }
 
     /// What an interface holds. Where that is a pointer to a struct, the struct is what was meant.
@@ -82,7 +85,7 @@ impl Runtime<'_> {
 
     /// The value that stands at an address.
     fn write(&self, text: &mut Text, (descriptor, of): (Addr, &TypeName), at: Addr, depth: u32) {
-        if text.full() {
+        if text.cut {
             return;
         }
         if depth > MAX_DEPTH {
@@ -92,7 +95,7 @@ impl Runtime<'_> {
         let plain = match of.kind {
             TypeKind::Struct => return self.write_struct(text, (descriptor, of), at, depth),
             TypeKind::Array | TypeKind::Slice => return self.write_elements(text, (descriptor, of), at, depth),
-            TypeKind::Interface => return self.write_interface(text, of, at, depth),
+            TypeKind::Interface => return self.write_interface(text, descriptor, at, depth),
             TypeKind::Bool => self.mem.u8(at).map(|b| (b != 0).to_string()),
             TypeKind::Int | TypeKind::Int64 => self.mem.u64(at).map(|n| n.cast_signed().to_string()),
             TypeKind::Int8 => self.mem.u8(at).map(|n| n.cast_signed().to_string()),
@@ -119,7 +122,7 @@ impl Runtime<'_> {
         let Some(TypeBody::Struct(fields)) = self.body(descriptor, of) else { return text.push("{?}") };
         text.push("{");
         for (index, field) in fields.iter().enumerate() {
-            if text.full() {
+            if text.cut {
                 return;
             }
             text.push(if index > 0 { ", " } else { "" });
@@ -145,7 +148,7 @@ impl Runtime<'_> {
         let Some((element, of_element, start, len)) = parts() else { return text.push("?") };
         text.push("[");
         for index in 0..len.min(MAX_ELEMENTS) {
-            if text.full() {
+            if text.cut {
                 return;
             }
             text.push(if index > 0 { " " } else { "" });
@@ -159,18 +162,21 @@ impl Runtime<'_> {
     }
 
     /// The value in an interface; of one with methods an itab leads to its type.
-    fn write_interface(&self, text: &mut Text, of: &TypeName, at: Addr, depth: u32) {
-        // `abi.ITab.Type`, in all releases from 1.16 to 1.27.
+    fn write_interface(&self, text: &mut Text, descriptor: Addr, at: Addr, depth: u32) {
+        // `abi.ITab.Type` and the length of `abi.InterfaceType.Methods`, in all releases from 1.16 to 1.27.
         const ITAB_TYPE: u64 = 8;
+        const METHODS: u64 = 64;
         let words = self.mem.ptr(at).and_then(|tab| Ok((tab, self.mem.ptr(Addr(at.0.wrapping_add(8)))?)));
         let Ok((tab, data)) = words else { return text.push("?") };
         if tab.is_null() {
             return text.push("nil");
         }
-        let empty = matches!(of.name.as_str(), "interface {}" | "any");
-        let descriptors = [Some(tab), self.mem.ptr(Addr(tab.0.wrapping_add(ITAB_TYPE))).ok()];
-        let of_tab = if empty { descriptors[0] } else { descriptors[1] };
-        match of_tab.and_then(|descriptor| Some((descriptor, self.type_at(descriptor).ok()?))) {
+        let held = match self.mem.u64(Addr(descriptor.0.wrapping_add(METHODS))) {
+            Ok(0) => Some(tab),
+            Ok(_) => self.mem.ptr(Addr(tab.0.wrapping_add(ITAB_TYPE))).ok(),
+            Err(_) => None,
+        };
+        match held.and_then(|descriptor| Some((descriptor, self.type_at(descriptor).ok()?))) {
             Some((descriptor, held)) => self.write_held(text, (descriptor, &held), data, depth.saturating_add(1)),
             None => text.push("?"),
         }

@@ -87,7 +87,7 @@ struct Listed<'a> {
 impl<'a> Listed<'a> {
     fn of(image: &'a Image, table: Pclntab<'a>) -> Self {
         let mut functions: HashMap<&[u8], Vec<_>> = HashMap::new();
-        for func in (0..table.len()).filter_map(|i| table.func(i)) {
+        for func in table.funcs() {
             if let Some(name) = func.raw_name().filter(|n| n.starts_with(b"runtime")) {
                 functions.entry(name).or_default().push((func.entry(), func.end()));
             }

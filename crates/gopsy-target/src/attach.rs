@@ -161,31 +161,23 @@ impl Core {
         if image.machine() != self.machine() {
             return says(Attachment::Other, Told::Machine);
         }
-        // What stood in memory where the loaded file itself says that its ids are.
-        let ids = [
-            (&file.build_id, image.build_id(), Told::BuildId),
-            (&file.go_build_id, image.go_build_id(), Told::GoBuildId),
-        ];
-        if let Some((in_core, id, told)) = ids.into_iter().find_map(|(core, id, told)| Some((core.as_ref()?, id, told)))
-        {
-            let same = id.is_some_and(|id| id.bytes == *in_core);
-            return says(if same { Attachment::Same } else { Attachment::Other }, told);
-        }
-        let bias = match self.bias_of(file, image) {
-            // Files are loaded at whole pages.
-            Some(bias) if image.relocatable() && bias.load(LinkAddr(0)).0.is_multiple_of(PAGE) => bias,
-            Some(Bias::ZERO) => Bias::ZERO,
+        let bias = match self.stated_bias(file, image) {
+            Some(bias) if possible(image, bias) => bias,
             Some(_) => return says(Attachment::Other, Told::Address),
             None => return says(Attachment::CannotTell, Told::Nothing),
         };
-        let ids = [(image.build_id(), Told::BuildId), (image.go_build_id(), Told::GoBuildId)];
-        for (id, told) in ids.into_iter().filter_map(|(id, told)| Some((id?, told))) {
+        // What stood in memory where the loaded file itself says that its ids are, or where this one says so.
+        let noted = [
+            (&file.build_id, image.build_id(), Told::BuildId),
+            (&file.go_build_id, image.go_build_id(), Told::GoBuildId),
+        ];
+        for (noted, id, told) in noted.into_iter().filter_map(|(noted, id, told)| Some((noted, id?, told))) {
             let len = u64::try_from(id.bytes.len()).unwrap_or(u64::MAX);
-            if let Ok(in_core) = Held(self).bytes(bias.load(id.address), len, MAX_BUILD_ID)
-                && !in_core.is_empty()
-            {
-                let same = in_core == id.bytes;
-                return says(if same { Attachment::Same } else { Attachment::Other }, told);
+            let read = || Held(self).bytes(bias.load(id.address), len, MAX_BUILD_ID).ok();
+            match noted.clone().or_else(read) {
+                Some(in_core) if !in_core.is_empty() && in_core != id.bytes => return says(Attachment::Other, told),
+                Some(in_core) if in_core == id.bytes && names_one_build(image) => return says(Attachment::Same, told),
+                _ => {}
             }
         }
         match self.compare_pages(&parts(image, bias, file, 0), image.file()) {
@@ -222,10 +214,18 @@ impl Core {
         (pages, same)
     }
 
-    /// Where a file was loaded: the program by its entry point, others by where their first byte was mapped.
+    /// Where a file was loaded: the program by its entry point, others by where their first byte was mapped. `None` where
+    /// the core does not say that, or says what cannot be.
     #[must_use]
     pub fn bias_of(&self, file: &MappedElf, image: &Image) -> Option<Bias> {
+        self.stated_bias(file, image).filter(|bias| possible(image, *bias))
+    }
+
+    /// The same as the core has it. An entry point where nothing was mapped is damaged, and says nothing.
+    fn stated_bias(&self, file: &MappedElf, image: &Image) -> Option<Bias> {
+        let entered = self.mappings().is_empty() || self.executable().is_some();
         if file.executable
+            && entered
             && let Some(bias) = self.bias_by_entry(image)
         {
             return Some(bias);
@@ -247,6 +247,21 @@ impl Core {
             go_build_id: None,
         })
     }
+}
+
+/// Whether a file can have been loaded so: at whole pages, and what cannot be moved where it states.
+pub(crate) fn possible(image: &Image, bias: Bias) -> bool {
+    match image.relocatable() {
+        true => bias.load(LinkAddr(0)).0.is_multiple_of(PAGE),
+        false => bias == Bias::ZERO,
+    }
+}
+
+/// Whether another build would have other ids. Those that Go makes have parts, of what went into the build and of what came
+/// out; one that was set by hand (`-buildid=redacted`) may be that of every program there, and so may the GNU id, which the Go
+/// linker makes of it (1.24 and later).
+fn names_one_build(image: &Image) -> bool {
+    image.go_build_id().is_none_or(|id| id.bytes.contains(&b'/'))
 }
 
 /// What a file supplies, by address: where a mapping shows what a segment that is never written to would be loaded from.

@@ -1,7 +1,7 @@
 //! Core files.
 
 use crate::TargetError;
-use crate::attach::Backing;
+use crate::attach::{Backing, possible};
 use crate::content::{Content, WindowedFile, slice};
 use crate::file::open_regular;
 use crate::headers::{Damage, Headers};
@@ -195,10 +195,14 @@ impl Core {
         self.mapping_at(entry)
     }
 
-    /// Where the executable was loaded, relative to what it states. One that cannot be moved lies where it states.
+    /// Where the executable was loaded, relative to what it states. One that cannot be moved lies where it states; of another
+    /// the entry point tells, unless it cannot be one of this file's.
     #[must_use]
     pub fn bias(&self, image: &Image) -> Option<Bias> {
-        self.bias_by_entry(image).or((!image.relocatable()).then_some(Bias::ZERO))
+        match image.relocatable() {
+            true => self.bias_by_entry(image).filter(|bias| possible(image, *bias)),
+            false => Some(Bias::ZERO),
+        }
     }
 
     /// The same by the entry point, which the kernel tells the process.

@@ -292,8 +292,11 @@ fn look(core: &Core, file: &MappedElf, path: &Path, how: How, tried: &mut Tried)
     None
 }
 
-/// Opens an ELF file; why not, in words.
-fn open(path: &Path) -> Result<Image, String> {
+/// Opens an executable or a shared object.
+///
+/// # Errors
+/// Why not, in words.
+pub fn open(path: &Path) -> Result<Image, String> {
     let mapped = MappedFile::open(path).map_err(|error| match error {
         crate::TargetError::Io { error, .. } => in_words(&error),
         crate::TargetError::NotRegular(_) => "not a regular file".to_owned(),

@@ -48,6 +48,12 @@ pub enum InputError {
     },
 }
 
+/// Whether a TARGET is to be fetched.
+#[must_use]
+pub fn is_url(target: &str) -> bool {
+    target.starts_with("http://") || target.starts_with("https://")
+}
+
 /// Looks at a TARGET and opens it: `-`, an URL, a file, a pipe, a folder.
 ///
 /// # Errors
@@ -56,11 +62,18 @@ pub fn open(target: &str) -> Result<Input, InputError> {
     if target == "-" {
         return Ok(Input::Text(Box::new(io::stdin().lock())));
     }
-    if target.starts_with("http://") || target.starts_with("https://") {
+    if is_url(target) {
         return fetch(target).map(|body| Input::Text(Box::new(body)));
     }
-    let io_error = |error| InputError::Io { what: target.to_owned(), error };
-    let path = Path::new(target);
+    open_file(Path::new(target))
+}
+
+/// As [`open`], for what is a path.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_file(path: &Path) -> Result<Input, InputError> {
+    let io_error = |error| InputError::Io { what: path.display().to_string(), error };
     let meta = fs::metadata(path).map_err(io_error)?;
     if meta.is_dir() {
         return folder(path);
@@ -107,7 +120,7 @@ fn folder(path: &Path) -> Result<Input, InputError> {
         let file = entry.map_err(io_error)?.path();
         let ending = file.extension().and_then(|e| e.to_str()).unwrap_or("");
         let text = matches!(ending, "txt" | "log" | "out" | "json" | "gz" | "zst");
-        if fs::metadata(&file).is_ok_and(|m| m.is_file()) && (text || begins_as_core(&file)) {
+        if fs::metadata(&file).is_ok_and(|m| m.is_file()) && (text || begins_as(&file) == Some(Elf::Core)) {
             texts.push(file);
         }
     }
@@ -115,32 +128,36 @@ fn folder(path: &Path) -> Result<Input, InputError> {
     if texts.is_empty() { Err(InputError::EmptyFolder(path.to_owned())) } else { Ok(Input::Folder(texts)) }
 }
 
-fn begins_as_core(path: &Path) -> bool {
-    let mut head = [0u8; 20];
-    let whole = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    whole.is_ok() && is_core(&head) == Some(true)
+/// What an ELF file is.
+#[derive(PartialEq, Eq)]
+enum Elf {
+    Core,
+    /// An executable, a shared object, an object file.
+    Other,
 }
 
-/// The executables among these files, and in those of them that are folders; by name, and no more than that many.
+fn begins_as(path: &Path) -> Option<Elf> {
+    let mut head = [0u8; 20];
+    File::open(path).and_then(|mut file| file.read_exact(&mut head)).ok()?;
+    Some(if is_core(&head)? { Elf::Core } else { Elf::Other })
+}
+
+/// These files, and of those of them that are folders the executables in them; by name, and no more than that many.
 #[must_use]
 pub fn executables(paths: &[PathBuf], most: usize) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in paths {
-        let mut inside: Vec<PathBuf> = match fs::read_dir(path) {
-            Ok(entries) => entries.flatten().map(|entry| entry.path()).filter(|p| p.is_file()).collect(),
-            Err(_) => vec![path.clone()],
+        let Ok(entries) = fs::read_dir(path) else {
+            found.push(path.clone());
+            continue;
         };
+        let executable = |path: &PathBuf| path.is_file() && begins_as(path) == Some(Elf::Other);
+        let mut inside: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(executable).collect();
         inside.sort();
-        found.extend(inside.into_iter().filter(|p| begins_as_executable(p)));
+        found.extend(inside);
     }
     found.truncate(most);
     found
-}
-
-fn begins_as_executable(path: &Path) -> bool {
-    let mut head = [0u8; 20];
-    let whole = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    whole.is_ok() && is_core(&head) == Some(false)
 }
 
 /// Fetches a goroutine profile of a running program.

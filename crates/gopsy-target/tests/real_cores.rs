@@ -252,24 +252,26 @@ fn libraries_of_a_position_independent_program() {
 #[test]
 fn without_a_build_id_only_code_tells() {
     let Some(bench) = Bench::new() else { return };
-    let flags = ["-ldflags=-buildid= -B none"];
-    let Some(program) = bench.build("plain", &flags, None) else { return };
-    // Another constant of the same length: nothing else differs, and the first page does not.
-    let bytes = std::fs::read(&program).unwrap();
-    let at = bytes.windows(CONSTANT.len()).position(|w| w == CONSTANT).unwrap();
-    let mut changed = bytes.clone();
-    changed[at + 26..at + 31].copy_from_slice(b"other");
-    assert!(changed[..4096] == bytes[..4096]);
-    let other = bench.path("other");
-    std::fs::write(&other, changed).unwrap();
-    for (filter, same, differs) in
-        [("0x33", Attachment::CannotTell, Attachment::CannotTell), ("0x37", Attachment::Same, Attachment::Other)]
-    {
-        let (path, _, _) = bench.crash(&program, "die", filter);
-        let mut core = Core::open(&path).unwrap();
-        assert_eq!(core.attach(&image(&other)), differs, "{filter}");
-        assert_eq!(core.attach(&image(&program)), same, "{filter}");
-        assert_eq!(core.program().build_id, None);
+    // Without ids; and with one that every program of the house has.
+    for flags in ["-ldflags=-buildid= -B none", "-ldflags=-buildid=redacted"] {
+        let Some(program) = bench.build("plain", &[flags], None) else { return };
+        // Another constant of the same length: nothing else differs, and the first page does not.
+        let bytes = std::fs::read(&program).unwrap();
+        let at = bytes.windows(CONSTANT.len()).position(|w| w == CONSTANT).unwrap();
+        let mut changed = bytes.clone();
+        changed[at + 26..at + 31].copy_from_slice(b"other");
+        assert!(changed[..4096] == bytes[..4096]);
+        let other = bench.path("other");
+        std::fs::write(&other, changed).unwrap();
+        for (filter, same, differs) in
+            [("0x33", Attachment::CannotTell, Attachment::CannotTell), ("0x37", Attachment::Same, Attachment::Other)]
+        {
+            let (path, _, _) = bench.crash(&program, "die", filter);
+            let mut core = Core::open(&path).unwrap();
+            assert_eq!(core.attach(&image(&other)), differs, "{flags} {filter}");
+            assert_eq!(core.attach(&image(&program)), same, "{flags} {filter}");
+            assert_eq!(core.program().build_id.is_none(), flags.contains("none"));
+        }
     }
 }
 

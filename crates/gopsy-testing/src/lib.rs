@@ -7,6 +7,7 @@ mod build_mode;
 mod toolchain;
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub use build_mode::BuildMode;
@@ -53,6 +54,16 @@ pub fn core_pattern_problem() -> Option<String> {
         Ok(pattern) => pattern_problem(pattern.trim_end()),
         Err(error) => Some(format!("{file}: {error}")),
     }
+}
+
+/// The core that the kernel has left in a folder: `core`, or `core.PID` with `kernel.core_uses_pid`, or as a pattern that begins
+/// so has it.
+#[must_use]
+pub fn core_in(folder: &Path) -> Option<PathBuf> {
+    let is_core = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"core")) && path.is_file()
+    };
+    std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).find(is_core)
 }
 
 fn pattern_problem(pattern: &str) -> Option<String> {

@@ -276,24 +276,24 @@ impl Rules {
     /// The caller's registers. `None` when what they are worked out from is not known or cannot be read.
     pub(crate) fn caller(&self, own: &RegisterSet, bias: Bias, mem: &dyn Memory) -> Option<Caller> {
         let end = match &self.end {
-            FrameEnd::From(register, offset) => own.number(*register)?.value.checked_add_signed(*offset)?,
+            FrameEnd::From(register, offset) => own.number(*register)?.moved(*offset)?,
             FrameEnd::Expression(bytes) => evaluate(bytes, None, own, bias, mem)?,
         };
         let outermost = self.registers.get(usize::from(RIP)) == Some(&Rule::Lost);
         let mut registers = RegisterSet::default();
         for (number, rule) in (0u8..).zip(&self.registers) {
-            let found = |value| Register { value, found: Found::Cfi };
-            let word = |at: u64| mem.u64(Addr(at)).ok().map(found);
+            // What stands at a place is no surer than the place.
+            let word = |at: Register| mem.u64(Addr(at.value)).ok().map(|value| Register { value, ..at });
             let expression = |bytes: &[u8]| evaluate(bytes, Some(end), own, bias, mem);
             let value = match rule {
                 Rule::Lost => None,
                 Rule::Same => own.number(number),
                 Rule::In(other) => own.number(*other),
-                Rule::At(offset) => end.checked_add_signed(*offset).and_then(word),
-                Rule::Is(offset) => end.checked_add_signed(*offset).map(found),
+                Rule::At(offset) => end.moved(*offset).and_then(word),
+                Rule::Is(offset) => end.moved(*offset),
                 Rule::AtExpression(bytes) => expression(bytes).and_then(word),
-                Rule::IsExpression(bytes) => expression(bytes).map(found),
-                Rule::Number(value) => Some(found(*value)),
+                Rule::IsExpression(bytes) => expression(bytes),
+                Rule::Number(value) => Some(Register { value: *value, found: Found::Cfi }),
             };
             registers.set(number, value);
         }
@@ -302,13 +302,27 @@ impl Rules {
     }
 }
 
-/// The value of an expression over the frame's own registers and memory.
-fn evaluate(bytes: &[u8], initial: Option<u64>, own: &RegisterSet, bias: Bias, mem: &dyn Memory) -> Option<u64> {
+impl Register {
+    /// What a table works out from it.
+    fn moved(self, offset: i64) -> Option<Register> {
+        Some(Register { value: self.value.checked_add_signed(offset)?, found: self.found.max(Found::Cfi) })
+    }
+}
+
+/// The value of an expression over the frame's own registers and memory; it is no surer than what it is worked out from.
+fn evaluate(
+    bytes: &[u8],
+    initial: Option<Register>,
+    own: &RegisterSet,
+    bias: Bias,
+    mem: &dyn Memory,
+) -> Option<Register> {
+    let mut found = initial.map_or(Found::Cfi, |initial| initial.found.max(Found::Cfi));
     let encoding = gimli::Encoding { address_size: 8, format: gimli::Format::Dwarf32, version: 4 };
     let mut evaluation = Evaluation::new(EndianSlice::new(bytes, LittleEndian), encoding);
     evaluation.set_max_iterations(MAX_EXPRESSION);
-    if let Some(value) = initial {
-        evaluation.set_initial_value(value);
+    if let Some(initial) = initial {
+        evaluation.set_initial_value(initial.value);
     }
     let mut asked = evaluation.evaluate().ok()?;
     // Each answer follows a step of the expression, and those are counted.
@@ -316,8 +330,9 @@ fn evaluate(bytes: &[u8], initial: Option<u64>, own: &RegisterSet, bias: Bias, m
         asked = match asked {
             EvaluationResult::Complete => break,
             EvaluationResult::RequiresRegister { register, .. } => {
-                let value = own.number(u8::try_from(register.0).ok()?)?.value;
-                evaluation.resume_with_register(Value::Generic(value)).ok()?
+                let asked = own.number(u8::try_from(register.0).ok()?)?;
+                found = found.max(asked.found);
+                evaluation.resume_with_register(Value::Generic(asked.value)).ok()?
             }
             EvaluationResult::RequiresMemory { address, size, space: None, .. } => {
                 let mut word = [0; 8];
@@ -330,12 +345,13 @@ fn evaluate(bytes: &[u8], initial: Option<u64>, own: &RegisterSet, bias: Bias, m
             _ => return None,
         };
     }
-    match evaluation.as_result() {
+    let value = match evaluation.as_result() {
         [piece] => match piece.location {
-            Location::Address { address } => Some(address),
-            Location::Value { value: Value::Generic(value) } => Some(value),
-            _ => None,
+            Location::Address { address } => address,
+            Location::Value { value: Value::Generic(value) } => value,
+            _ => return None,
         },
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(Register { value, found })
 }

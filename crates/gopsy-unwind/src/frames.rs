@@ -18,14 +18,13 @@ pub fn frames(walk: &Walk, skip: usize, code: &Code<'_>, memory: Source) -> Stac
 #[must_use]
 pub fn frames_with(walk: &Walk, skip: usize, code: &Code<'_>, foreign: &Foreign, memory: Source) -> Stack {
     let mut stack = Stack::default();
-    let mut before = None;
     for (number, raw) in (1u64..).zip(&walk.frames).skip(skip) {
-        if raw.found == Found::OnlyCall && before != Some(Found::OnlyCall) {
+        if raw.found == Found::OnlyCall {
             let name = stack.frames.last().and_then(|f| f.function.value()).map_or("a function", |name| name.as_str());
-            let why = "a uretprobe replaced it, and only this call of it fits its frame pointer";
-            stack.remarks.push(format!("{name} does not return where its return address says: {why}").into());
+            let caller =
+                "the caller is inferred: its frame pointer leads to a frame from which only this call can have come";
+            stack.remarks.push(format!("a uretprobe replaced the return address of {name}; {caller}").into());
         }
-        before = Some(raw.found);
         add(&mut stack.frames, raw, code, foreign, memory);
         for lost in walk.lost.iter().filter(|lost| lost.after == number) {
             let count = Known::Missing(Missing::Unreadable(lost.why.as_str().into()));

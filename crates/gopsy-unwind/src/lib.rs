@@ -14,8 +14,9 @@
 //! `docs/unwinding.md`.
 //!
 //! Invariants: a walk ends; it says why it ended ([`End`]); every frame says how it was found ([`Found`]). In a walk of Go
-//! frames every frame lies within a stack that the runtime knows and no frame is guessed: where the tables say nothing, the
-//! walk is over.
+//! frames every frame lies within a stack that the runtime knows, and where the tables say nothing the walk is over. Behind a
+//! return address that a uretprobe has replaced a frame is inferred, if one call only can have led there, and marked
+//! ([`Found::OnlyCall`]).
 //!
 //! Wrappers and the runtime's own functions are not hidden: the frames are those that the runtime prints under
 //! `GOTRACEBACK=system` and above. Hiding is a matter of showing.

@@ -15,7 +15,8 @@ pub enum Found {
     /// By the chain of frame pointers, or by the word that a call pushes: both proved themselves, neither is stated
     /// anywhere.
     FramePointer,
-    /// By the only call in the program that fits: the return address was replaced.
+    /// By the only call in the caller that can have led there: the return address was replaced. What stands beyond is found
+    /// as if by a frame pointer.
     OnlyCall,
     /// By a search of the stack for a return address.
     Scan,

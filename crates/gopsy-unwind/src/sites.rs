@@ -105,20 +105,21 @@ impl FuncRole {
 pub struct Sites {
     sites: RefCell<FxHashMap<Pc, Option<Site>>>,
     keys: RefCell<FxHashMap<Pc, u64>>,
-    /// The only calls of functions from frames of a size.
-    calls: RefCell<FxHashMap<(Addr, u64), Option<Addr>>>,
+    /// The only calls that fit, by the calling function, the called one and the size of the frame.
+    calls: RefCell<FxHashMap<(Addr, Addr, u64), Option<Addr>>>,
 }
 
 impl Sites {
-    /// The only call of the function that begins at `entry` from a frame of that size; searched for once.
-    pub(crate) fn only_call(&self, entry: Addr, delta: u64, search: impl FnOnce() -> Option<Addr>) -> Option<Addr> {
-        if let Some(known) = self.calls.borrow().get(&(entry, delta)) {
+    /// The only call that fits, by the function that calls, the one that is called and the size of the frame; searched for
+    /// once.
+    pub(crate) fn only_call(&self, key: (Addr, Addr, u64), search: impl FnOnce() -> Option<Addr>) -> Option<Addr> {
+        if let Some(known) = self.calls.borrow().get(&key) {
             return *known;
         }
         let found = search();
         let mut calls = self.calls.borrow_mut();
         if calls.len() < MAX_SITES {
-            calls.insert((entry, delta), found);
+            calls.insert(key, found);
         }
         found
     }

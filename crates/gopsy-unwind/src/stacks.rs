@@ -34,6 +34,8 @@ pub struct Stacks {
     pub signal: Option<Range>,
     /// The goroutine.
     pub g: Option<Addr>,
+    /// Its first function.
+    pub entry: Option<Addr>,
     /// Where the thread's system stack was left for the goroutine's: `m.g0.sched.sp`. A callback from C saves it.
     pub system_sp: Option<Addr>,
 }
@@ -49,6 +51,7 @@ impl Stacks {
             system: m.and_then(|m| stack(&m.g0)),
             signal: m.and_then(|m| stack(&m.gsignal)),
             g: g.map(|g| g.address),
+            entry: g.and_then(|g| g.start_pc.value().copied()),
             system_sp: m
                 .and_then(|m| m.g0.value())
                 .and_then(|g0| runtime.g(*g0).sched.into_value())

@@ -325,57 +325,72 @@ fn behind_a_uretprobe_the_frame_pointers_lead_on() {
 
 #[test]
 fn the_only_call_that_fits_is_where_a_replaced_return_address_led() {
-    // leaf's frame ends at 0x70000118; caller's, 0x20 bytes and a return address larger, at 0x70000140.
+    // leaf's frame ends at 0x70000118; caller's, 0x20 bytes and a return address larger, at 0x70000140, above which gopanic
+    // stands, or goexit.
+    const CALLER_SAVED: u64 = 0x7000_0130;
     let image = program();
     let code = Code::of(image.pclntab().unwrap(), Bias::ZERO);
-    let leaf = pc("main.leaf", 0);
-    let call = |at: u64| {
-        let mut bytes = vec![0x90; (at - (at & !(SIZE - 1))) as usize];
-        bytes.push(0xe8);
-        bytes.extend((leaf.wrapping_sub(at + 5) as u32).to_le_bytes());
-        bytes.resize(SIZE as usize, 0x90);
+    let call = |at: u64, target: u64| {
+        let mut bytes = vec![0xe8];
+        bytes.extend((target.wrapping_sub(at + 5) as u32).to_le_bytes());
         bytes
     };
-    let text = |held: usize, calls: &[(&str, u64)]| {
-        let mut bytes = vec![0x90; held];
-        for (name, offset) in calls {
-            let from = (pc(name, 0) - TEXT) as usize;
-            bytes[from..from + SIZE as usize].copy_from_slice(&call(pc(name, *offset)));
+    let walk = |calls: &[u64], indirect: &[u64], saved: u64, above: u64, held: usize| {
+        let mut text = vec![0x90; 0x1000];
+        let mut put = |at: u64, bytes: &[u8]| text[(at - TEXT) as usize..][..bytes.len()].copy_from_slice(bytes);
+        for at in calls {
+            put(*at, &call(*at, pc("main.leaf", 0)));
         }
-        // The call of the caller, before the return address 0x20 in gopanic.
-        let before = (pc("runtime.gopanic", 0x1b) - TEXT) as usize;
-        bytes[before..before + 5].copy_from_slice(&[0xe8, 0, 0, 0, 0]);
-        bytes
-    };
-    let walk_in = |held: usize, calls: &[(&str, u64)], saved: u64| {
+        for at in indirect {
+            put(*at, &[0xff, 0xd0]);
+        }
+        put(pc("runtime.gopanic", 0x8), &call(pc("runtime.gopanic", 0x8), pc("main.caller", 0)));
+        put(pc("runtime.gopanic", 0x1b), &call(pc("runtime.gopanic", 0x1b), pc("runtime.systemstack", 0)));
+        put(pc("runtime.gopanic", 0x30), &[0xff, 0xd0]);
+        text.truncate(held);
         let memory = words(&[
             (0x7000_0108, saved),
             (0x7000_0110, 0x7fff_ffff_e000),
             (0x7000_0130, 0x7000_0800),
-            (0x7000_0138, pc("runtime.gopanic", 0x20)),
+            (0x7000_0138, above),
             (0x7000_0170, pc("runtime.goexit", 1)),
         ])
-        .with(Addr(TEXT), text(held, calls));
+        .with(Addr(TEXT), text);
         let sites = Sites::default();
         let walker = Walker::new(&memory, &code, &sites);
-        let walk = walker.walk(Pc::Interrupted(Addr(pc("main.leaf", 4))), Addr(0x7000_0100), &stacks());
+        let stacks = Stacks { entry: Some(Addr(pc("main.caller", 0))), ..stacks() };
+        let walk = walker.walk(Pc::Interrupted(Addr(pc("main.leaf", 4))), Addr(0x7000_0100), &stacks);
         let names: Vec<_> = walk.frames.iter().map(|f| code.raw_name(f.func).unwrap().to_vec()).collect();
         let remarks = frames(&walk, 0, &code, Source::Core).remarks.len();
-        (names, walk.frames.get(1).map(|f| f.found), remarks)
+        (names, walk.frames.iter().map(|f| f.found).collect::<Vec<_>>(), remarks)
     };
-    let walk = |calls: &[(&str, u64)], saved: u64| walk_in(0x1000, calls, saved);
-    let one = walk(&[("main.caller", 8)], 0x7000_0130);
+    let (first, second, returns) = (pc("main.caller", 8), pc("main.caller", 0x20), pc("runtime.gopanic", 0xd));
+    let whole = 0x1000;
+    let one = walk(&[first], &[], CALLER_SAVED, returns, whole);
     let expected: [&[u8]; 4] = [b"main.leaf", b"main.caller", b"runtime.gopanic", b"runtime.goexit"];
-    assert_eq!(one.0, expected);
-    assert_eq!((one.1, one.2), (Some(Found::OnlyCall), 1));
-    // A call in a function with a frame of another size is not it.
-    let other = walk(&[("runtime.gopanic", 8)], 0x7000_0130);
-    assert_eq!((other.0.len(), other.2), (1, 0));
-    // Where the frame pointer leads nowhere nothing is said.
-    assert_eq!(walk(&[("main.caller", 8)], 0x7000_0900).0.len(), 1);
-    assert_eq!(walk(&[], 0x7000_0130).0.len(), 1);
-    // Code that is not there may have another call that fits.
-    assert_eq!(walk_in(0xf00, &[("main.caller", 8)], 0x7000_0130).0.len(), 1);
+    let trusted = [Found::Table, Found::OnlyCall, Found::FramePointer, Found::FramePointer];
+    assert_eq!((one.0.as_slice(), one.1.as_slice(), one.2), (&expected.map(<[u8]>::to_vec)[..], &trusted[..], 1));
+    // By a func value; and from the goroutine's first function.
+    assert_eq!(walk(&[], &[first], CALLER_SAVED, returns, whole).0, one.0);
+    let begun = walk(&[first], &[], CALLER_SAVED, pc("runtime.goexit", 1), whole);
+    assert_eq!((begun.0.len(), begun.1[1]), (3, Found::OnlyCall));
+    // Two calls fit; none does, though one stands in another function; the caller was called by a func value, so that nothing
+    // says which function it is; another function was called there.
+    for (calls, indirect, returns) in [
+        (&[first, second][..], &[][..], returns),
+        (&[first], &[second], returns),
+        (&[], &[], returns),
+        (&[pc("runtime.gopanic", 0x38)], &[], returns),
+        (&[first], &[], pc("runtime.gopanic", 0x32)),
+        (&[first], &[], pc("runtime.gopanic", 0x20)),
+    ] {
+        let none = walk(calls, indirect, CALLER_SAVED, returns, whole);
+        assert_eq!((none.0.len(), none.2), (1, 0), "{calls:x?} {indirect:x?} {returns:x}");
+    }
+    // Where the frame pointer leads nowhere nothing is said; nor where the caller's code is not there.
+    assert_eq!(walk(&[first], &[], 0x7000_0900, returns, whole).0.len(), 1);
+    let held = (pc("main.caller", 0x10) - TEXT) as usize;
+    assert_eq!(walk(&[first], &[], CALLER_SAVED, returns, held).0.len(), 1);
 }
 
 #[test]

@@ -6,9 +6,10 @@
 
 use crate::foreign::{CallBefore, call_before};
 use crate::near::Near;
-use crate::registers::{CALLEE_SAVED, RBP, RSP};
+use crate::registers::{CALLEE_SAVED, RBP, RIP, RSP};
+use crate::replaced::is_uretprobe;
 use crate::sites::{FuncRole, Site};
-use crate::walk::{Cursor, Lost, MAX_SIGNALS, MAX_STEPS, Step, WORD, is_uretprobe, no_go_function};
+use crate::walk::{Cursor, Lost, MAX_SIGNALS, MAX_STEPS, Step, WORD, no_go_function};
 use crate::{End, Foreign, Found, On, Pc, RawFrame, RegisterSet, SignalFrame, Stacks, Walk, Walker, handover};
 use gopsy_mem::{Addr, MemoryExt};
 
@@ -95,9 +96,7 @@ impl Thread<'_> {
     fn run(&mut self, visit: &mut dyn FnMut(&RawFrame) -> bool) -> End {
         while self.steps < MAX_STEPS {
             self.steps = self.steps.saturating_add(1);
-            if let Some((frame, next)) = self.walker.plain_step(&self.at, &mut self.near, self.stacks)
-                && !is_uretprobe(next.pc.address())
-            {
+            if let Some((frame, next)) = self.walker.plain_step(&self.at, &mut self.near, self.stacks) {
                 self.registers = RegisterSet::at(next.pc.address(), next.sp, next.found);
                 (self.at, self.entered) = (next, None);
                 if !visit(&frame) {
@@ -217,11 +216,11 @@ impl Thread<'_> {
         if is_uretprobe(back) {
             return self.behind_uretprobe(site, back, end);
         }
-        let found = self.at.found.max(Found::Table);
+        let found = self.at.beyond();
         match site.role {
             FuncRole::Injected => {
                 // It saved the frame pointer of what was interrupted, which may be C (a fault in C, up to Go 1.20).
-                let fp = self.saved_frame_pointer(site, end);
+                let fp = self.walker.saved_frame_pointer(site, end);
                 let step = self.go_on(Pc::Interrupted(back), end, found);
                 self.registers.set(RBP, fp.map(|fp| crate::Register { value: fp.0, found }));
                 step
@@ -238,15 +237,15 @@ impl Thread<'_> {
         }
     }
 
-    /// The return address was replaced. Where no call tells the real one, the caller's pc is lost; the frame pointer that the function saved tells where
-    /// the caller saved its own, and above that stands the return address of the caller (Go keeps frame pointers on amd64
-    /// since 1.7; they stand below the return address).
+    /// The return address was replaced. Where no call tells the real one, the caller's pc is lost; the frame pointer that the
+    /// function saved tells where the caller saved its own, and above that stands the return address of the caller (Go keeps
+    /// frame pointers on amd64 since 1.7; they stand below the return address).
     fn behind_uretprobe(&mut self, site: &Site, back: Addr, end: Addr) -> Step {
         let stack = self.stacks.holding(self.at.sp).map(|(_, range)| range);
-        if let Some(real) = stack.and_then(|stack| self.walker.real_return(site.func, end, stack)) {
+        if let Some(real) = stack.and_then(|stack| self.walker.real_return(site, end, self.stacks, stack)) {
             return self.go_on(Pc::Return(real), end, self.at.found.max(Found::OnlyCall));
         }
-        let caller = self.saved_frame_pointer(site, end).filter(|fp| *fp >= end);
+        let caller = self.walker.saved_frame_pointer(site, end).filter(|fp| *fp >= end);
         match caller.and_then(|fp| self.chain(fp)) {
             Some((pc, sp, _)) => {
                 // The frame itself is kept by the time that this is known.
@@ -255,12 +254,6 @@ impl Thread<'_> {
             }
             None => broken(no_go_function(back)),
         }
-    }
-
-    /// The frame pointer that a Go function has saved right below its return address.
-    fn saved_frame_pointer(&self, site: &Site, end: Addr) -> Option<Addr> {
-        let slot = end.checked_sub(2u64.saturating_mul(WORD)).filter(|_| site.delta.is_some_and(|d| d >= WORD))?;
-        self.walker.mem.ptr(slot).ok()
     }
 
     /// What a frame pointer leads to: the return address above it, the stack pointer behind that, the next frame pointer.
@@ -402,56 +395,53 @@ impl Thread<'_> {
             visit(&RawFrame { pc: Pc::Interrupted(back), foreign, ..frame });
             return self.interrupted(self.at.sp);
         }
-        let next = match (known, self.at.pc) {
+        let caller = match (known, self.at.pc) {
             (true, _) => self.caller_in_foreign(),
             // A call of nothing: what it pushed is still there.
-            (false, Pc::Interrupted(_)) => self.popped(),
+            (false, Pc::Interrupted(_)) => self.popped().ok_or_else(|| self.not_found()),
             (false, Pc::Return(back)) => return broken(no_go_function(back)),
         };
-        match next {
-            Some(Next { registers, pc, sp, found }) => {
+        match caller {
+            Ok(Next { registers, pc, sp, found }) => {
                 visit(&self.frame(site.as_ref(), on, Some((sp, found))));
                 self.registers = registers;
                 Step::To(Cursor { pc: Pc::Return(pc), sp, found })
             }
-            None => {
+            Err(end) => {
                 visit(&self.frame(site.as_ref(), on, None));
-                self.no_caller()
+                Step::End(end)
             }
         }
     }
 
-    /// There is no caller: because there is none, or because it was not found.
-    fn no_caller(&self) -> Step {
-        let rules = self.foreign.rules(self.at.pc.lookup());
-        let caller = rules.and_then(|(rules, bias)| rules.caller(&self.registers, bias, self.walker.mem));
-        match caller {
-            Some(caller) if caller.outermost => Step::End(End::Outermost),
-            _ => broken(format!("the caller of {} was not found", self.at.pc.address())),
-        }
+    fn not_found(&self) -> End {
+        End::Broken(format!("the caller of {} was not found", self.at.pc.address()))
     }
 
-    /// The caller of C code: by its table, by the chain of frame pointers, by a search.
-    fn caller_in_foreign(&self) -> Option<Next> {
+    /// The caller of C code: by its table, by the chain of frame pointers, by a search. Or why there is none.
+    fn caller_in_foreign(&self) -> Result<Next, End> {
         if let Some((rules, bias)) = self.foreign.rules(self.at.pc.lookup())
             && let Some(caller) = rules.caller(&self.registers, bias, self.walker.mem)
         {
             if caller.outermost {
-                return None;
+                return Err(End::Outermost);
             }
-            let (pc, sp) = (caller.registers.pc()?, caller.registers.sp()?);
             // A frame that ends where it began would be walked for ever.
-            if sp > self.at.sp && !pc.is_null() {
-                return Some(Next { registers: caller.registers, pc, sp, found: self.at.found.max(Found::Cfi) });
+            if let (Some(pc), Some(sp)) = (caller.registers.number(RIP), caller.registers.number(RSP))
+                && sp.value > self.at.sp.0
+                && pc.value != 0
+            {
+                let found = self.at.found.max(Found::Cfi).max(pc.found).max(sp.found);
+                return Ok(Next { registers: caller.registers, pc: Addr(pc.value), sp: Addr(sp.value), found });
             }
         }
         // Code that has not set its frame pointer yet, or sets none, has its caller's: then the chain misses one. A call of
         // this very function further in tells.
         let (linked, searched) = (self.by_frame_pointer(), self.by_search());
         match (linked, searched) {
-            (Some(linked), Some((searched, true))) if searched.sp < linked.sp => Some(searched),
-            (Some(linked), _) => Some(linked),
-            (None, searched) => searched.map(|(next, _)| next),
+            (Some(linked), Some((searched, true))) if searched.sp < linked.sp => Ok(searched),
+            (Some(linked), _) => Ok(linked),
+            (None, searched) => searched.map(|(next, _)| next).ok_or_else(|| self.not_found()),
         }
     }
 

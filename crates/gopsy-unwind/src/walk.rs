@@ -2,6 +2,7 @@
 
 use crate::code::FuncRef;
 use crate::near::Near;
+use crate::replaced::is_uretprobe;
 use crate::sites::{FuncRole, Site, Sites};
 use crate::{Code, ForeignRef, Found, On, SignalFrame, Stacks};
 use gopsy_mem::{Addr, Memory, MemoryExt};
@@ -18,9 +19,6 @@ pub(crate) const MAX_STEPS: u64 = 1 << 27;
 pub(crate) const WORD: u64 = 8;
 /// More signals than this do not interrupt each other.
 pub(crate) const MAX_SIGNALS: usize = 64;
-/// The kernel's page of uprobes on x86-64, the last below the end of user space: what a uretprobe writes over a return
-/// address points there (`xol_add_vma` and `arch_uretprobe_hijack_return_addr`, kernel/events/uprobes.c).
-const UPROBES: std::ops::Range<u64> = 0x7fff_ffff_e000..0x7fff_ffff_f000;
 
 /// A program counter, with what it means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -154,6 +152,15 @@ impl Cursor {
     fn new(pc: Pc, sp: Addr) -> Cursor {
         Cursor { pc, sp, found: Found::Table }
     }
+
+    /// How what a frame's own words lead to is found: what is sure of the frame is sure of its caller, and no more.
+    pub(crate) fn beyond(&self) -> Found {
+        match self.found {
+            Found::Context => Found::Table,
+            Found::OnlyCall => Found::FramePointer,
+            found => found,
+        }
+    }
 }
 
 pub(crate) enum Step {
@@ -163,15 +170,10 @@ pub(crate) enum Step {
 
 /// What is said of an address that is in no Go function.
 pub(crate) fn no_go_function(pc: Addr) -> String {
-    if UPROBES.contains(&pc.0) {
+    if is_uretprobe(pc) {
         return format!("the return address is {pc}, in the kernel's page of uprobes: a uretprobe replaced it");
     }
     format!("{pc} is in no Go function")
-}
-
-/// Whether a return address was replaced by a uretprobe.
-pub(crate) fn is_uretprobe(back: Addr) -> bool {
-    UPROBES.contains(&back.0)
 }
 
 impl<'a> Walker<'a> {
@@ -214,9 +216,7 @@ impl<'a> Walker<'a> {
         let (mut cursor, mut near) = (Cursor::new(pc, sp), Near::default());
         for _ in 0..MAX_STEPS {
             // Nearly all frames of a deep stack are called plainly from the same stack.
-            if let Some((frame, next)) = self.plain_step(&cursor, &mut near, stacks)
-                && !is_uretprobe(next.pc.address())
-            {
+            if let Some((frame, next)) = self.plain_step(&cursor, &mut near, stacks) {
                 cursor = next;
                 if !visit(&frame) {
                     return End::Stopped;
@@ -242,7 +242,7 @@ impl<'a> Walker<'a> {
         let delta = site.delta.filter(|_| site.role == FuncRole::Plain && !site.top_frame && !site.sp_write)?;
         let slot = at.sp.checked_add(delta).filter(|slot| *slot < range.end)?;
         let end = slot.checked_add(WORD).filter(|end| *end <= range.end)?;
-        let back = near.ptr(self.mem, slot).ok().filter(|back| !back.is_null())?;
+        let back = near.ptr(self.mem, slot).ok().filter(|back| !back.is_null() && !is_uretprobe(*back))?;
         let frame = RawFrame {
             pc: at.pc,
             sp: at.sp,
@@ -252,9 +252,7 @@ impl<'a> Walker<'a> {
             on: On::Goroutine,
             found: at.found,
         };
-        // What is sure of this frame is sure of its caller, and no more.
-        let found = if at.found == Found::Context { Found::Table } else { at.found };
-        Some((frame, Cursor { pc: Pc::Return(back), sp: end, found }))
+        Some((frame, Cursor { pc: Pc::Return(back), sp: end, found: at.beyond() }))
     }
 
     /// Shows the frame at the cursor and finds the next.
@@ -267,11 +265,10 @@ impl<'a> Walker<'a> {
         visit: &mut dyn FnMut(&RawFrame),
     ) -> Step {
         let broken = |why: String| Step::End(End::Broken(why));
-        let Some(Site { func, role, delta, top_frame, sp_write, feigns_mstart, .. }) =
-            near.site(self.sites, at.pc, self.code)
-        else {
+        let Some(site) = near.site(self.sites, at.pc, self.code) else {
             return broken(no_go_function(at.pc.address()));
         };
+        let Site { func, role, delta, top_frame, sp_write, feigns_mstart, .. } = site;
         let Some((on, stack)) = stacks.holding(at.sp) else {
             return broken(format!("the stack pointer {} is in none of the thread's stacks", at.sp));
         };
@@ -320,12 +317,14 @@ impl<'a> Walker<'a> {
         };
         match fp.checked_sub(WORD).map(|slot| near.ptr(self.mem, slot)) {
             Some(Ok(back)) if back.is_null() => broken("a return address is 0".to_owned()),
-            Some(Ok(back)) if is_uretprobe(back) => match self.real_return(func, fp, stack) {
+            Some(Ok(back)) if is_uretprobe(back) => match self.real_return(&site, fp, stacks, stack) {
                 Some(real) => Step::To(Cursor { pc: Pc::Return(real), sp: fp, found: at.found.max(Found::OnlyCall) }),
                 None => broken(no_go_function(back)),
             },
-            Some(Ok(back)) if role == FuncRole::Injected => Step::To(Cursor::new(Pc::Interrupted(back), fp)),
-            Some(Ok(back)) => Step::To(Cursor::new(self.back_from(role, back), fp)),
+            Some(Ok(back)) if role == FuncRole::Injected => {
+                Step::To(Cursor { pc: Pc::Interrupted(back), sp: fp, found: at.beyond() })
+            }
+            Some(Ok(back)) => Step::To(Cursor { pc: self.back_from(role, back), sp: fp, found: at.beyond() }),
             Some(Err(fault)) => broken(fault.to_string()),
             None => broken("a frame at address 0".to_owned()),
         }

@@ -4,10 +4,10 @@ use crate::target::Binary;
 use anyhow::{Context, Result, anyhow};
 use gopsy_image::{BuildInfo, Image, Machine};
 use gopsy_mem::Bias;
+use gopsy_target::Core;
 use gopsy_target::finder::{self, Finder};
 use gopsy_target::input::{self, Input};
-use gopsy_target::{Core, MappedFile};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// An executable, perhaps with a process that ran it.
@@ -18,6 +18,8 @@ pub(crate) struct Opened {
     pub(crate) core: Option<Core>,
     /// How the executable was found, for a core.
     pub(crate) how: Option<String>,
+    /// It is proved to be the one that wrote the core.
+    pub(crate) proved: bool,
     /// Where other files of the process are looked for.
     pub(crate) finder: Finder,
     /// What a person should know of the executable.
@@ -29,24 +31,30 @@ impl Opened {
     /// command line says.
     pub(crate) fn open(target: &str, binary: &Binary) -> Result<Opened> {
         let finder = binary.finder();
+        let neither = || anyhow!("{target} is neither an ELF executable nor a core");
+        if input::is_url(target) {
+            return Err(neither());
+        }
         let path = match input::open(target)? {
             Input::Executable(path) => {
-                let image = image(&path).with_context(|| format!("cannot read {target}"))?;
+                let image = finder::open(&path).map_err(|why| anyhow!("cannot read {target}: {why}"))?;
                 let program = Ok((path, Arc::new(image)));
-                return Ok(Opened { program, core: None, how: None, finder, notes: Vec::new() });
+                return Ok(Opened { program, core: None, how: None, proved: true, finder, notes: Vec::new() });
             }
             Input::Core(path) => path,
             Input::Text(_) | Input::Folder(_) => {
-                return Err(anyhow!("{target} is neither an ELF executable nor a core"));
+                return Err(neither());
             }
         };
         let mut core = Core::open(&path).with_context(|| format!("cannot read the core {target}"))?;
         let finder = finder.near(&core);
         let mut notes = Vec::new();
+        let mut proved = false;
         let (program, how) = match finder.program(&core) {
             Ok(found) => {
                 notes.extend(finder.remark(&found));
-                if !found.proved() {
+                proved = found.proved();
+                if !proved {
                     notes.push(finder::unproved(&found.path));
                 }
                 core.attach(&found.image);
@@ -55,7 +63,7 @@ impl Opened {
             }
             Err(tried) => (Err(tried.to_string()), None),
         };
-        Ok(Opened { program, core: Some(core), how, finder, notes })
+        Ok(Opened { program, core: Some(core), how, proved, finder, notes })
     }
 
     /// What is added to a stated address to have the one in the process; zero for a file.
@@ -67,10 +75,6 @@ impl Opened {
             _ => Ok(Bias::ZERO),
         }
     }
-}
-
-fn image(path: &Path) -> Result<Image> {
-    Ok(Image::parse(Arc::new(MappedFile::open(path)?))?)
 }
 
 /// GOOS and GOARCH, as far as they are known: the file names the machine; the system only Go's build settings (Go 1.18+),

@@ -3,8 +3,7 @@
 use anyhow::{Context, Result, anyhow};
 use gopsy_image::Image;
 use gopsy_program::{CoreEvidence, CoreOptions, CoreWithText, Fit, Program, TextEvidence, TextWithBinary};
-use gopsy_target::MappedFile;
-use gopsy_target::finder::Finder;
+use gopsy_target::finder::{self, Finder};
 use gopsy_target::input::{self, Input};
 use gopsy_text::{Dump, Options};
 use std::io::Read;
@@ -17,11 +16,11 @@ pub(crate) struct Target {
     pub(crate) name: String,
     /// The deaths it tells of.
     pub(crate) programs: Vec<Program>,
-    /// How it was read.
-    pub(crate) notes: Vec<String>,
+    /// What there is to say of it, beside what each of its deaths says.
+    notes: Vec<String>,
     /// How many lines it has.
     pub(crate) lines: u64,
-    /// How many of a text's deaths were joined with cores.
+    /// How many of its deaths another TARGET tells of, too.
     joined: usize,
 }
 
@@ -34,6 +33,13 @@ pub(crate) struct Binary {
     /// The root of the file system in which the core's process ran: a container's
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
+}
+
+impl Target {
+    /// What a person should know of how that death was read; of none, of the whole.
+    pub(crate) fn notes(&self, program: Option<&Program>) -> Vec<String> {
+        program.map(Program::notes).unwrap_or_default().into_iter().chain(self.notes.iter().cloned()).collect()
+    }
 }
 
 impl Binary {
@@ -52,14 +58,18 @@ pub(crate) fn read_all(names: &[String], keep_args: bool, binary: &Binary) -> Ve
     let options = Options { keep_args, ..Options::default() };
     let stdin = ["-".to_owned()];
     let names = if names.is_empty() { &stdin[..] } else { names };
-    let mut out = Vec::new();
+    let (mut out, mut named) = (Vec::new(), None);
     for name in names {
         match input::open(name) {
             Ok(Input::Text(reader)) => {
-                out.push(text(name, reader, &options).map(|target| of_binary(target, &binary.bins)));
+                let named = named.get_or_insert_with(|| Binaries::named(&binary.bins));
+                out.push(text(name, reader, &options).map(|target| named.fit(target)));
             }
-            Ok(Input::Folder(files)) => out.extend(folder(Path::new(name), files, &options, binary)),
-            Ok(Input::Core(_)) => out.push(core(name, binary)),
+            Ok(Input::Folder(files)) => {
+                let named = named.get_or_insert_with(|| Binaries::named(&binary.bins));
+                out.extend(folder(Path::new(name), files, &options, binary, named));
+            }
+            Ok(Input::Core(path)) => out.push(core(&path, binary)),
             Ok(Input::Executable(path)) => {
                 let path = path.display();
                 out.push(Err(anyhow!(
@@ -74,40 +84,73 @@ pub(crate) fn read_all(names: &[String], keep_args: bool, binary: &Binary) -> Ve
 
 fn text(name: &str, reader: impl Read, options: &Options) -> Result<Target> {
     let dump: Dump = gopsy_text::read(reader, options).with_context(|| format!("cannot read {name}"))?;
-    let notes = dump.notes().to_vec();
-    let lines = dump.lines();
-    Ok(Target { name: name.to_owned(), programs: TextEvidence::programs(dump), notes, lines, joined: 0 })
+    let (of_all, lines) = (dump.notes().to_vec(), dump.lines());
+    let programs = TextEvidence::programs(dump);
+    // Each death says the same.
+    let notes = if programs.is_empty() { of_all } else { Vec::new() };
+    Ok(Target { name: name.to_owned(), programs, notes, lines, joined: 0 })
 }
 
 /// More binaries than this a text is not held against.
 const MAX_BINARIES: usize = 32;
 
-/// A text, with the binary that was named.
-fn of_binary(mut target: Target, paths: &[PathBuf]) -> Target {
-    if paths.is_empty() {
-        return target;
+/// Executables that texts are held against.
+#[derive(Default)]
+struct Binaries {
+    /// With the name by which each is called.
+    opened: Vec<(String, Arc<Image>)>,
+    /// Why the others could not be read.
+    failed: Vec<String>,
+    /// Somebody has named them: that none fits is said.
+    named: bool,
+}
+
+impl Binaries {
+    /// Those that were named.
+    fn named(paths: &[PathBuf]) -> Self {
+        Binaries { named: !paths.is_empty(), ..Binaries::at(paths) }
     }
-    let open = |path: PathBuf| {
-        let image = Image::parse(Arc::new(MappedFile::open(&path).ok()?)).ok()?;
-        Some((path.display().to_string(), Arc::new(image)))
-    };
-    let binaries: Vec<_> = input::executables(paths, MAX_BINARIES).into_iter().filter_map(open).collect();
-    let join = |text| Program::new(TextWithBinary::join(text, binaries.iter().cloned()));
-    target.programs = target.programs.into_iter().map(join).collect();
-    // They are the same for all deaths of a text but for that.
-    target.notes = target.programs.first().map(Program::notes).unwrap_or(target.notes);
-    target
+
+    /// Those at these paths.
+    fn at(paths: &[PathBuf]) -> Self {
+        let mut binaries = Binaries::default();
+        for path in input::executables(paths, MAX_BINARIES) {
+            match finder::open(&path) {
+                Ok(image) => binaries.opened.push((path.display().to_string(), Arc::new(image))),
+                Err(why) => binaries.failed.push(format!("cannot read {}: {why}", path.display())),
+            }
+        }
+        binaries
+    }
+
+    /// A text, with its binary if that is one of these.
+    fn fit(&self, mut text: Target) -> Target {
+        if self.named {
+            text.notes.extend(self.failed.iter().cloned());
+        }
+        if !self.opened.is_empty() {
+            let join = |text| Program::new(TextWithBinary::join(text, self.opened.iter().cloned(), self.named));
+            text.programs = text.programs.into_iter().map(join).collect();
+        }
+        text
+    }
 }
 
 /// The texts and cores of a folder. A text that tells of the death of a core there is joined with it; the others are held against
 /// the binaries that were named, or that lie there.
-fn folder(path: &Path, files: Vec<PathBuf>, options: &Options, binary: &Binary) -> Vec<Result<Target>> {
+fn folder(
+    path: &Path,
+    files: Vec<PathBuf>,
+    options: &Options,
+    binary: &Binary,
+    named: &Binaries,
+) -> Vec<Result<Target>> {
     let (mut cores, mut texts, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
-        let name = file.to_string_lossy().into_owned();
-        let read = match input::open(&name) {
+        let name = file.display().to_string();
+        let read = match input::open_file(&file) {
             Ok(Input::Text(reader)) => text(&name, reader, options).map(|target| texts.push(target)),
-            Ok(Input::Core(_)) => core(&name, binary).map(|target| cores.push(target)),
+            Ok(Input::Core(_)) => core(&file, binary).map(|target| cores.push(target)),
             Ok(_) => Ok(()),
             Err(e) => Err(e.into()),
         };
@@ -118,45 +161,58 @@ fn folder(path: &Path, files: Vec<PathBuf>, options: &Options, binary: &Binary) 
             join(core, text);
         }
     }
-    let paths = if binary.bins.is_empty() { vec![path.to_owned()] } else { binary.bins.clone() };
-    let alone = texts.into_iter().filter(|text| !text.programs.is_empty() || text.joined == 0);
-    let alone = alone.map(|text| of_binary(text, &paths));
+    texts.retain(|text| !text.programs.is_empty() || text.joined == 0);
+    // Who looks at the folder would take them for one death.
+    for core in cores.iter_mut().filter(|core| core.joined == 0) {
+        let others: Vec<String> = texts.iter().filter(|t| t.joined == 0).filter_map(|t| another(core, t)).collect();
+        core.notes.extend(others);
+    }
+    let beside = match texts.as_slice() {
+        [] => None,
+        _ => (!named.named).then(|| Binaries::at(&[path.to_owned()])),
+    };
+    let binaries = beside.as_ref().unwrap_or(named);
+    let alone = texts.into_iter().map(|text| binaries.fit(text));
     cores.into_iter().chain(alone).map(Ok).chain(failed).collect()
 }
 
 /// Takes the death that a core is of out of a text, if the text tells of it.
 fn join(core: &mut Target, text: &mut Target) {
     let Some(of_core) = core.programs.pop() else { return };
-    let same = text.programs.iter().position(|program| matches!(CoreWithText::fit(&of_core, program), Fit::Same(_)));
-    let name =
-        Path::new(&text.name).file_name().map_or_else(|| text.name.clone(), |n| n.to_string_lossy().into_owned());
-    let joined = match (same, gopsy_explain::main_crash(&text.programs)) {
-        (Some(at), _) => {
-            text.joined += 1;
-            Program::new(CoreWithText::join(of_core, text.programs.remove(at), &name))
+    let same = text.programs.iter().enumerate().find_map(|(at, of_text)| match CoreWithText::fit(&of_core, of_text) {
+        Fit::Same(agreed) => Some((at, agreed)),
+        Fit::Other(_) | Fit::Unknown => None,
+    });
+    core.programs.push(match same {
+        Some((at, agreed)) => {
+            (core.joined, text.joined) = (core.joined + 1, text.joined + 1);
+            let of_text = text.programs.remove(at);
+            Program::new(CoreWithText::join(of_core, of_text, agreed, &file_name(&text.name)))
         }
-        // Said of the core, too: who looks at the folder would take the text for its own.
-        (None, Some(main)) => {
-            if let Some(Fit::Other(why)) = text.programs.get(main).map(|program| CoreWithText::fit(&of_core, program)) {
-                core.notes.push(format!("{name} tells of ANOTHER death: {why}"));
-            }
-            of_core
-        }
-        (None, None) => of_core,
-    };
-    if same.is_some() {
-        core.notes = joined.notes();
+        None => of_core,
+    });
+}
+
+/// What contradicts that a text tells of the death of a core.
+fn another(core: &Target, text: &Target) -> Option<String> {
+    let main = gopsy_explain::main_crash(&text.programs).and_then(|main| text.programs.get(main))?;
+    match CoreWithText::fit(core.programs.first()?, main) {
+        Fit::Other(why) => Some(format!("{} tells of ANOTHER death: {why}", file_name(&text.name))),
+        Fit::Same(_) | Fit::Unknown => None,
     }
-    core.programs.push(joined);
+}
+
+fn file_name(path: &str) -> String {
+    Path::new(path).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 /// A core file: its program finds itself where the core says, or beside it.
-fn core(name: &str, binary: &Binary) -> Result<Target> {
-    let evidence = CoreEvidence::open_with(Path::new(name), &binary.options())
-        .with_context(|| format!("cannot read the core {name}"))?;
-    let program = Program::new(evidence);
-    let notes = program.notes();
-    Ok(Target { name: name.to_owned(), programs: vec![program], notes, lines: 0, joined: 0 })
+fn core(path: &Path, binary: &Binary) -> Result<Target> {
+    let name = path.display().to_string();
+    let evidence =
+        CoreEvidence::open_with(path, &binary.options()).with_context(|| format!("cannot read the core {name}"))?;
+    let programs = vec![Program::new(evidence)];
+    Ok(Target { name, programs, notes: Vec::new(), lines: 0, joined: 0 })
 }
 
 /// What to call a target in sentences.

@@ -16,12 +16,12 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use anyhow::Result;
-use gopsy_program::{CoreEvidence, Program, TextEvidence};
+use gopsy_program::{CoreEvidence, Evidence, Program, TextEvidence, TextWithBinary};
 use serde::{Deserialize, Serialize};
 
 use crate::{Kit, Remains, Subject, Toolchain, Workshop};
@@ -134,7 +134,7 @@ impl Bench {
             && let Ok(old) = toml::from_str::<Made>(&written)
             && old.of == of
         {
-            return Ok(Remains { text: fs::read(&text)?, core: workshop.core()?, exit: old.exit });
+            return Ok(Remains { text: fs::read(&text)?, core: gopsy_testing::core_in(folder), exit: old.exit });
         }
         let remains = workshop.die(cell.subject, go, cell.mode)?;
         if self.keep {
@@ -180,14 +180,33 @@ fn judge(remains: &Remains, binary: &Path) -> Outcome {
 
 /// Reads a text and a core with its binary, and compares them.
 pub fn hold_against(text: &[u8], core: &Path, binary: &Path) -> Outcome {
-    let dump = gopsy_text::read_bytes(text, &gopsy_text::Options::default());
     // A program may live through a death or print one: what ended the process stands last.
-    let Some(text) = TextEvidence::programs(dump).pop() else { return Outcome::NoText };
+    let dump = || TextEvidence::programs(gopsy_text::read_bytes(text, &gopsy_text::Options::default())).pop();
+    let Some(text) = dump() else { return Outcome::NoText };
     let read = || match CoreEvidence::open(core, Some(binary)) {
-        Ok(evidence) => compared(&compare(&text, &Program::new(evidence))),
+        Ok(evidence) => {
+            let mut differences = compare(&text, &Program::new(evidence));
+            differences.extend(not_of_its_binary(dump(), binary));
+            compared(&differences)
+        }
         Err(error) => Outcome::Unreadable(without_folder(&error.to_string(), binary)),
     };
     catch_unwind(AssertUnwindSafe(read)).unwrap_or(Outcome::Panicked)
+}
+
+/// What says that a text is not of the binary that wrote it.
+fn not_of_its_binary(text: Option<Program>, binary: &Path) -> Option<Difference> {
+    let image = Arc::new(gopsy_target::finder::open(binary).ok()?);
+    let joined = TextWithBinary::join(text?, [("the binary".to_owned(), image)], true);
+    joined.contradicts().then(|| Difference {
+        kind: "text.of-its-binary",
+        absent: false,
+        at: "the whole".to_owned(),
+        goroutines: None,
+        at_rest: false,
+        text: "of the binary that wrote it".to_owned(),
+        core: joined.notes().into_iter().next().unwrap_or_default(),
+    })
 }
 
 fn compared(differences: &[Difference]) -> Outcome {

@@ -21,6 +21,8 @@ const STACKS: usize = 2000;
 pub(super) struct Answer {
     /// Whether there was a program to ask.
     pub(super) read: bool,
+    /// All that it said, in one number.
+    pub(super) said: u64,
     /// What no bytes should bring about.
     pub(super) wrong: Vec<String>,
 }
@@ -51,7 +53,7 @@ pub(super) fn everything(core: Bytes, image: &Arc<Image>, manner: Manner<'_>) ->
     let evidence = match open(core, image, layouts_of) {
         Ok(evidence) => evidence,
         Err(error) if error.is_empty() => {
-            return Answer { read: false, wrong: vec!["a core is refused without a word".to_owned()] };
+            return Answer { wrong: vec!["a core is refused without a word".to_owned()], ..Answer::default() };
         }
         Err(_) => return Answer::default(),
     };
@@ -64,10 +66,17 @@ pub(super) fn everything(core: Bytes, image: &Arc<Image>, manner: Manner<'_>) ->
     let keys: Vec<u64> = (0..evidence.stack_count().min(STACKS)).map(|id| evidence.stack_key(id)).collect();
     let program = Program::new(evidence);
     let mut wrong = Vec::new();
-    for id in (0..program.stack_count()).take(STACKS) {
-        let (goroutine, stack, brief) = (program.goroutine(id), program.stack(id), program.brief(id));
-        format!("{goroutine:?} {stack:?} {brief:?}").hash(&mut sum);
-        if goroutine != program.goroutine(id) || stack != program.stack(id) {
+    let one = |id: usize| {
+        let mut hasher = DefaultHasher::new();
+        format!("{:?} {:?} {:?}", program.goroutine(id), program.stack(id), program.brief(id)).hash(&mut hasher);
+        hasher.finish()
+    };
+    let ids = 0..program.stack_count().min(STACKS);
+    let said: Vec<u64> = ids.clone().map(one).collect();
+    said.hash(&mut sum);
+    // What was said last is kept; from the other end most of it is worked out again.
+    for id in ids.rev() {
+        if said.get(id) != Some(&one(id)) {
             wrong.push(format!("stack {id} is another when it is asked for again"));
         }
         if keys.get(id) != Some(&program.stack_key(id)) {
@@ -81,16 +90,16 @@ pub(super) fn everything(core: Bytes, image: &Arc<Image>, manner: Manner<'_>) ->
         wrong.extend(super::false_statements(whole, &program));
     }
     explained(program, written, &mut wrong);
-    Answer { read: true, wrong }
+    Answer { read: true, said: sum.finish(), wrong }
 }
 
-/// What is read of the runtime and not shown yet.
+/// What `gopsy info` asks of the runtime, and what no verb does.
 fn runtime(evidence: &CoreEvidence, sum: &mut impl Hasher) {
     let runtime = evidence.runtime();
     format!("{:?} {:?}", runtime.arguments(), runtime.environment_names()).hash(sum);
     format!("{:?} {:?} {:?}", runtime.gomaxprocs(), runtime.processors(), runtime.heap()).hash(sum);
     format!("{:?} {:?}", runtime.backlog(), runtime.last_seen_alive()).hash(sum);
-    let goroutines = runtime.goroutines().map(|g| g.addresses).unwrap_or_default();
+    let goroutines = runtime.possible_goroutines().map(|g| g.addresses).unwrap_or_default();
     for g in goroutines.into_iter().take(STACKS) {
         format!("{:?} {:?} {:?}", runtime.defers(g), runtime.ancestors(g), runtime.signal(g)).hash(sum);
     }

@@ -29,7 +29,7 @@ use gopsy_runtime::Release;
 use gopsy_target::finder::Finder;
 use gopsy_target::{Core, MappedFile};
 
-use ask::Manner;
+use ask::{Answer, Manner};
 use limits::Watch;
 use places::Places;
 use random::Random;
@@ -81,7 +81,7 @@ pub fn pairs(folder: &Path) -> Result<Vec<Pair>> {
     for path in &paths {
         if path.is_dir() {
             found.extend(pairs(path)?);
-        } else if path.file_name().is_some_and(|name| name == "core")
+        } else if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"core"))
             && let Some(binary) = binary_of(path, &paths)
         {
             found.push(Pair { core: path.clone(), binary });
@@ -107,7 +107,9 @@ pub fn run(pair: &Pair, plan: &Plan, report: &Mutex<Report>) -> Result<()> {
         let file = MappedFile::open(path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok(file.as_ref().to_vec())
     };
-    run_on(&pair.core.display().to_string(), bytes(&pair.core)?, bytes(&pair.binary)?, plan, report)
+    // What repeats a case names the folder.
+    let folder = pair.core.parent().unwrap_or(&pair.core);
+    run_on(&folder.display().to_string(), bytes(&pair.core)?, bytes(&pair.binary)?, plan, report)
 }
 
 /// As [`run`], of a core in memory.
@@ -138,7 +140,17 @@ pub fn run_on(name: &str, core: Vec<u8>, binary: Vec<u8>, plan: &Plan, report: &
         });
         let ends: Vec<_> = workers.into_iter().map(|w| w.join()).collect();
         done.store(true, Ordering::Relaxed);
-        ends.into_iter().try_for_each(|end| end.map_err(|_| anyhow!("a worker panicked"))?)
+        for end in ends {
+            match end {
+                Ok(worked) => worked?,
+                // The sound core itself made it panic.
+                Err(_) => {
+                    let mut report = report.lock().map_err(|_| anyhow!("a worker ended the report"))?;
+                    report.add_finding(Finding { case: name.to_owned(), what: "a worker panicked".to_owned() });
+                }
+            }
+        }
+        Ok(())
     })
 }
 
@@ -237,10 +249,8 @@ impl<'a> Worker<'a> {
             image.map(|image| ask::everything(core.share(), &image, manner)).unwrap_or_default()
         });
         let (took, memory) = (begin.elapsed(), limits::peak_memory());
-        let (read, mut wrong) = match asked {
-            Ok(answer) => (answer.read, answer.wrong),
-            Err(panicked) => (false, vec![format!("panicked: {panicked}")]),
-        };
+        let Answer { read, said, mut wrong } = asked
+            .unwrap_or_else(|panicked| Answer { wrong: vec![format!("panicked: {panicked}")], ..Answer::default() });
         if took > LONGEST {
             wrong.push("it takes too long".to_owned());
         }
@@ -249,7 +259,7 @@ impl<'a> Worker<'a> {
         }
         self.core.restore();
         self.binary.restore();
-        Outcome { read, wrong, changes, took, memory }
+        Outcome { read, said, wrong, changes, took, memory }
     }
 }
 
@@ -258,6 +268,8 @@ impl<'a> Worker<'a> {
 struct Outcome {
     /// Whether there was something to ask.
     read: bool,
+    /// All that was said, in one number.
+    said: u64,
     wrong: Vec<String>,
     changes: Vec<String>,
     took: std::time::Duration,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use super::Outcome;
@@ -22,6 +23,10 @@ pub struct Report {
     pub cases: u64,
     /// Of how many something could be said.
     pub read: u64,
+    /// All that was said, in one number that does not depend on the order.
+    pub said: u64,
+    /// Cores that are not read when they are sound, each with the reason: no case was made of them.
+    pub left_out: Vec<String>,
     /// The longest, and which it was.
     pub longest: (Duration, String),
     /// The most memory that the process had during one, in bytes, and which it was.
@@ -34,6 +39,9 @@ impl Report {
     pub(super) fn add(&mut self, case: &str, outcome: &Outcome) {
         self.cases += 1;
         self.read += u64::from(outcome.read);
+        let mut hasher = DefaultHasher::new();
+        (case, outcome.said).hash(&mut hasher);
+        self.said = self.said.wrapping_add(hasher.finish());
         if outcome.took > self.longest.0 {
             self.longest = (outcome.took, case.to_owned());
         }
@@ -65,6 +73,9 @@ impl fmt::Display for Report {
         writeln!(f, "{} cases, {}% of which could be read", self.cases, per_case(self.read))?;
         writeln!(f, "longest {} ms: {}", self.longest.0.as_millis(), self.longest.1)?;
         writeln!(f, "peak memory {} MiB: {}", self.memory.0 >> 20, self.memory.1)?;
+        for left_out in &self.left_out {
+            writeln!(f, "left out {left_out}")?;
+        }
         write!(f, "{} findings", self.findings.len())?;
         for (count, first) in self.findings.values() {
             write!(f, "\n  {count} times, first {first}")?;

@@ -88,12 +88,17 @@ fn assertion(case: &Case<'_>) -> Vec<Finding> {
     let missing = message
         .split_once("missing method ")
         .map(|(_, m)| m.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(m).to_owned());
-    let nil = message.contains(" is nil, not ") || message.starts_with("interface is nil");
+    let nil = message.contains(" is nil, not ")
+        || message.starts_with("interface is nil")
+        || (message.is_empty() && case.has_function(|n| n == "runtime.panicnildottype"));
     let sentence = match &missing {
         Some(method) => {
             format!("a type assertion without the comma-ok form met a type that lacks the method {method}{}", at(case))
         }
         None if nil => format!("a type assertion without the comma-ok form met a nil interface{}", at(case)),
+        None if message.is_empty() => {
+            format!("a type assertion without the comma-ok form met another type, or a nil interface{}", at(case))
+        }
         None => format!("a type assertion without the comma-ok form met another type{}", at(case)),
     };
     let mut d = draft("assertion", sentence)

@@ -36,6 +36,9 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
                 format!("Done was called more often than Add allowed{at}")
             } else if message.contains("reused") {
                 format!("the WaitGroup was used again before the Wait of the round before had returned{at}")
+            } else if message.is_empty() {
+                // Its functions refuse several things, and their words are lost.
+                format!("a WaitGroup was used against its rules{at}")
             } else {
                 format!("Add ran concurrently with Wait while the counter was zero{at}")
             };

@@ -2,11 +2,7 @@
 
 use super::{draft, place};
 use crate::case::{Case, names};
-use gopsy_model::{Cause, Confidence, Finding, StackDump, StackWord};
-
-/// The page of the kernel's uprobe trampoline on x86-64: the last page below the end of user space (TASK_SIZE -
-/// PAGE_SIZE, `xol_add_vma` in kernel/events/uprobes.c).
-const TRAMPOLINE: std::ops::Range<u64> = 0x7fff_ffff_e000..0x7fff_ffff_f000;
+use gopsy_model::{Cause, Confidence, Finding, StackDump, StackWord, is_uprobe_page};
 
 pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     let mut out = hijacked(case);
@@ -24,10 +20,10 @@ fn hijacked(case: &Case<'_>) -> Vec<Finding> {
             && l.rsplit("called from 0x")
                 .next()
                 .and_then(|h| u64::from_str_radix(h.trim(), 16).ok())
-                .is_some_and(|a| TRAMPOLINE.contains(&a))
+                .is_some_and(is_uprobe_page)
     });
     let slot = crash.dumps.iter().find_map(|d| return_slot(d).map(|w| (d, w)));
-    let pc = case.fault_pc().filter(|pc| TRAMPOLINE.contains(pc));
+    let pc = case.fault_pc().filter(|pc| is_uprobe_page(*pc));
     if said_by_runtime.is_none() && slot.is_none() && pc.is_none() {
         return Vec::new();
     }
@@ -74,7 +70,7 @@ fn hijacked(case: &Case<'_>) -> Vec<Finding> {
 /// (the callee has just popped it), or behind a saved frame pointer (a word that points further up the same stack).
 fn return_slot(dump: &StackDump) -> Option<&StackWord> {
     dump.words.iter().enumerate().find_map(|(i, w)| {
-        if !TRAMPOLINE.contains(&w.value) {
+        if !is_uprobe_page(w.value) {
             return None;
         }
         let popped = dump.sp == w.address.checked_add(8);

@@ -11,7 +11,9 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     }
     let message = case.message();
     let by_go_code = case.frames.crashed.is_some() && !case.path().is_empty();
-    let by_runtime = message.starts_with("runtime error: ") || message.starts_with("value method ");
+    let by_runtime = message.starts_with("runtime error: ")
+        || message.starts_with("value method ")
+        || (message.is_empty() && case.has_function(|n| n == "runtime.panicwrap"));
     if !by_go_code || by_runtime {
         return out;
     }

@@ -42,11 +42,13 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
             );
         }
     }
-    if message.starts_with("value method ") && message.contains(" called using nil *") {
+    // Of a panic without words its frames tell.
+    let wrapped = message.is_empty() && case.has_function(|n| n == "runtime.panicwrap");
+    if wrapped || (message.starts_with("value method ") && message.contains(" called using nil *")) {
         out.push(
             draft("value-method-on-nil", format!("a method with a value receiver was called through a nil pointer{at}"))
                 .claims(Cause::NilPointer, Confidence::Likely)
-                .because(said())
+                .because(if wrapped { case.inferred("the frames show that runtime.panicwrap raised the panic") } else { said() })
                 .because(Case::known("the generated wrapper must copy the value that the pointer points to, and there is none (runtime.panicwrap)"))
                 .advise("look for a nil pointer that was stored in an interface: the interface itself was not nil")
                 .done(),

@@ -24,6 +24,7 @@ struct Told {
     diagnostics: Vec<Str>,
     registers: Registers,
     notes: Vec<String>,
+    unrecorded: usize,
 }
 
 impl Told {
@@ -75,6 +76,7 @@ impl CoreEvidence {
             headlines: told.headlines,
             diagnostics: told.diagnostics,
             registers: told.registers,
+            unrecorded: told.unrecorded,
             signal: from_g,
             crashed,
             system_stack: system,
@@ -158,10 +160,11 @@ impl CoreEvidence {
                     // Once a thread prints its death nothing that is printed is recorded (`recordForPanic`).
                     let (said, dying) =
                         (headlines.iter().filter(|h| matches!(h, Headline::Fatal(_))).count(), self.dying());
-                    let unsaid = (said < dying).then(|| {
-                        format!("{dying} threads died at once; the runtime recorded the words of {said} of them")
-                    });
-                    Told { headlines, diagnostics, notes: unsaid.into_iter().collect(), ..Told::default() }
+                    let unrecorded = dying.saturating_sub(said);
+                    let note =
+                        format!("{dying} threads died at once; the runtime recorded the words of {said} of them");
+                    let notes = (unrecorded > 0).then_some(note).into_iter().collect();
+                    Told { headlines, diagnostics, notes, unrecorded, ..Told::default() }
                 }
                 None => Told::nothing("the text of the fatal error is not in the runtime's record of what it printed"),
             },

@@ -6,31 +6,33 @@ use gopsy_mem::{Addr, Bias};
 use gopsy_model::Source;
 use gopsy_runtime::{Basis, Layouts, Refuted, Release, Runtime, RuntimeError, Witness};
 use gopsy_target::{Attachment, Core};
-use std::path::PathBuf;
+use std::path::Path;
 
-/// Asks the Go runtime of a core whose program is at hand; with the remarks on how it was read.
+/// Where the program of a core was loaded, if its Go can be read at all; `path` is where the program lies.
+pub(super) fn loaded(core: &Core, image: &Image, path: &Path) -> Result<Bias, CoreError> {
+    if core.machine() != Machine::X86_64 {
+        return Err(CoreError::Machine(core.machine().goarch().unwrap_or("another machine")));
+    }
+    let bias = core.bias(image).ok_or_else(|| CoreError::NoBase { path: path.to_owned() })?;
+    image.module().map_err(|error| CoreError::Binary { path: path.to_owned(), error })?;
+    Ok(bias)
+}
+
+/// Asks the Go runtime of a core whose program is at hand, at `path`; with the remarks on how it was read.
 ///
 /// # Errors
 /// When the program is not Go's, or nothing tells how its memory is to be read.
 pub fn ask_runtime<T>(
     core: &Core,
     image: &Image,
+    path: &Path,
     question: impl FnOnce(&Runtime<'_>, &Basis) -> T,
 ) -> Result<(T, Vec<String>), CoreError> {
-    if core.machine() != Machine::X86_64 {
-        return Err(CoreError::Machine(core.machine().goarch().unwrap_or("another machine")));
-    }
-    let Some(bias) = core.bias(image) else { return Err(CoreError::NoBase { path: program_path(core) }) };
-    image.module().map_err(|error| CoreError::Binary { path: program_path(core), error })?;
+    let bias = loaded(core, image, path)?;
     let (build, mut notes) = (image.build_info().ok(), Vec::new());
     let attachment = core.compare(&core.program(), image).answer;
     let layouts = layouts(core, image, bias, build.as_ref(), attachment, None, &mut notes)?;
     Ok((question(&Runtime::new(core, &layouts, bias, Source::Core), layouts.basis()), notes))
-}
-
-fn program_path(core: &Core) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    PathBuf::from(std::ffi::OsStr::from_bytes(&core.program().path))
 }
 
 /// The layouts that fit this memory.

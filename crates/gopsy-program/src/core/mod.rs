@@ -10,15 +10,15 @@ mod waits;
 pub use fitting::ask_runtime;
 
 use crate::{Evidence, StackId};
-use gopsy_image::{BuildInfo, Image, ImageError, Machine, hex};
-use gopsy_mem::{Addr, Bias, Fault, Memory, MemoryExt, Why};
+use gopsy_image::{BuildInfo, Image, ImageError, hex};
+use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
 use gopsy_runtime::{G, Layouts, M, Release, Runtime, RuntimeError, Threads};
 use gopsy_target::finder::{self, Finder, Tried};
 use gopsy_target::{Attachment, Core, MappedFile, TargetError};
 use gopsy_unwind::{Code, Foreign, Sites, Walk};
 use std::cell::{OnceCell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -179,19 +179,13 @@ impl CoreEvidence {
     /// When they do not belong together, or the binary is no Go program.
     pub fn join(mut core: Core, image: Arc<Image>, path: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
         let mut notes = Vec::new();
-        if core.machine() != Machine::X86_64 {
-            return Err(CoreError::Machine(core.machine().goarch().unwrap_or("another machine")));
-        }
+        let bias = fitting::loaded(&core, &image, path)?;
         let attachment = core.attach(&image);
         match attachment {
             Attachment::Same => {}
             Attachment::Other => return Err(CoreError::OtherBuild { path: path.to_owned() }),
             Attachment::CannotTell => notes.push(finder::unproved(path)),
         }
-        let Some(bias) = core.bias(&image) else {
-            return Err(CoreError::NoBase { path: path.to_owned() });
-        };
-        image.module().map_err(|error| CoreError::Binary { path: path.to_owned(), error })?;
         let foreign = foreign::load(&mut core, &image, bias, &options.finder, &mut notes);
         let build = image.build_info().ok();
         let layouts =
@@ -200,17 +194,11 @@ impl CoreEvidence {
         let Threads { list: threads, broken } = runtime.threads()?;
         let all_threads = broken.is_none();
         notes.extend(broken.map(|why| format!("the list of threads breaks off behind {}: {why}", threads.len())));
-        let listed = runtime.goroutines()?;
-        let all_goroutines = u64::try_from(listed.addresses.len()) == Ok(listed.claimed);
-        if !all_goroutines {
-            notes.push(format!("{} of {} goroutines are listed in the core", listed.addresses.len(), listed.claimed));
-        }
+        let listed = runtime.possible_goroutines()?;
+        notes.extend(listed.remarks);
+        let all_goroutines = listed.complete;
         let dead = |g: &Addr| runtime.status(*g).value() == Some(&Status::Dead);
-        let (addresses, wrong) = possible(&core, listed.addresses);
-        if wrong > 0 {
-            notes.push(format!("{wrong} entries of the list of goroutines are damaged: no goroutine can be there"));
-        }
-        let alive = addresses.into_iter().filter(|g| !dead(g));
+        let alive = listed.addresses.into_iter().filter(|g| !dead(g));
         let entries: Vec<Entry> = alive.map(Entry::Goroutine).collect();
         let died = core.threads().iter().find(|t| t.signal != 0).map(|t| t.tid);
         let culprit = runtime.culprit(&threads, died);
@@ -485,18 +473,6 @@ impl Evidence for CoreEvidence {
     }
 }
 
-/// The addresses at which there can be goroutines, each once, and how many there cannot be: a damaged list may be long, and each
-/// of its entries would be asked for.
-fn possible(core: &dyn Memory, mut listed: Vec<Addr>) -> (Vec<Addr>, usize) {
-    listed.retain(|g| !g.is_null());
-    let all = listed.len();
-    let mut seen = HashSet::with_capacity(all.min(1 << 16));
-    let mapped = |g: &Addr| !matches!(core.u8(*g), Err(Fault { why: Why::Unmapped, .. }));
-    listed.retain(|g| g.0.is_multiple_of(8) && mapped(g) && seen.insert(*g));
-    let wrong = all.saturating_sub(listed.len());
-    (listed, wrong)
-}
-
 fn created_by(g: &G) -> Known<u64> {
     match &g.parent {
         Known::Have { value: 0, .. } => Known::Missing(Missing::NotApplicable),
@@ -519,32 +495,4 @@ fn no_binary(process: &str, tried: &Tried) -> String {
     }
     text.push_str("\n\nhint: name it with --bin, or the root of its container's file system with --root");
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Memory from 0x1000 to 0x2000, of which the upper half is not held.
-    struct Half;
-
-    impl Memory for Half {
-        fn read(&self, address: Addr, buf: &mut [u8]) -> Result<(), Fault> {
-            let why = match address.0 {
-                0x1000..0x1800 => {
-                    buf.fill(0);
-                    return Ok(());
-                }
-                0x1800..0x2000 => Why::NotHeld,
-                _ => Why::Unmapped,
-            };
-            Err(Fault { address, why })
-        }
-    }
-
-    #[test]
-    fn what_is_only_missing_may_be_a_goroutine() {
-        let listed = [0, 0x1000, 0x1900, 0x1000, 0x1004, 0x3000, 7].map(Addr).to_vec();
-        assert_eq!(possible(&Half, listed), (vec![Addr(0x1000), Addr(0x1900)], 4));
-    }
 }

@@ -169,8 +169,11 @@ impl CoreEvidence {
             hasher.number(self.sites.source_key(frame.pc, &code));
             true
         });
-        if end != End::Outermost {
-            hasher.absent();
+        match end {
+            End::Outermost => {}
+            // The whole walk may know more, and say so.
+            End::Broken(_) => return None,
+            End::Limit | End::Stopped => hasher.absent(),
         }
         let created = standing.go_pc.filter(|pc| !pc.is_null())?;
         hasher.number(self.sites.source_key(Pc::Return(created), &code));

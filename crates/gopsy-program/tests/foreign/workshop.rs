@@ -1,9 +1,9 @@
 //! Building the programs with the releases, and their cores.
 
 use gopsy_program::CoreEvidence;
-use gopsy_testing::{NEWEST, Toolchain, core_pattern_problem, has_tool, skip};
+use gopsy_testing::{NEWEST, Toolchain, core_in, core_pattern_problem, has_tool, skip};
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Versions at which the crossings changed, and the newest: `asmcgocall`'s slots at 1.22, the signal in C at 1.21, the
@@ -82,16 +82,11 @@ impl Built {
     }
 
     fn open(&self, way: &str) -> CoreEvidence {
-        let core = self.find_core().unwrap_or_else(|| panic!("{} {way} left no core", self.name));
+        let core = core_in(self.folder.path()).unwrap_or_else(|| panic!("{} {way} left no core", self.name));
         let evidence = CoreEvidence::open(&core, Some(&self.folder.path().join("app"))).unwrap();
         // The open file stays readable; cores of race builds have half a gigabyte.
         std::fs::remove_file(core).unwrap();
         evidence
-    }
-
-    fn find_core(&self) -> Option<PathBuf> {
-        let mut entries = std::fs::read_dir(self.folder.path()).unwrap().filter_map(Result::ok).map(|e| e.path());
-        entries.find(|p| p.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"core")))
     }
 }
 

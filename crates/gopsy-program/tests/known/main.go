@@ -33,6 +33,17 @@ type plain struct {
 	S    string
 }
 
+// Its fields leave out bytes in all the ways there are, the last one for what has no size.
+type padded struct {
+	on   bool
+	n    int
+	b    byte
+	half int16
+	arr  [3]byte
+	disk
+	last struct{}
+}
+
 type text string
 
 type spoken int
@@ -78,6 +89,8 @@ func waits() {
 	go func() { wg.Wait() }()
 	go func() { var none chan bool; <-none }()
 	go func() { time.Sleep(time.Hour) }()
+	time.AfterFunc(2*time.Hour, func() {})
+	time.AfterFunc(3*time.Hour, func() {}).Stop()
 	time.Sleep(300 * time.Millisecond)
 	fmt.Printf("c=%p d=%p full=%p mu=%p rw=%p wg=%p\n", c, d, full, &mu, &rw, &wg)
 	syscall.Kill(syscall.Getpid(), syscall.SIGABRT)
@@ -93,6 +106,8 @@ func main() {
 		panic(plain{1, -2, "x\ny"})
 	case "pointer":
 		panic(&plain{1, -2, "x"})
+	case "padded":
+		panic(padded{true, -5, 1, -2, [3]byte{1, 2, 3}, disk{"sda", nil}, struct{}{}})
 	case "text":
 		panic(text("hello"))
 	case "stringer":

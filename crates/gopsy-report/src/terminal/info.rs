@@ -177,13 +177,17 @@ fn runtime(canvas: &mut Canvas, info: &Info) {
     let counts = |states: &[(String, u64)]| {
         states.iter().map(|(word, count)| format!("{} {word}", thousands(*count))).collect::<Vec<_>>().join(" · ")
     };
-    let all: u64 = runtime.goroutines.iter().map(|(_, count)| count).sum();
-    let mut line = Line::new().plain(&format!("{}: {}", thousands(all), counts(&runtime.goroutines)));
-    if runtime.dead_goroutines > 0 {
-        line = line.dim(&format!("   and {} dead, kept for reuse", thousands(runtime.dead_goroutines)));
+    if let Some(goroutines) = &runtime.goroutines {
+        let all: u64 = goroutines.iter().map(|(_, count)| count).sum();
+        let mut line = Line::new().plain(&format!("{}: {}", thousands(all), counts(goroutines)));
+        if let Some(dead @ 1..) = runtime.dead_goroutines {
+            line = line.dim(&format!("   and {} dead, kept for reuse", thousands(dead)));
+        }
+        canvas.field("goroutine", &line);
     }
-    canvas.field("goroutine", &line);
-    canvas.field("stacks", &Line::new().plain(&bytes(runtime.stacks)));
+    if let Some(stacks) = runtime.stacks {
+        canvas.field("stacks", &Line::new().plain(&bytes(stacks)));
+    }
     let mut parts: Vec<String> = runtime.gomaxprocs.map(|n| format!("GOMAXPROCS {n}")).into_iter().collect();
     if !runtime.processors.is_empty() {
         parts.push(counts(&runtime.processors));

@@ -206,14 +206,14 @@ impl Page<'_> {
             }
         };
         let head = match calls.len() {
-            0 => "no calls into the race detector: the function is not instrumented".to_owned(),
+            0 => "no calls into the race detector in this function".to_owned(),
             n => format!("{} into the race detector", plural(count(n), "call")),
         };
         self.canvas.raw(2, &Line::of(Ink::Bold, &head));
         for call in calls {
-            let line = SourceLine { file: call.file.clone(), line: call.line.map(u64::from) };
+            let line = &call.line;
             let text = self.found.source(line.file.as_deref(), line.line).map(str::trim).unwrap_or_default();
-            let words = format!("{:<15} {}", call.hook.as_str(), short_line(&line));
+            let words = format!("{:<15} {}", call.hook.as_str(), short_line(line));
             let row = Line::new().dim(&self.hex(call.at)).plain("  ").plain(&words).dim("  ").dim(text);
             self.canvas.wrap(4, 8, &row);
         }

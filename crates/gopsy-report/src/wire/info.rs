@@ -54,9 +54,9 @@ struct WireProgram<'a> {
 #[derive(Serialize)]
 struct WireRuntime<'a> {
     layouts: &'a str,
-    goroutines: BTreeMap<String, u64>,
-    dead_goroutines: u64,
-    stacks: u64,
+    goroutines: Option<BTreeMap<String, u64>>,
+    dead_goroutines: Option<u64>,
+    stacks: Option<u64>,
     gomaxprocs: Option<u64>,
     processors: BTreeMap<String, u64>,
     queued: Option<u64>,
@@ -75,10 +75,10 @@ struct WireRuntime<'a> {
 }
 
 fn runtime(runtime: &Runtime) -> WireRuntime<'_> {
-    let counts = |states: &'_ [(String, u64)]| states.iter().map(|(word, count)| (word.clone(), *count)).collect();
+    let counts = |states: &[(String, u64)]| states.iter().map(|(word, count)| (word.clone(), *count)).collect();
     WireRuntime {
         layouts: &runtime.layouts,
-        goroutines: counts(&runtime.goroutines),
+        goroutines: runtime.goroutines.as_deref().map(counts),
         dead_goroutines: runtime.dead_goroutines,
         stacks: runtime.stacks,
         gomaxprocs: runtime.gomaxprocs,

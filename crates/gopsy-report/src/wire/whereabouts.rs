@@ -156,7 +156,7 @@ struct WireRace<'a> {
     address: String,
     hook: &'static str,
     file: Option<&'a str>,
-    line: Option<u32>,
+    line: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -321,8 +321,8 @@ impl<'f> Of<'f> {
                 let call = |c: &'f gopsy_locate::RaceCall| WireRace {
                     address: self.at(c.at),
                     hook: c.hook.as_str(),
-                    file: c.file.as_deref(),
-                    line: c.line,
+                    file: c.line.file.as_deref(),
+                    line: c.line.line,
                 };
                 calls.iter().map(call).collect()
             }),

@@ -95,6 +95,32 @@ fn without_an_id_the_code_tells() {
 }
 
 #[test]
+fn where_it_cannot_lie_no_id_helps() {
+    let told = |entry| {
+        let files = [(0x40_0000, 0x40_3000, 0, "/bin/prog")];
+        let built = CoreFile::new().thread(1, 0).auxv(&[(9, entry)]).files(&files);
+        let core = core(&built.memory(0x40_0000, 0x1000, R, &binary()[..0x1000]));
+        let told = core.compare(&core.program(), &image(binary()));
+        (told.answer, told.told)
+    };
+    assert_eq!(told(0x40_1000), (Attachment::Same, Told::BuildId));
+    // Mapped, but not where this program begins: it cannot be moved.
+    assert_eq!(told(0x40_1010), (Attachment::Other, Told::Address));
+    // Nothing is there: this is no entry point.
+    assert_eq!(told(0x1234_5678), (Attachment::Same, Told::BuildId));
+}
+
+#[test]
+fn an_id_that_the_file_lacks_says_nothing() {
+    let mut stripped = binary();
+    // The note is another owner's.
+    stripped[0xb0 + 12..0xb0 + 15].copy_from_slice(b"XYZ");
+    let core = core(&file());
+    let told = core.compare(&core.program(), &image(stripped));
+    assert_eq!((told.answer, told.told), (Attachment::Other, Told::Pages(0)));
+}
+
+#[test]
 fn what_gcore_leaves_out_comes_from_the_file() {
     // No header names the program's second page: gcore writes none for what a file has.
     let built = CoreFile::new()

@@ -83,14 +83,14 @@ impl Explain {
     }
 
     /// Explains one target; false if it tells of no death.
-    fn target(&self, target: Target, look: &Look, first: &mut bool) -> Result<bool> {
+    fn target(&self, mut target: Target, look: &Look, first: &mut bool) -> Result<bool> {
         let Some(main) = gopsy_explain::main_crash(&target.programs) else {
             nothing_found(&target);
             return Ok(false);
         };
         let mut of_main = gopsy_explain::explain_among(&target.programs, main);
         let many = self.targets.len() > 1;
-        for (i, program) in target.programs.into_iter().enumerate() {
+        for (i, program) in std::mem::take(&mut target.programs).into_iter().enumerate() {
             if !self.all && i != main {
                 continue;
             }
@@ -106,7 +106,8 @@ impl Explain {
                 ))?;
             }
             *first = false;
-            self.one(program, verdict, target.notes.clone(), look)?;
+            let notes = target.notes(Some(&program));
+            self.one(program, verdict, notes, look)?;
         }
         Ok(true)
     }
@@ -203,7 +204,7 @@ fn nothing_found(target: &Target) {
     };
     text.push_str("\n  What it would need: the lines from `panic:`, `fatal error:` or `SIG…:` on, with the goroutines behind them.");
     text.push_str("\n  If the program died without a word, look at its exit status and at the kernel's log (dmesg): it may have been killed.");
-    for note in target.notes.iter().take(4) {
+    for note in target.notes(None).iter().take(4) {
         text.push_str(&format!("\n  note: {note}"));
     }
     crate::output::talk(&text);

@@ -56,11 +56,7 @@ impl InfoVerb {
                 program.found = opened.how.clone();
                 (program.modules, program.no_modules) = modules(image, opened.core.as_ref());
                 if let Some(version) = &program.go_version {
-                    let fact = |part: &Option<String>| part.clone().unwrap_or_default();
-                    info.known_bugs = gopsy_explain::known_bugs(version, &fact(&platform.os), &fact(&platform.arch));
-                    if platform.os.is_none() {
-                        info.notes.push("GOOS is not recorded: known bugs of one system only are left out".to_owned());
-                    }
+                    known_bugs(&mut info, version, &platform);
                 }
                 info.program = Some(program);
             }
@@ -69,8 +65,8 @@ impl InfoVerb {
         if opened.core.is_some() {
             info.process = process::process(&mut opened);
         }
-        if let (Some(core), Ok((_, image))) = (&opened.core, &opened.program) {
-            match runtime::runtime(core, image) {
+        if let (Some(core), Ok((path, image))) = (&opened.core, &opened.program) {
+            match runtime::runtime(core, image, path) {
                 Ok((runtime, notes)) => {
                     info.runtime = Some(runtime);
                     info.notes.extend(notes);
@@ -85,6 +81,19 @@ impl InfoVerb {
             print(&terminal::info(&info, &look.view()))?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The bugs that a release of the Go project still has. Others have mended some of them.
+fn known_bugs(info: &mut Info, version: &str, platform: &Platform) {
+    if !gopsy_runtime::Release::parse(version).is_some_and(|release| release.exact) {
+        let why = "is no release of the Go project: which of its known bugs it has is not known";
+        return info.notes.push(format!("{version} {why}"));
+    }
+    let fact = |part: &Option<String>| part.clone().unwrap_or_default();
+    info.known_bugs = gopsy_explain::known_bugs(version, &fact(&platform.os), &fact(&platform.arch));
+    if platform.os.is_none() {
+        info.notes.push("GOOS is not recorded: known bugs of one system only are left out".to_owned());
     }
 }
 

@@ -126,8 +126,9 @@ impl Stacks {
     }
 
     fn count(&self, target: Target) -> Result<Counted> {
-        let Target { name, mut programs, notes, lines, .. } = target;
-        let main = gopsy_explain::main_crash(&programs);
+        let main = gopsy_explain::main_crash(&target.programs);
+        let mut notes = target.notes(main.and_then(|main| target.programs.get(main)));
+        let Target { name, mut programs, lines, .. } = target;
         let Some(program) = main.map(|i| programs.swap_remove(i)).filter(|p| p.stack_count() > 0) else {
             return Err(anyhow!("no goroutine in {} ({lines} lines read)", called(&name)));
         };
@@ -138,7 +139,6 @@ impl Stacks {
         if groups.is_empty() {
             return Err(anyhow!("no goroutine of {} fits", called(&name)));
         }
-        let mut notes = notes;
         if hidden > 0 {
             let (threads, stand) = if hidden == 1 {
                 ("thread", "stands on its system stack")

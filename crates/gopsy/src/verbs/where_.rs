@@ -281,36 +281,23 @@ impl Question<'_> {
 
 /// Every line that the answers name, with a function that it belongs to.
 fn lines_of(answers: &[Answer]) -> Vec<(Option<String>, SourceLine)> {
-    let mut lines = Vec::new();
-    let mut listed = |listing: &Listing, function: Option<&str>| {
-        for insn in &listing.insns {
-            let function = insn.inlined.as_deref().or(function).map(str::to_owned);
-            lines.push((function, insn.line.clone()));
-        }
-    };
-    for answer in answers {
-        match answer {
-            Answer::Place(answer) => {
-                let function = answer.place.function.first().map(|f| f.name.as_str());
-                listed(&answer.listing, function);
-            }
-            Answer::Line(answer) => {
-                answer.listings.iter().for_each(|one| listed(&one.listing, one.function.as_deref()));
-            }
-            _ => {}
-        }
+    fn listed(listing: &Listing, function: Option<&str>, lines: &mut Vec<(Option<String>, SourceLine)>) {
+        let of = |insn: &gopsy_locate::ListedInsn| insn.inlined.as_deref().or(function).map(str::to_owned);
+        lines.extend(listing.insns.iter().map(|insn| (of(insn), insn.line.clone())));
     }
+    let mut lines = Vec::new();
     for answer in answers {
         match answer {
             Answer::Place(answer) => {
                 let function = answer.place.function.first().map(|f| f.name.clone());
-                let calls = answer.race.iter().flatten();
-                let calls = calls.flatten();
-                lines.extend(
-                    calls.map(|c| (function.clone(), SourceLine { file: c.file.clone(), line: c.line.map(u64::from) })),
-                );
+                listed(&answer.listing, function.as_deref(), &mut lines);
+                let calls = answer.race.iter().flatten().flatten();
+                lines.extend(calls.map(|call| (function.clone(), call.line.clone())));
             }
             Answer::Line(answer) => {
+                for one in &answer.listings {
+                    listed(&one.listing, one.function.as_deref(), &mut lines);
+                }
                 let line = |c: &CodeOfLine| SourceLine { file: Some(c.file.clone()), line: Some(answer.line.number) };
                 lines.extend(answer.code.iter().map(|c| (c.function.clone(), line(c))));
             }

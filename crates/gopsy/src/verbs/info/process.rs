@@ -103,9 +103,11 @@ fn threads(opened: &Opened, core: &Core) -> Vec<Thread> {
 /// Executables and libraries that were mapped, by their first address: with what is at hand, or why nothing is. The program
 /// was looked for before.
 fn elves(opened: &mut Opened) -> Option<Vec<(MappedElf, Result<String, String>)>> {
-    let program = match (&opened.program, &opened.how) {
-        (Ok((path, _)), how) => Ok(format!("{} ({})", path.display(), how.as_deref().unwrap_or_default())),
-        (Err(why), _) => Err(why.clone()),
+    let how = opened.how.as_deref().unwrap_or_default();
+    let program = match &opened.program {
+        Ok((path, _)) if opened.proved => Ok(format!("{} ({how})", path.display())),
+        Ok((path, _)) => Err(format!("nothing proves that {} is it ({how})", path.display())),
+        Err(why) => Err(why.clone()),
     };
     let (core, finder) = (opened.core.as_mut()?, &opened.finder);
     let mut out = Vec::new();

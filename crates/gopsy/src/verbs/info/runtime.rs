@@ -7,10 +7,11 @@ use gopsy_report::info::Runtime;
 use gopsy_runtime as go;
 use gopsy_target::Core;
 use std::collections::HashMap;
+use std::path::Path;
 
 /// Reads it; with the remarks on how it was read.
-pub(super) fn runtime(core: &Core, image: &Image) -> Result<(Runtime, Vec<String>), CoreError> {
-    gopsy_program::ask_runtime(core, image, |runtime, basis| read(runtime, basis.to_string()))
+pub(super) fn runtime(core: &Core, image: &Image, path: &Path) -> Result<(Runtime, Vec<String>), CoreError> {
+    gopsy_program::ask_runtime(core, image, path, |runtime, basis| read(runtime, basis.to_string()))
 }
 
 /// What is known, and why the rest is not.
@@ -31,22 +32,7 @@ impl Missing {
 
 fn read(runtime: &go::Runtime<'_>, layouts: String) -> Runtime {
     let mut missing = Missing::default();
-    let (mut states, mut dead, mut stacks) = (HashMap::new(), 0u64, 0u64);
-    match runtime.goroutines() {
-        Ok(listed) => {
-            for g in listed.addresses.into_iter().filter(|g| !g.is_null()) {
-                let standing = runtime.standing(g);
-                if standing.status == Some(Status::Dead) {
-                    dead = dead.saturating_add(1);
-                    continue;
-                }
-                let word = standing.status.map_or_else(|| "in no known state".to_owned(), |s| s.as_str().to_owned());
-                count(&mut states, word);
-                stacks = stacks.saturating_add(standing.stack.map_or(0, |stack| stack.len()));
-            }
-        }
-        Err(error) => missing.0.push(error.to_string()),
-    }
+    let goroutines = goroutines(runtime, &mut missing);
     let processors = missing.known("the processors", runtime.processors()).unwrap_or_default();
     let mut of_processors = HashMap::new();
     for p in &processors {
@@ -57,13 +43,14 @@ fn read(runtime: &go::Runtime<'_>, layouts: String) -> Runtime {
     let spans = missing.known("the spans of the heap", runtime.spans());
     let holding = || spans.iter().flatten().filter(|span| span.state == go::SpanState::InUse);
     let objects = holding().map(|span| span.allocated).fold(0, u64::saturating_add);
-    let timers = missing.known("the timers", runtime.timers()).map(|timers| number(timers.len()));
+    let waiting = |timer: &&go::Timer| timer.zombie.value() != Some(&true);
+    let timers = missing.known("the timers", runtime.timers()).map(|all| number(all.iter().filter(waiting).count()));
     let texts = |list: Vec<gopsy_model::Str>| list.iter().map(ToString::to_string).collect::<Vec<String>>();
     Runtime {
         layouts,
-        goroutines: most_first(states),
-        dead_goroutines: dead,
-        stacks,
+        dead_goroutines: goroutines.as_ref().map(|all| all.dead),
+        stacks: goroutines.as_ref().map(|all| all.stacks),
+        goroutines: goroutines.map(|all| most_first(all.states)),
         gomaxprocs: missing.known("GOMAXPROCS", runtime.gomaxprocs()),
         queued: queued.filter(|_| !processors.is_empty()),
         processors: most_first(of_processors),
@@ -80,6 +67,43 @@ fn read(runtime: &go::Runtime<'_>, layouts: String) -> Runtime {
         environment: missing.known("the environment", runtime.environment_names()).map(texts),
         missing: missing.0,
     }
+}
+
+/// How many goroutines there are.
+#[derive(Default)]
+struct Goroutines {
+    states: HashMap<String, u64>,
+    dead: u64,
+    stacks: u64,
+}
+
+fn goroutines(runtime: &go::Runtime<'_>, missing: &mut Missing) -> Option<Goroutines> {
+    let listed = match runtime.possible_goroutines() {
+        Ok(listed) => listed,
+        Err(error) => {
+            missing.0.push(error.to_string());
+            return None;
+        }
+    };
+    missing.0.extend(listed.remarks);
+    let (mut all, mut without) = (Goroutines::default(), 0u64);
+    for g in listed.addresses {
+        let standing = runtime.standing(g);
+        if standing.status == Some(Status::Dead) {
+            all.dead = all.dead.saturating_add(1);
+            continue;
+        }
+        let word = standing.status.map_or_else(|| "in no known state".to_owned(), |s| s.as_str().to_owned());
+        count(&mut all.states, word);
+        match standing.stack {
+            Some(stack) => all.stacks = all.stacks.saturating_add(stack.len()),
+            None => without = without.saturating_add(1),
+        }
+    }
+    if without > 0 {
+        missing.0.push(format!("the stacks of {without} of the goroutines"));
+    }
+    Some(all)
 }
 
 fn number(len: usize) -> u64 {

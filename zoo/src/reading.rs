@@ -1,9 +1,13 @@
-//! Every core read by the layouts of every other release: whatever is then said is either true, or it is withheld.
+//! One reading of a core held against another that is right: whatever it says is either true, or it is withheld.
 
-use gopsy_model::{Goroutine, Headline, Known, Signal, Stack};
+use gopsy_model::{Frame, Goroutine, Headline, Known, PanicLine, Role, Signal, Stack, WaitsAt};
 use gopsy_program::{Program, StackId};
+use std::collections::HashSet;
 
-/// What a reading by other layouts came to.
+/// More frames than these no goroutine has on its stack to die.
+const DYING: usize = 8;
+
+/// What a reading by other layouts, or of a part of the core, came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reading {
     /// Statements that are those of the right reading.
@@ -19,16 +23,31 @@ impl Reading {
     #[must_use]
     pub fn of(right: &Program, other: &Program) -> Reading {
         let mut reading = Reading::default();
-        for id in other.stacks() {
-            let goroutine = other.goroutine(id);
-            match right.stacks().find(|r| right.goroutine(*r).gp.value() == goroutine.gp.value()) {
-                Some(twin) => reading.goroutine((right, twin), (&goroutine, &other.stack(id))),
-                None => reading.false_statements.push(format!("there is a goroutine at {:?}", goroutine.gp.value())),
+        let all = |program: &Program| -> Vec<_> { program.stacks().map(|id| (id, program.goroutine(id))).collect() };
+        let (of_right, of_other) = (all(right), all(other));
+        for (id, goroutine) in &of_other {
+            let twins = of_right.iter().filter(|(_, twin)| which(twin) == which(goroutine));
+            let held = |(twin, of_twin): &(StackId, Goroutine)| {
+                let mut one = Reading::default();
+                one.goroutine((of_twin, &right.stack(*twin)), (goroutine, &other.stack(*id)));
+                one
+            };
+            // Several goroutines may come from one, which stood elsewhere each time.
+            match twins.map(held).min_by_key(|one| one.false_statements.len()) {
+                Some(mut one) => {
+                    reading.true_statements += one.true_statements;
+                    reading.withheld += one.withheld;
+                    reading.false_statements.append(&mut one.false_statements);
+                }
+                // A dead one cannot be told where its state is missing.
+                None if goroutine.role == Role::Goroutine && goroutine.status.value().is_none() => {}
+                // Nor that a thread does nothing on its system stack but die, where that stack breaks off.
+                None if goroutine.role == Role::System && other.stack(*id).unavailable.is_some() => {}
+                None => reading.false_statements.push(format!("there is a goroutine: {:?}", which(goroutine))),
             }
         }
-        let known =
-            |id: &StackId| other.stacks().any(|o| other.goroutine(o).gp.value() == right.goroutine(*id).gp.value());
-        reading.withheld += right.stacks().filter(|id| !known(id)).count() as u64;
+        let known: HashSet<_> = of_other.iter().map(|(_, goroutine)| which(goroutine)).collect();
+        reading.withheld += of_right.iter().filter(|(_, goroutine)| !known.contains(&which(goroutine))).count() as u64;
         reading.death(right, other);
         reading
     }
@@ -42,20 +61,29 @@ impl Reading {
         }
     }
 
-    fn goroutine(&mut self, (right, twin): (&Program, StackId), (other, stack): (&Goroutine, &Stack)) {
-        let goroutine = right.goroutine(twin);
+    fn goroutine(&mut self, (goroutine, right): (&Goroutine, &Stack), (other, stack): (&Goroutine, &Stack)) {
         let name = format!("goroutine {:?}", goroutine.id.value());
         self.say(&format!("{name} id"), &goroutine.id, &other.id);
         self.say(&format!("{name} status"), &goroutine.status, &other.status);
         self.say(&format!("{name} wait reason"), &goroutine.wait_reason, &other.wait_reason);
-        self.say(&format!("{name} minutes"), &goroutine.wait_minutes, &other.wait_minutes);
+        // When the process died is known the better the more there is of it: so long at least.
+        let minutes = |g: &Goroutine| g.wait_minutes.value().copied();
+        match (minutes(goroutine), minutes(other)) {
+            (Some(right), Some(less)) if less < right => self.withheld += 1,
+            _ => self.say(&format!("{name} minutes"), &goroutine.wait_minutes, &other.wait_minutes),
+        }
         self.say(&format!("{name} m"), &goroutine.m, &other.m);
         self.say(&format!("{name} mp"), &goroutine.mp, &other.mp);
         let created =
             |g: &Goroutine| g.created_by.clone().map(|c| (c.function, c.file.into_value(), c.line.into_value()));
-        self.say(&format!("{name} creator"), &created(&goroutine), &created(other));
+        self.say(&format!("{name} creator"), &created(goroutine), &created(other));
         let parent = |g: &Goroutine| g.created_by.clone().into_value().map_or(Known::not_printed(), |c| c.goroutine);
-        self.say(&format!("{name} creating goroutine"), &parent(&goroutine), &parent(other));
+        self.say(&format!("{name} creating goroutine"), &parent(goroutine), &parent(other));
+        let deferred = |g: &Goroutine| -> Vec<_> {
+            g.deferred.iter().map(|d| (d.function.clone(), d.line.value().copied())).collect()
+        };
+        self.among(&format!("{name} has deferred"), &deferred(goroutine), &deferred(other));
+        self.waits(&name, goroutine, other);
         for (what, a, b) in [
             ("locked", goroutine.locked_to_thread, other.locked_to_thread),
             ("scan", goroutine.scan, other.scan),
@@ -72,12 +100,44 @@ impl Reading {
         if !other.labels.is_empty() && other.labels != goroutine.labels {
             self.false_statements.push(format!("{name} labels {:?}", other.labels));
         }
-        self.frames(&name, &right.stack(twin), stack);
+        self.frames(&name, right, stack);
     }
 
-    /// Frame by frame, up to the first that is another function: what follows would only repeat it.
+    /// What it waits at.
+    fn waits(&mut self, name: &str, right: &Goroutine, other: &Goroutine) {
+        let known = right.waits_at.value().map_or(&[][..], Vec::as_slice);
+        let Some(said) = other.waits_at.value() else {
+            self.withheld += u64::from(!known.is_empty());
+            return;
+        };
+        if known.len() == said.len() && known.iter().zip(said).all(|(a, b)| is_same(a, b)) {
+            self.true_statements += said.len() as u64;
+        } else {
+            self.false_statements.push(format!("{name} waits at: {said:?} for {known:?}"));
+        }
+    }
+
+    /// Frame by frame, up to the first that is another function: what follows would only repeat it. Behind a gap a stack is
+    /// counted from its outer end, which may be missing: there a frame must be one of those that the right one has.
     fn frames(&mut self, name: &str, right: &Stack, other: &Stack) {
-        for (index, frame) in other.frames.iter().enumerate() {
+        let gap = |stack: &Stack| stack.elided.first().map_or(usize::MAX, |gap| gap.after);
+        let (in_right, in_other) = (gap(right), gap(other));
+        let known: HashSet<_> = right.frames.iter().map(place).collect();
+        // What a goroutine does to die is left out, where it can be seen that it does no more.
+        let begins = other.frames.iter().take(DYING).position(|f| right.frames.first().map(place) == Some(place(f)));
+        for (index, frame) in other.frames.iter().skip(begins.unwrap_or(0)).enumerate() {
+            // How a stack goes on that is too deep to be shown whole nobody has said.
+            if index >= in_right {
+                return;
+            }
+            if index >= in_other {
+                if known.contains(&place(frame)) {
+                    self.true_statements += 1;
+                } else {
+                    self.false_statements.push(format!("{name} behind a gap: {:?}", place(frame)));
+                }
+                continue;
+            }
             let name = format!("{name} frame {index}");
             let Some(twin) = right.frames.get(index) else {
                 self.false_statements.push(format!("{name}: {:?} for none", frame.function.value()));
@@ -157,16 +217,49 @@ impl Reading {
     }
 }
 
-/// Whether two headlines say the same, however well it is known.
-fn say_the_same(a: &Headline, b: &Headline) -> bool {
-    match (a, b) {
+/// What tells a stack from others of the same process.
+fn which(goroutine: &Goroutine) -> (Role, Option<u64>, Option<u64>) {
+    (goroutine.role, goroutine.gp.value().copied(), goroutine.ancestor)
+}
+
+/// Where a frame stands.
+fn place(frame: &Frame) -> (Option<String>, Option<i64>, Option<u64>, Option<u64>) {
+    let function = frame.function.value().map(|name| name.as_str().to_owned());
+    (function, frame.line.value().copied(), frame.pc.value().copied(), frame.sp.value().copied())
+}
+
+fn agree<T: PartialEq>(right: &Known<T>, other: &Known<T>) -> bool {
+    other.value().is_none() || other.value() == right.value()
+}
+
+/// Whether what is said of the one is not another thing than what is said of the other.
+fn is_same(right: &WaitsAt, other: &WaitsAt) -> bool {
+    match (right, other) {
+        (
+            WaitsAt::Channel { address, element, len, capacity, closed },
+            WaitsAt::Channel { address: at, element: of, len: held, capacity: room, closed: shut },
+        ) => address == at && agree(element, of) && agree(len, held) && agree(capacity, room) && agree(closed, shut),
+        (right, other) => right == other,
+    }
+}
+
+/// Whether a headline says the same as the right one, or less, however well it is known.
+fn say_the_same(right: &Headline, other: &Headline) -> bool {
+    match (right, other) {
+        (Headline::Panic(a), Headline::Panic(b)) => {
+            let of = |p: &PanicLine| (p.value.clone(), p.recovered, p.repanicked, p.depth);
+            // What of a value cannot be read is a question mark in it; of what a pointer leads to, the pointer is left.
+            let less = matches!((a.held.value(), b.held.value()), (Some(a), Some(b))
+                if a.type_name == b.type_name && (b.text.contains('?') || b.text.starts_with("(*")));
+            of(a) == of(b) && (less || agree(&a.held, &b.held))
+        }
         (Headline::Signal(a), Headline::Signal(b)) => {
             let of = |s: &Signal| {
                 (s.name.clone(), s.code.value().copied(), s.address.value().copied(), s.pc.value().copied())
             };
             of(a) == of(b)
         }
-        _ => a == b,
+        _ => right == other,
     }
 }
 
@@ -174,7 +267,7 @@ fn say_the_same(a: &Headline, b: &Headline) -> bool {
 mod tests {
     use super::Reading;
     use crate::told::Told;
-    use gopsy_model::{Headline, Known, Source, Status, Trust};
+    use gopsy_model::{Elision, Headline, HeldValue, Known, PanicLine, Source, Status, Trust, WaitsAt};
     use gopsy_program::Program;
 
     fn read(change: impl FnOnce(&mut Told)) -> Reading {
@@ -228,6 +321,22 @@ mod tests {
             ("headline", |t| t.crash.headlines.push(Headline::FaultAddress(1))),
             ("crashed", |t| t.crash.crashed = Some(1)),
             ("there is a goroutine", |t| t.stacks[1].0.gp = wrong(1)),
+            ("waits at", |t| t.stacks[1].0.waits_at = wrong(vec![WaitsAt::Semaphore { address: 1 }])),
+            ("has deferred", |t| {
+                let creation = t.stacks[1].0.created_by.value().unwrap().clone();
+                t.stacks[1].0.deferred.push(creation);
+            }),
+            ("headline", |t| {
+                let held = wrong(HeldValue { type_name: "main.T".into(), text: "main.T{}".into() });
+                t.crash.headlines[0] = Headline::Panic(PanicLine { held, ..PanicLine::of("first\n\nsecond") });
+            }),
+            ("behind a gap", |t| {
+                let mut frame = t.frame("main.work", 31);
+                frame.sp = wrong(7);
+                t.stacks[1].1.frames.push(frame);
+                let count = Known::not_printed();
+                t.stacks[1].1.elided.push(Elision { after: 2, count });
+            }),
         ];
         for (what, change) in cases {
             let reading = read(*change);
