@@ -7,6 +7,7 @@
 use crate::stated::Stated;
 use crate::{ImageError, bytes, pclntab};
 use gopsy_mem::LinkAddr;
+use std::ops::RangeInclusive;
 
 /// The part of the struct that is read at once; the largest has 592 bytes.
 const SIZE: u64 = 600;
@@ -32,6 +33,7 @@ const ETEXT: u64 = 184;
 struct Layout {
     /// The releases that have it.
     releases: &'static str,
+    minors: RangeInclusive<u32>,
     types: u64,
     etypes: u64,
     /// What funcdata offsets count from; before Go 1.18 they are addresses.
@@ -45,6 +47,7 @@ struct Layout {
 const LAYOUTS: [Layout; 7] = [
     Layout {
         releases: "1.16–1.17",
+        minors: 16..=17,
         types: 280,
         etypes: 288,
         gofunc: None,
@@ -55,6 +58,7 @@ const LAYOUTS: [Layout; 7] = [
     },
     Layout {
         releases: "1.18–1.19",
+        minors: 18..=19,
         types: 280,
         etypes: 288,
         gofunc: Some(304),
@@ -65,6 +69,7 @@ const LAYOUTS: [Layout; 7] = [
     },
     Layout {
         releases: "1.20",
+        minors: 20..=20,
         types: 296,
         etypes: 304,
         gofunc: Some(320),
@@ -75,6 +80,7 @@ const LAYOUTS: [Layout; 7] = [
     },
     Layout {
         releases: "1.21–1.22",
+        minors: 21..=22,
         types: 296,
         etypes: 304,
         gofunc: Some(320),
@@ -85,6 +91,7 @@ const LAYOUTS: [Layout; 7] = [
     },
     Layout {
         releases: "1.23–1.25",
+        minors: 23..=25,
         types: 296,
         etypes: 304,
         gofunc: Some(320),
@@ -95,6 +102,7 @@ const LAYOUTS: [Layout; 7] = [
     },
     Layout {
         releases: "1.26",
+        minors: 26..=26,
         types: 296,
         etypes: 304,
         gofunc: Some(320),
@@ -106,6 +114,7 @@ const LAYOUTS: [Layout; 7] = [
     // The types are walked, no longer listed: typedesclen, itaboffset and itabsize came in between.
     Layout {
         releases: "1.27",
+        minors: 27..=27,
         types: 296,
         etypes: 312,
         gofunc: Some(344),
@@ -150,7 +159,7 @@ pub struct ModuleData {
     pub types: LinkAddr,
     /// The end of the types.
     pub etypes: LinkAddr,
-    /// Its text sections; one, but in very large programs.
+    /// Its text sections; one, but in very large programs. Empty for a plugin: it has one.
     pub text_sections: Vec<TextSection>,
     /// The next module (plugins, shared libraries); null for none.
     pub next: LinkAddr,
@@ -166,12 +175,26 @@ impl ModuleData {
     /// # Errors
     /// When what stands there contradicts itself, or has a layout that is not known.
     pub fn read(stated: &dyn Stated, address: LinkAddr) -> Result<ModuleData, ImageError> {
+        ModuleData::read_of(stated, address, None)
+    }
+
+    /// As [`ModuleData::read`], of Go 1.`minor`: where several layouts fit and say different things (where the next module is,
+    /// in 1.21 to 1.25), the release tells which it is.
+    ///
+    /// # Errors
+    /// As [`ModuleData::read`].
+    pub fn read_of(stated: &dyn Stated, address: LinkAddr, minor: Option<u32>) -> Result<ModuleData, ImageError> {
         let words = Words::read(stated, address)?;
         let mut fits: Vec<&Layout> = LAYOUTS.iter().filter(|l| words.fit(stated, l)).collect();
         // The linker writes 1 into an executable's first module, 0 into all others.
         let main = |l: &&Layout| bytes::u8(&words.bytes, l.has_main) == Some(1);
         if fits.iter().any(main) {
             fits.retain(main);
+        }
+        let next = |l: &Layout| words.word(l.next);
+        let of_release = |l: &&Layout| minor.is_some_and(|minor| l.minors.contains(&minor));
+        if fits.iter().any(|l| next(l) != fits.first().and_then(|l| next(l))) && fits.iter().any(of_release) {
+            fits.retain(of_release);
         }
         let layout = *fits.first().ok_or_else(|| {
             ImageError::not_supported("its moduledata: none of the layouts of Go 1.16 to 1.27 fits what stands there")
@@ -186,7 +209,7 @@ impl ModuleData {
             gofunc: layout.gofunc.map(word).transpose()?,
             types: word(layout.types)?,
             etypes: word(layout.etypes)?,
-            text_sections: words.text_sections(stated, layout).unwrap_or_default(),
+            text_sections: words.own_text_sections(stated, layout),
             next: word(layout.next)?,
             parts: words.parts().ok_or_else(|| ImageError::damaged("the parts of its pclntab overlap"))?,
             entries: words.slice(FTAB).map(|(_, len)| len).unwrap_or(0),
@@ -296,12 +319,17 @@ impl Words {
         Some(sections)
     }
 
+    /// The module's own sections of text; none for a plugin, whose map is another's.
+    fn own_text_sections(&self, stated: &dyn Stated, layout: &Layout) -> Vec<TextSection> {
+        let sections = self.text_sections(stated, layout).unwrap_or_default();
+        let own = sections.first().is_some_and(|first| self.address(TEXT) == Some(first.base));
+        if own { sections } else { Vec::new() }
+    }
+
     /// Whether the words have this layout.
     fn fit(&self, stated: &dyn Stated, layout: &Layout) -> bool {
         let fits = || -> Option<bool> {
             let (text, etext) = (self.address(TEXT)?, self.address(ETEXT)?);
-            let sections = self.text_sections(stated, layout)?;
-            let first = sections.first()?;
             let (types, etypes) = (self.address(layout.types)?, self.address(layout.etypes)?);
             let (next, has_main) = (self.address(layout.next)?, bytes::u8(&self.bytes, layout.has_main)?);
             let (name, name_len) = (self.address(layout.module_name)?, self.word(layout.module_name.checked_add(8)?)?);
@@ -309,7 +337,12 @@ impl Words {
             let header = || stated.word(stated.word(next).map(LinkAddr)?);
             let follows = next.0 == 0 || header().is_some_and(pclntab::is_magic);
             let size = etext.offset_from(text)?.checked_add(MAX_BEHIND)?;
-            let covers = first.base == text && first.offset < first.end && first.end <= size;
+            let covers = match self.text_sections(stated, layout).as_deref() {
+                Some([first, ..]) if first.base == text => first.offset < first.end && first.end <= size,
+                // The symbol of a plugin's map is the executable's (`runtime.textsectionmap`): nothing tells where its own stands,
+                // and the runtime does not ask one that has a single section.
+                _ => has_main == 0 && self.slice(layout.text_sections).is_some_and(|(_, len)| len == 1),
+            };
             let gofunc = layout.gofunc.is_none_or(|g| self.word(g).is_some_and(|g| g != 0));
             Some(self.parts().is_some() && covers && types < etypes && gofunc && has_main <= 1 && named && follows)
         };

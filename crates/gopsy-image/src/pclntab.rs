@@ -75,7 +75,14 @@ impl GoModule {
     /// # Errors
     /// When it is none, or one of its parts cannot be read.
     pub fn read(stated: &dyn Stated, address: LinkAddr) -> Result<GoModule, ImageError> {
-        let data = ModuleData::read(stated, address)?;
+        GoModule::of(stated, ModuleData::read(stated, address)?)
+    }
+
+    /// The module that says that of itself.
+    ///
+    /// # Errors
+    /// When one of its parts cannot be read.
+    pub fn of(stated: &dyn Stated, data: ModuleData) -> Result<GoModule, ImageError> {
         let mut start = [0; 8];
         if !stated.fill(data.pc_header, &mut start) {
             return Err(ImageError::Absent("pclntab where its moduledata says"));

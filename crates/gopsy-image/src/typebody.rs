@@ -50,23 +50,36 @@ pub struct StructField {
 }
 
 impl TypeBody {
-    /// What the type is made of whose descriptor stands at that address. `None` where a part of it is damaged.
+    /// What the type is made of whose descriptor stands at that address, in that section. `type_at` knows the types of its
+    /// fields, which may be another module's. `None` where a part of it is damaged.
     #[must_use]
-    pub fn read(stated: &dyn Stated, section: &TypeSection, at: LinkAddr, of: &TypeName) -> Option<TypeBody> {
+    pub fn read(
+        stated: &dyn Stated,
+        section: &TypeSection,
+        at: LinkAddr,
+        of: &TypeName,
+        type_at: &dyn Fn(LinkAddr) -> Option<TypeName>,
+    ) -> Option<TypeBody> {
         let word = |offset| stated.word(at.checked_add(offset)?);
         Some(match of.kind {
             TypeKind::Pointer | TypeKind::Slice | TypeKind::Chan => TypeBody::Of(LinkAddr(word(ELEM)?)),
             TypeKind::Array => TypeBody::Array { element: LinkAddr(word(ELEM)?), len: word(LEN)? },
             TypeKind::Struct => {
                 let (list, len) = (LinkAddr(word(FIELDS)?), word(FIELDS.checked_add(8)?)?);
-                TypeBody::Struct(fields(stated, section, list, len, of.size)?)
+                TypeBody::Struct(fields(stated, section, (list, len), of.size, type_at)?)
             }
             _ => TypeBody::Plain,
         })
     }
 }
 
-fn fields(stated: &dyn Stated, section: &TypeSection, list: LinkAddr, len: u64, size: u64) -> Option<Vec<StructField>> {
+fn fields(
+    stated: &dyn Stated,
+    section: &TypeSection,
+    (list, len): (LinkAddr, u64),
+    size: u64,
+    type_at: &dyn Fn(LinkAddr) -> Option<TypeName>,
+) -> Option<Vec<StructField>> {
     if len > MAX_FIELDS {
         return None;
     }
@@ -77,7 +90,7 @@ fn fields(stated: &dyn Stated, section: &TypeSection, list: LinkAddr, len: u64, 
         let (name, descriptor) = (LinkAddr(word(0)?), LinkAddr(word(8)?));
         fields.push(StructField {
             name: name_at(stated, section, name)?,
-            of: TypeName::read(stated, section, descriptor)?,
+            of: type_at(descriptor)?,
             descriptor,
             offset: word(16)?,
         });

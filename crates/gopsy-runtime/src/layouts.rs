@@ -6,6 +6,7 @@ use crate::tables::{Table, Tables};
 use crate::variables::Variables;
 use crate::{Release, RuntimeError};
 use gopsy_image::{DebugInfo, Field, Image, ImageError, StructLayout, TypeSection, Variable};
+use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Missing, Trust};
 use std::collections::HashMap;
 use std::fmt;
@@ -94,6 +95,8 @@ pub struct Layouts {
     /// Why it is not known where the others stand.
     withheld: HashMap<&'static str, Withheld>,
     types: Option<TypeSection>,
+    /// Those of other modules, as loaded.
+    more_types: Vec<TypeSection>,
     basis: Basis,
     slots: OnceLock<GSlots>,
 }
@@ -224,8 +227,15 @@ impl Layouts {
         self.variables.get(name).copied()
     }
 
-    pub(crate) fn types(&self) -> Option<TypeSection> {
-        self.types
+    /// Adds the types of another module of the process (a plugin), where they were loaded.
+    pub fn add_types(&mut self, loaded: TypeSection) {
+        self.more_types.push(loaded);
+    }
+
+    /// The types, as loaded, among which a descriptor stands; the executable's for one that stands among none.
+    pub(crate) fn types_at(&self, descriptor: Addr, bias: Bias) -> Option<TypeSection> {
+        let holds = |section: &&TypeSection| (section.types.0..section.etypes.0).contains(&descriptor.0);
+        self.more_types.iter().find(holds).copied().or_else(|| Some(self.types?.loaded(bias)))
     }
 
     pub(crate) fn made_of(
@@ -234,7 +244,15 @@ impl Layouts {
         types: Option<TypeSection>,
         basis: Basis,
     ) -> Self {
-        Layouts { structs, variables, withheld: HashMap::new(), types, basis, slots: OnceLock::new() }
+        Layouts {
+            structs,
+            variables,
+            withheld: HashMap::new(),
+            types,
+            more_types: Vec::new(),
+            basis,
+            slots: OnceLock::new(),
+        }
     }
 }
 

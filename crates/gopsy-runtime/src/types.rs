@@ -71,10 +71,10 @@ impl Runtime<'_> {
 
     /// The type of the program whose descriptor stands there.
     pub(crate) fn type_at(&self, descriptor: Addr) -> Result<TypeName, Missing> {
-        let Some(section) = self.layouts.types() else {
+        let Some(section) = self.layouts.types_at(descriptor, self.bias) else {
             return Err(Missing::NotSupported("types without moduledata".into()));
         };
-        let found = TypeName::read(&Loaded(self.mem), &section.loaded(self.bias), LinkAddr(descriptor.0));
+        let found = TypeName::read(&Loaded(self.mem), &section, LinkAddr(descriptor.0));
         found.ok_or_else(|| match self.mem.u64(descriptor) {
             Ok(_) => Missing::Unreadable(format!("no type of the program is described at {descriptor}").into()),
             Err(fault) => missing(fault),

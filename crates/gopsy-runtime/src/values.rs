@@ -67,8 +67,9 @@ impl Runtime<'_> {
     }
 
     fn body(&self, descriptor: Addr, of: &TypeName) -> Option<TypeBody> {
-        let section = self.layouts.types()?.loaded(self.bias);
-        TypeBody::read(&Loaded(self.mem), &section, LinkAddr(descriptor.0), of)
+        let section = self.layouts.types_at(descriptor, self.bias)?;
+        let type_at = |at: LinkAddr| self.type_at(Addr(at.0)).ok();
+        TypeBody::read(&Loaded(self.mem), &section, LinkAddr(descriptor.0), of, &type_at)
     }
 
     /// A value that is one pointer, which is at hand.

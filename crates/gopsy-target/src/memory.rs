@@ -4,7 +4,8 @@ use crate::content::slice;
 use crate::core::{Core, CoreSegment};
 use crate::headers::Damage;
 use crate::notes::FileMapping;
-use gopsy_mem::{Addr, Fault, Memory, Range, Why};
+use gopsy_image::{Loaded, Part, Stated};
+use gopsy_mem::{Addr, Fault, LinkAddr, Memory, Range, Why};
 
 /// A stretch of memory whose bytes stand together in one file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,6 +22,17 @@ enum FileOf {
     Core,
     /// An attached file, by its number.
     Attached(usize),
+}
+
+/// What a module states is where it was loaded.
+impl Stated for Core {
+    fn fill(&self, at: LinkAddr, buf: &mut [u8]) -> bool {
+        Loaded(self).fill(at, buf)
+    }
+
+    fn part(&self, at: LinkAddr, len: u64) -> Option<Part> {
+        Loaded(self).part(at, len)
+    }
 }
 
 impl Memory for Core {

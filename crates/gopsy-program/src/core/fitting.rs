@@ -1,7 +1,8 @@
 //! Which layouts fit the memory of a core.
 
 use super::CoreError;
-use gopsy_image::{BuildInfo, Image, Machine};
+use super::modules::{self, Modules};
+use gopsy_image::{BuildInfo, GoModule, Image, Machine, TypeSection};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::Source;
 use gopsy_runtime::{Basis, Layouts, Refuted, Release, Runtime, RuntimeError, Witness};
@@ -31,50 +32,74 @@ pub fn ask_runtime<T>(
     let bias = loaded(core, image, path)?;
     let (build, mut notes) = (image.build_info().ok(), Vec::new());
     let attachment = core.compare(&core.program(), image).answer;
-    let layouts = layouts(core, image, bias, build.as_ref(), attachment, None, &mut notes)?;
+    let modules = Modules::of(core, image, bias).list;
+    let process = Process { core, image, bias, modules: &modules };
+    let layouts = process.layouts(build.as_ref(), attachment, None, &mut notes)?;
     Ok((question(&Runtime::new(core, &layouts, bias, Source::Core), layouts.basis()), notes))
 }
 
-/// The layouts that fit this memory.
-pub(super) fn layouts(
-    core: &Core,
-    image: &Image,
-    bias: Bias,
-    build: Option<&BuildInfo>,
-    attachment: Attachment,
-    layouts_of: Option<&Release>,
-    notes: &mut Vec<String>,
-) -> Result<Layouts, CoreError> {
-    let release = build.and_then(|b| Release::parse(&b.version));
-    let candidates: Box<dyn Iterator<Item = Layouts>> = match layouts_of {
-        Some(other) => Box::new(std::iter::once(Layouts::of_release(image, other)?)),
-        None => Layouts::candidates(image, release.as_ref())?,
-    };
-    let table = image.pclntab().map_err(RuntimeError::from)?;
-    let function = |pc: Addr| {
-        let at = bias.unload(pc);
-        let func = table.find(at)?;
-        Some((func.raw_name()?, func.entry() == at))
-    };
-    let tids = core.threads().iter().map(|t| u64::from(t.tid)).collect();
-    match Layouts::choose(candidates, core, bias, Source::Core, &Witness { function: &function, tids: &tids }) {
-        Ok(layouts) => {
-            if let Basis::Nearest(near) = layouts.basis() {
-                let named = build.map_or("of unknown release", |b| b.version.as_str());
-                notes.push(format!(
-                    "the runtime's structures are read by the layouts of {near} (the program is {named}), \
+/// What the layouts of a process must fit.
+pub(super) struct Process<'a> {
+    pub(super) core: &'a Core,
+    pub(super) image: &'a Image,
+    pub(super) bias: Bias,
+    pub(super) modules: &'a [GoModule],
+}
+
+impl Process<'_> {
+    /// The layouts that fit this memory.
+    pub(super) fn layouts(
+        &self,
+        build: Option<&BuildInfo>,
+        attachment: Attachment,
+        layouts_of: Option<&Release>,
+        notes: &mut Vec<String>,
+    ) -> Result<Layouts, CoreError> {
+        let mut layouts = self.choose(build, attachment, layouts_of, notes)?;
+        for module in self.modules {
+            layouts.add_types(TypeSection::of(module.data()));
+        }
+        Ok(layouts)
+    }
+
+    fn choose(
+        &self,
+        build: Option<&BuildInfo>,
+        attachment: Attachment,
+        layouts_of: Option<&Release>,
+        notes: &mut Vec<String>,
+    ) -> Result<Layouts, CoreError> {
+        let Process { core, image, bias, modules } = *self;
+        let release = build.and_then(|b| Release::parse(&b.version));
+        let candidates: Box<dyn Iterator<Item = Layouts>> = match layouts_of {
+            Some(other) => Box::new(std::iter::once(Layouts::of_release(image, other)?)),
+            None => Layouts::candidates(image, release.as_ref())?,
+        };
+        let code = modules::code(core, image, bias, modules);
+        let function = |pc: Addr| {
+            let (func, bias) = code.function(pc)?;
+            Some((func.raw_name()?, bias.load(func.entry()) == pc))
+        };
+        let tids = core.threads().iter().map(|t| u64::from(t.tid)).collect();
+        match Layouts::choose(candidates, core, bias, Source::Core, &Witness { function: &function, tids: &tids }) {
+            Ok(layouts) => {
+                if let Basis::Nearest(near) = layouts.basis() {
+                    let named = build.map_or("of unknown release", |b| b.version.as_str());
+                    notes.push(format!(
+                        "the runtime's structures are read by the layouts of {near} (the program is {named}), \
                      and only as far as this core proves them"
-                ));
+                    ));
+                }
+                Ok(layouts)
             }
-            Ok(layouts)
+            // This build's own layouts are right even where its memory is wrong.
+            Err(Refuted { first: Some(first), why })
+                if attachment == Attachment::Same && !matches!(first.basis(), Basis::Nearest(_)) =>
+            {
+                notes.extend(why.first().map(|why| format!("the runtime's structures are damaged ({why})")));
+                Ok(*first)
+            }
+            Err(refuted) => Err(RuntimeError::DoNotFit(refuted.why).into()),
         }
-        // This build's own layouts are right even where its memory is wrong.
-        Err(Refuted { first: Some(first), why })
-            if attachment == Attachment::Same && !matches!(first.basis(), Basis::Nearest(_)) =>
-        {
-            notes.extend(why.first().map(|why| format!("the runtime's structures are damaged ({why})")));
-            Ok(*first)
-        }
-        Err(refuted) => Err(RuntimeError::DoNotFit(refuted.why).into()),
     }
 }

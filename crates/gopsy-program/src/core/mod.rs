@@ -4,13 +4,16 @@ mod completeness;
 mod death;
 mod fitting;
 mod foreign;
+mod modules;
 mod threads;
 mod waits;
 
 pub use fitting::ask_runtime;
+pub use modules::Modules;
 
 use crate::{Evidence, StackId};
-use gopsy_image::{BuildInfo, Image, ImageError, hex};
+use fitting::Process;
+use gopsy_image::{BuildInfo, GoModule, Image, ImageError, hex};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
 use gopsy_runtime::{G, Layouts, M, Release, Runtime, RuntimeError, Threads};
@@ -83,6 +86,7 @@ pub struct CoreEvidence {
     notes: Vec<String>,
     sites: Sites,
     foreign: Foreign,
+    modules: Vec<GoModule>,
     /// Why goroutines wait, in words, by the runtime's number.
     reasons: RefCell<HashMap<u64, Str>>,
     /// The goroutines that wait at semaphores, and at which.
@@ -188,8 +192,11 @@ impl CoreEvidence {
         }
         let foreign = foreign::load(&mut core, &image, bias, &options.finder, &mut notes);
         let build = image.build_info().ok();
-        let layouts =
-            fitting::layouts(&core, &image, bias, build.as_ref(), attachment, options.layouts_of.as_ref(), &mut notes)?;
+        let modules = Modules::of(&core, &image, bias);
+        notes.extend(modules.broken.map(|why| format!("the list of Go modules is not whole: {why}")));
+        let modules = modules.list;
+        let process = Process { core: &core, image: &image, bias, modules: &modules };
+        let layouts = process.layouts(build.as_ref(), attachment, options.layouts_of.as_ref(), &mut notes)?;
         let runtime = Runtime::new(&core, &layouts, bias, Source::Core);
         let Threads { list: threads, broken } = runtime.threads()?;
         let all_threads = broken.is_none();
@@ -217,6 +224,7 @@ impl CoreEvidence {
             notes,
             sites,
             foreign,
+            modules,
             reasons,
             semaphores: OnceCell::new(),
             last_seen: OnceCell::new(),
@@ -247,7 +255,7 @@ impl CoreEvidence {
 
     /// The code of the program. That there is some was seen when the core was opened.
     fn code(&self) -> Code<'_> {
-        self.image.pclntab().map_or_else(|_| Code::default(), |table| Code::of(table, self.bias))
+        modules::code(&self.core, &self.image, self.bias, &self.modules)
     }
 
     fn note(&mut self, text: impl Into<String>) {

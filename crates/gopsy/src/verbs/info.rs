@@ -8,17 +8,15 @@ use crate::output::{Look, print};
 use crate::target::Binary;
 use anyhow::Result;
 use clap::Args;
-use gopsy_image::{BuildInfo, GoModule, Image, ImageError, Loaded, hex};
+use gopsy_image::{BuildInfo, GoModule, Image, ImageError, hex};
 use gopsy_mem::LinkAddr;
+use gopsy_program::Modules;
 use gopsy_report::info::{Info, Module, Program};
 use gopsy_report::{terminal, wire};
 use gopsy_target::Core;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-
-/// Modules of one process at most: a list that goes on is damaged.
-const MAX_MODULES: usize = 256;
 
 /// Say what an executable or a core is: Go release, modules, how it was built, threads, what memory there is
 ///
@@ -54,7 +52,6 @@ impl InfoVerb {
                 let platform = Platform::of(image, build.as_ref().ok(), opened.core.is_some());
                 let mut program = program(path, image, build, platform.in_words(image));
                 program.found = opened.how.clone();
-                (program.modules, program.no_modules) = modules(image, opened.core.as_ref());
                 if let Some(version) = &program.go_version {
                     known_bugs(&mut info, version, &platform);
                 }
@@ -64,6 +61,12 @@ impl InfoVerb {
         }
         if opened.core.is_some() {
             info.process = process::process(&mut opened);
+        }
+        // The files of plugins are attached by now.
+        if let (Some(program), Ok((_, image))) = (&mut info.program, &opened.program) {
+            let broken;
+            (program.modules, program.no_modules, broken) = modules(image, opened.core.as_ref());
+            info.notes.extend(broken);
         }
         if let (Some(core), Ok((path, image))) = (&opened.core, &opened.program) {
             match runtime::runtime(core, image, path) {
@@ -155,34 +158,23 @@ fn parts(image: &Image) -> Vec<(String, u64)> {
     parts
 }
 
-/// Go's modules: of a file the first, of a process all.
-fn modules(image: &Image, core: Option<&Core>) -> (Vec<Module>, Option<String>) {
+/// Go's modules: of a file the first, of a process all. With why there is none, and why there may be more.
+fn modules(image: &Image, core: Option<&Core>) -> (Vec<Module>, Option<String>, Option<String>) {
     let first = match image.module() {
-        Ok(module) => module,
-        Err(error) => return (Vec::new(), Some(error.to_string())),
+        Ok(first) => module(image, first),
+        Err(error) => return (Vec::new(), Some(error.to_string()), None),
     };
     let Some((core, bias)) = core.and_then(|core| Some((core, core.bias(image)?))) else {
-        return (vec![module(image, first)], None);
+        return (vec![first], None, None);
     };
-    let shift = |at: LinkAddr| bias.load(at).0;
-    let mut found = vec![module(image, first)];
-    for one in &mut found {
-        (one.address, one.text) =
-            (shift(LinkAddr(one.address)), (shift(LinkAddr(one.text.0)), shift(LinkAddr(one.text.1))));
-    }
+    let shift = |at: u64| bias.load(LinkAddr(at)).0;
+    let (address, text) = (shift(first.address), (shift(first.text.0), shift(first.text.1)));
+    let mut found = vec![Module { address, text, ..first }];
     // The others are in memory only.
-    let loaded = Loaded(core);
-    let mut next = GoModule::read(&loaded, LinkAddr(shift(first.data().address))).map(|m| m.data().next);
-    while let Ok(at) = next {
-        if at.0 == 0 || found.len() >= MAX_MODULES || found.iter().any(|m| m.address == at.0) {
-            break;
-        }
-        next = GoModule::read(&loaded, at).map(|read| {
-            found.push(module(&loaded, &read));
-            read.data().next
-        });
-    }
-    (found, None)
+    let more = Modules::of(core, image, bias);
+    found.extend(more.list.iter().map(|one| module(core, one)));
+    let broken = more.broken.map(|why| format!("the list of Go modules is not whole: {why}"));
+    (found, None, broken)
 }
 
 fn module(stated: &dyn gopsy_image::Stated, module: &GoModule) -> Module {

@@ -1,0 +1,85 @@
+//! A program with a plugin: a module of Go that only the runtime's own list tells of. What the runtime printed is what is right.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use gopsy_model::{Headline, Role, Stack};
+use gopsy_program::{CoreEvidence, Evidence, Program, TextEvidence};
+use gopsy_testing::{BuildMode, NEWEST, RELEASES, Toolchain, core_in, core_pattern_problem, has_tool, run, skip};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Those at which moduledata changed; `GOPSY_ZOO=all` takes all.
+const VERSIONS: [&str; 5] = ["1.16", "1.20", "1.22", "1.26", NEWEST];
+
+/// Function, line and distance of each frame.
+fn frames(stack: &Stack) -> Vec<(String, Option<i64>, Option<u64>)> {
+    let frame = |f: &gopsy_model::Frame| {
+        let name = f.function.value().map_or_else(String::new, |name| name.as_str().to_owned());
+        (name, f.line.value().copied(), f.offset.value().copied())
+    };
+    stack.frames.iter().map(frame).collect()
+}
+
+/// Builds the program and its plugin, lets it die in one way, and reads both accounts of it.
+fn dies(toolchain: &Toolchain, mode: BuildMode, way: &str) -> (CoreEvidence, Program) {
+    let folder = tempfile::tempdir().unwrap();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plugin");
+    for file in ["p/p.go", "h/h.go"] {
+        std::fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
+        std::fs::copy(sources.join(file), folder.path().join(file)).unwrap();
+    }
+    std::fs::write(folder.path().join("go.mod"), "module example.com/plug\n\ngo 1.16\n").unwrap();
+    let flags = [mode.flags(), &["-buildmode=plugin"]].concat();
+    run(toolchain.build(folder.path(), &folder.path().join("p.so"), &flags, true).arg("./p")).unwrap();
+    run(toolchain.build(folder.path(), &folder.path().join("host"), mode.flags(), true).arg("./h")).unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -c unlimited && exec ./host {way}")]).current_dir(folder.path());
+    let printed = command.env("GOTRACEBACK", "crash").stdout(Stdio::null()).output().unwrap().stderr;
+    let dump = gopsy_text::read_bytes(&printed, &gopsy_text::Options::default());
+    let text = TextEvidence::programs(dump).pop().expect("it printed its death");
+    let core = core_in(folder.path()).expect("it left a core");
+    (CoreEvidence::open(&core, Some(&folder.path().join("host"))).unwrap(), text)
+}
+
+#[test]
+fn goroutines_in_a_plugin_are_as_the_runtime_printed_them() {
+    if let Some(problem) = core_pattern_problem() {
+        return skip("zoo", &problem);
+    }
+    if !has_tool("gcc") {
+        return skip("zoo", "there is no gcc");
+    }
+    let all: Vec<&str> =
+        RELEASES.iter().filter_map(|release| release.strip_prefix("go")?.rsplit_once('.')).map(|v| v.0).collect();
+    let versions = if std::env::var("GOPSY_ZOO").is_ok_and(|zoo| zoo == "all") { all } else { VERSIONS.to_vec() };
+    for version in versions {
+        let toolchain = match Toolchain::find(version) {
+            Ok(toolchain) => toolchain,
+            Err(why) => return skip("zoo", &why),
+        };
+        for (mode, way) in [(BuildMode::Plain, "Boom"), (BuildMode::Stripped, "Boom"), (BuildMode::Stripped, "Throw")] {
+            let name = format!("{} {} {way}", toolchain.release, mode.as_str());
+            let (core, text) = dies(&toolchain, mode, way);
+            assert!(core.notes().iter().all(|note| !note.contains("modules")), "{name}: {:?}", core.notes());
+            let mut compared = 0;
+            for id in text.stacks().filter(|id| text.goroutine(*id).role == Role::Goroutine) {
+                let number = text.goroutine(id).id.value().copied().filter(|number| *number > 0);
+                let Some(number) = number else { continue };
+                let is_it = |id: &usize| core.goroutine(*id).id.value() == Some(&number);
+                let twin = (0..core.stack_count()).find(is_it).unwrap_or_else(|| panic!("{name}: {number} is missing"));
+                assert_eq!(frames(&core.stack(twin)), frames(&text.stack(id)), "{name}: goroutine {number}");
+                compared += 1;
+            }
+            assert!(compared >= 3, "{name}: {compared}");
+            // What is right by the source: who waits in the plugin, and where it died.
+            let function = |id, name: &str| frames(&core.stack(id)).iter().any(|f| f.0.ends_with(name));
+            assert!((0..core.stack_count()).any(|id| function(id, ".(*Thing).Wait")), "{name}");
+            assert!(function(core.crash().crashed.unwrap(), &format!(".{way}")), "{name}");
+            if way == "Throw" {
+                let Some(Headline::Panic(panic)) = core.crash().headlines.first() else { panic!("{name}") };
+                let held = panic.held.value().unwrap_or_else(|| panic!("{name}: {:?}", panic.held));
+                assert_eq!((&*held.type_name, &*held.text), ("*main.Thing", "&main.Thing{N: 7}"), "{name}");
+            }
+        }
+    }
+}
