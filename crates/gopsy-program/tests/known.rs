@@ -60,8 +60,14 @@ fn built() -> Vec<Built> {
 
 impl Built {
     fn dies(&self, way: &str) -> Died {
+        self.dies_with(way, "0x33")
+    }
+
+    /// The same with another choice of what its core holds.
+    fn dies_with(&self, way: &str, filter: &str) -> Died {
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -c unlimited && rm -f core* && exec ./app {way}")]);
+        let filter = format!("echo {filter} > /proc/self/coredump_filter");
+        command.args(["-c", &format!("{filter} && ulimit -c unlimited && rm -f core* && exec ./app {way}")]);
         command.current_dir(self.folder.path()).env("GOTRACEBACK", "crash").stderr(Stdio::null());
         let printed = String::from_utf8(command.output().unwrap().stdout).unwrap();
         let core = core_in(self.folder.path()).unwrap();
@@ -71,12 +77,12 @@ impl Built {
 }
 
 /// The values that were printed, and what was given to panic.
-fn panics(died: &Died) -> Vec<(String, Option<HeldValue>)> {
+fn panics(core: &CoreEvidence) -> Vec<(String, Option<HeldValue>)> {
     let of = |headline: &Headline| match headline {
         Headline::Panic(line) => Some((line.value.to_string(), line.held.value().cloned())),
         _ => None,
     };
-    died.core.crash().headlines.iter().filter_map(of).collect()
+    core.crash().headlines.iter().filter_map(of).collect()
 }
 
 #[test]
@@ -96,15 +102,38 @@ fn what_was_given_to_panic() {
             ("float", "float64", "2.5"),
         ] {
             let died = program.dies(way);
-            let found = panics(&died);
+            let found = panics(&died.core);
             let [(_, Some(held))] = found.as_slice() else { panic!("{}: {found:?}", died.name) };
             assert_eq!((&*held.type_name, &*held.text), (type_name, text), "{}", died.name);
         }
         // Each panic of a chain has its own.
         let died = program.dies("again");
         let types: Vec<String> =
-            panics(&died).into_iter().map(|(_, held)| held.unwrap().type_name.to_string()).collect();
+            panics(&died.core).into_iter().map(|(_, held)| held.unwrap().type_name.to_string()).collect();
         assert_eq!(types, ["*main.failure", "main.plain"], "{}", died.name);
+    }
+}
+
+/// A core that holds the files that were mapped needs none of them.
+#[test]
+fn without_its_binary_a_core_may_tell_the_same() {
+    for program in built() {
+        let (app, gone) = (program.folder.path().join("app"), program.folder.path().join("gone"));
+        let died = program.dies_with("error", "0x37");
+        std::fs::rename(&app, &gone).unwrap();
+        let alone = CoreEvidence::open(&core_in(program.folder.path()).unwrap(), None).unwrap();
+        assert!(alone.notes().iter().any(|note| note.contains("the binary is not here")), "{:?}", alone.notes());
+        assert_eq!(alone.crash().headlines.len(), 1, "{}", died.name);
+        assert_eq!(panics(&alone), panics(&died.core), "{}", died.name);
+        assert_eq!(alone.stack_count(), died.core.stack_count(), "{}", died.name);
+        for id in 0..alone.stack_count() {
+            let places = |core: &CoreEvidence| -> Vec<_> {
+                let frames = core.stack(id).frames.into_iter();
+                frames.map(|f| (f.function.into_value(), f.file.into_value(), f.line.into_value(), f.inlined)).collect()
+            };
+            assert_eq!(places(&alone), places(&died.core), "{} {id}", died.name);
+        }
+        std::fs::rename(&gone, &app).unwrap();
     }
 }
 
@@ -116,7 +145,7 @@ fn numbers_as_the_release_prints_them() {
             if minor >= 26 { ("2.5", "(1-2i)") } else { ("+2.500000e+000", "(+1.000000e+000-2.000000e+000i)") };
         for (way, printed) in [("float", float), ("complex", complex)] {
             let died = program.dies(way);
-            assert_eq!(panics(&died).first().map(|(value, _)| value.as_str()), Some(printed), "{}", died.name);
+            assert_eq!(panics(&died.core).first().map(|(value, _)| value.as_str()), Some(printed), "{}", died.name);
         }
     }
 }

@@ -42,6 +42,8 @@ pub enum Told {
     GoBuildId,
     /// So many pages that both hold.
     Pages(u64),
+    /// It was put together from the process's own memory.
+    Memory,
     /// Nothing.
     Nothing,
 }
@@ -62,6 +64,7 @@ impl fmt::Display for Comparison {
             (_, Told::Address) => write!(f, "it cannot have been loaded where the core has it"),
             (Attachment::Same, Told::BuildId) => write!(f, "the build ids agree"),
             (Attachment::Same, Told::GoBuildId) => write!(f, "Go's build ids agree"),
+            (_, Told::Memory) => write!(f, "it is the process's own memory"),
             (Attachment::Same, Told::Pages(n)) => write!(f, "{n} pages of code are the same"),
             (Attachment::Other, Told::BuildId) => write!(f, "its build id is another"),
             (Attachment::Other, Told::GoBuildId) => write!(f, "its Go build id is another"),

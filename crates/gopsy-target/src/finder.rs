@@ -10,7 +10,7 @@ mod root;
 pub use debug::FoundDebug;
 pub use debuginfod::{Artifact, Fetch, Request};
 
-use crate::attach::{Attachment, Comparison};
+use crate::attach::{Attachment, Comparison, Told};
 use crate::core::Core;
 use crate::file::MappedFile;
 use crate::mapped::MappedElf;
@@ -62,6 +62,8 @@ pub enum How {
     DebugLink,
     /// From a debuginfod server.
     Fetched,
+    /// From the memory of the process.
+    Memory,
 }
 
 impl fmt::Display for How {
@@ -74,6 +76,7 @@ impl fmt::Display for How {
             How::BuildId => "by build id",
             How::DebugLink => "by debug link",
             How::Fetched => "from debuginfod",
+            How::Memory => "from the core's own memory",
         })
     }
 }
@@ -152,21 +155,33 @@ impl Finder {
         Finder { beside, ..self.clone() }
     }
 
-    /// Looks for the executable that wrote a core. The first that is proved to be the one is taken; where nothing tells of any
-    /// whether it is, and none is proved, the first of those.
+    /// Looks for the executable that wrote a core. The first that is proved to be the one is taken; where there is none, what the
+    /// core itself holds of it, if that is all; else the first of which nothing tells whether it is the one.
     ///
     /// # Errors
     /// Everything that was tried, each with its reason.
     pub fn program(&self, core: &Core) -> Result<Found, Tried> {
-        self.find(core, &core.program(), None)
-            .or_else(|mut tried| tried.doubtful.take().map(|found| *found).ok_or(tried))
+        let file = core.program();
+        self.find(core, &file, None).or_else(|mut tried| match in_memory(core, &file) {
+            Ok(found) => Ok(found),
+            Err(miss) => {
+                tried.misses.push(miss);
+                tried.doubtful.take().map(|found| *found).ok_or(tried)
+            }
+        })
     }
 
-    /// What a person must be told of an executable that was taken: that it is not the one that was named.
+    /// What a person must be told of an executable that was taken: that it is not the one that was named, or no file.
     #[must_use]
     pub fn remark(&self, found: &Found) -> Option<String> {
-        if self.bins.is_empty() || found.how == How::Named {
-            return None;
+        let here = "what the core holds of its memory is read instead: all of its code and constants";
+        match (found.how, self.bins.is_empty()) {
+            (How::Memory, true) => return Some(format!("the binary is not here; {here}")),
+            (How::Memory, false) => {
+                return Some(format!("what was named is NOT the binary that wrote this core; {here}"));
+            }
+            (How::Named, _) | (_, true) => return None,
+            (_, false) => {}
         }
         let path = found.path.display();
         let other = if found.proved() { format!("{path} is") } else { format!("{path} may be") };
@@ -255,6 +270,19 @@ impl Finder {
             None => Vec::new(),
         }
     }
+}
+
+/// The program as the core itself has it.
+fn in_memory(core: &Core, file: &MappedElf) -> Result<Found, Miss> {
+    let (path, how) = (PathBuf::from(OsStr::from_bytes(&file.path)), How::Memory);
+    let miss = |why: String| Miss { path: path.clone(), how, why };
+    let bytes = core.rebuilt(file).map_err(|gaps| match gaps.mapped {
+        0 => miss("the core names no file that was mapped there".to_owned()),
+        _ => miss(format!("the core holds {} of the {} bytes of its code and constants", gaps.held, gaps.mapped)),
+    })?;
+    let image = Image::parse(Arc::new(bytes)).map_err(|error| miss(error.to_string()))?;
+    let id = Comparison { answer: Attachment::Same, told: Told::Memory };
+    Ok(Found { path, how, id, image: Arc::new(image) })
 }
 
 /// A path below a root, or why there is none.

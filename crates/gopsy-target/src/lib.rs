@@ -22,6 +22,7 @@ pub mod machine;
 mod mapped;
 mod memory;
 mod notes;
+mod rebuilt;
 mod registers;
 mod signals;
 mod unpack;

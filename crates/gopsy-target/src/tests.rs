@@ -190,6 +190,7 @@ fn exercise(bytes: Vec<u8>) {
     let Ok(mut core) = Core::parse(Arc::new(bytes)) else { return };
     let image = Arc::new(Image::parse(Arc::new(binary())).unwrap());
     let _ = (core.attach(&image), core.extent(), core.executable(), core.truncated());
+    let _ = core.rebuilt(&core.program());
     for address in [0, 0x40_0000, 0x40_0fff, 0x40_1fff, 0xc000_0000, u64::MAX - 3] {
         let _ = core.read(Addr(address), &mut [0; 64]);
     }
