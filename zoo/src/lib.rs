@@ -15,6 +15,7 @@
 //! `README.md` documents every key of `expect.toml`.
 
 mod check;
+pub mod coverage;
 pub mod differ;
 mod expect;
 pub mod mutate;

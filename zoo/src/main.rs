@@ -1,4 +1,4 @@
-//! `zoo list`, `zoo record`, `zoo check`, `zoo differ`, `zoo mutate`: see `README.md`.
+//! `zoo list`, `zoo record`, `zoo check`, `zoo differ`, `zoo coverage`, `zoo mutate`: see `README.md`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,6 +20,7 @@ const USAGE: &str = "usage:
   zoo record [--only NAME] [--go VERSION]
   zoo check --gopsy PATH [--only NAME] [--go VERSION] [--verbose]
   zoo differ [--only NAME] [--go VERSION] [--mode MODE] [--each N | --programs] [--jobs N] [--keep DIR] [--table FILE] [--verbose]
+  zoo coverage FOLDER
   zoo mutate FOLDER… [--count N] [--seed S] [--jobs J] [--only CASE] [--log FILE]";
 
 /// Where `zoo differ` makes its runs when they are not to be kept.
@@ -85,7 +86,7 @@ impl Arguments {
                 "--count" => arguments.count = Some(value()?.parse().context("--count wants a number")?),
                 "--seed" => arguments.seed = Some(value()?.parse().context("--seed wants a number")?),
                 "--log" => arguments.log = Some(value()?.into()),
-                folder if arguments.verb == "mutate" && !folder.starts_with("--") => {
+                folder if ["mutate", "coverage"].contains(&&*arguments.verb) && !folder.starts_with("--") => {
                     arguments.folders.push(folder.into());
                 }
                 _ => bail!("unknown argument {word}"),
@@ -107,6 +108,11 @@ impl Arguments {
 fn run(arguments: &Arguments) -> Result<bool> {
     if arguments.verb == "mutate" {
         return mutate(arguments);
+    }
+    if arguments.verb == "coverage" {
+        let [folder] = arguments.folders.as_slice() else { bail!("coverage wants a folder of `zoo differ --keep`") };
+        print!("{}", gopsy_zoo::coverage::table(folder)?);
+        return Ok(true);
     }
     let mut specimens = Zoo::own()?.specimens;
     if let Some(only) = arguments.only.as_ref().filter(|_| !arguments.programs) {

@@ -43,7 +43,9 @@ impl Core {
         let size = file.mappings.iter().filter_map(|m| m.file_offset.checked_add(m.range.len())).max();
         // What is mapped of a program is nearly all of what stands before its end.
         let whole = file.mappings.iter().map(mapped).fold(PAGE, u64::saturating_add).saturating_mul(2);
-        let size = size.filter(|size| *size <= whole.min(MAX_FILE) && gaps.held == gaps.mapped && gaps.mapped > 0).ok_or(gaps)?;
+        let size = size
+            .filter(|size| *size <= whole.min(MAX_FILE) && gaps.held == gaps.mapped && gaps.mapped > 0)
+            .ok_or(gaps)?;
         let mut bytes = vec![0; usize::try_from(size).map_err(|_| gaps)?];
         for mapping in &file.mappings {
             let at = usize::try_from(mapping.file_offset).map_err(|_| gaps)?;

@@ -99,7 +99,7 @@ impl Assembler {
     /// Called before every headline of a death.
     pub(crate) fn before_headline(&mut self, same_death: bool) {
         self.suspect = None;
-        let only_races = self.crashes.last().is_some_and(|c| !c.races.is_empty() && !self.has_stacks);
+        let only_races = self.only_races() && !self.has_stacks;
         let only_outside =
             self.crashes.last().is_some_and(|c| matches!(c.headlines.last(), Some(Headline::Outside(_))));
         if self.crashes.is_empty()
@@ -142,9 +142,16 @@ impl Assembler {
     pub(crate) fn before_race(&mut self) {
         self.suspect = None;
         let other = self.crashes.last().is_none_or(|c| c.headlines.iter().any(|h| !matches!(h, Headline::Race(_))));
-        if other || self.has_stacks {
+        // While a death is printed, other threads go on: their reports may stand between its headline and its stacks.
+        let between = self.crashes.last().is_some_and(is_told) && !self.has_stacks;
+        if (other && !between) || self.has_stacks {
             self.begin();
         }
+    }
+
+    /// Whether the current death is none: reports of the race detector.
+    fn only_races(&self) -> bool {
+        self.crashes.last().is_some_and(|c| !c.races.is_empty() && !is_told(c))
     }
 
     pub(crate) fn race(&mut self, report: RaceReport, frames: usize) {
@@ -200,14 +207,14 @@ impl Assembler {
         if let Some((headline, age)) = self.suspect.take()
             && age <= 6
         {
-            if self.crashes.is_empty() || self.has_stacks || self.crashes.last().is_some_and(|c| !c.races.is_empty()) {
+            if self.crashes.is_empty() || self.has_stacks || self.only_races() {
                 self.begin();
             }
             self.headline(headline);
         } else if self.crashes.is_empty()
             || (self.has_stacks && self.strangers_since_stack > FAR)
             || (self.has_stacks && self.strangers_since_stack > 0 && self.first_ids.contains(&h.id))
-            || (!self.has_stacks && self.crashes.last().is_some_and(|c| !c.races.is_empty()))
+            || (!self.has_stacks && self.only_races())
         {
             self.begin();
         }
@@ -429,11 +436,8 @@ impl Assembler {
     /// Gives away the last death if it was told within a few lines before `now` and has no stacks.
     pub(crate) fn take_lonely(&mut self, now: u64) -> Option<Crash> {
         let last = self.crashes.last()?;
-        let told = last.headlines.iter().any(|h| {
-            matches!(h, Headline::Panic(_) | Headline::Fatal(_) | Headline::FaultAddress(_) | Headline::Signal(_))
-        });
         let near = now.saturating_sub(last.line) <= NEAR;
-        if !told || !near || self.has_stacks || !last.stacks.is_empty() || !last.races.is_empty() {
+        if !is_told(last) || !near || self.has_stacks || !last.stacks.is_empty() || !last.races.is_empty() {
             return None;
         }
         let lonely = self.crashes.pop();
@@ -470,6 +474,14 @@ impl Assembler {
             !c.headlines.is_empty() || !c.stacks.is_empty() || !c.diagnostics.is_empty() || !c.races.is_empty()
         });
     }
+}
+
+/// Whether the runtime said why.
+fn is_told(crash: &Crash) -> bool {
+    let told = |h: &Headline| {
+        matches!(h, Headline::Panic(_) | Headline::Fatal(_) | Headline::FaultAddress(_) | Headline::Signal(_))
+    };
+    crash.headlines.iter().any(told)
 }
 
 fn text(b: &[u8]) -> Str {

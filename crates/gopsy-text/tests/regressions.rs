@@ -284,3 +284,19 @@ fn a_dump_that_is_indented_is_no_value() {
         }
     }
 }
+
+/// Another thread's race report between the headline of a death and its stacks took the stacks.
+#[test]
+fn a_race_report_within_a_death_leaves_it_whole() {
+    let race = "==================\nWARNING: DATA RACE\nRead at 0x00c00001c030 by goroutine 7:\n  main.f()\n      /a/b.go:4 +0x1\n\n\
+                Previous write at 0x00c00001c030 by goroutine 6:\n  main.g()\n      /a/b.go:5 +0x1\n==================\n";
+    let fatal = "fatal error: concurrent map writes\n";
+    let stack = "\ngoroutine 5 [running]:\nmain.h()\n\t/a/b.go:6 +0x1\n";
+    let dump = read(&format!("{race}{fatal}{race}{stack}"));
+    let deaths: Vec<_> = dump.crashes().iter().map(|c| (c.headlines.len(), c.races.len(), c.stacks.clone())).collect();
+    assert_eq!(deaths, [(1, 1, 0..0), (2, 1, 0..1)]);
+    // Behind the stacks a report is one of its own; so is one before which nothing was said.
+    let dump = read(&format!("{fatal}{stack}\n{race}{stack}"));
+    let deaths: Vec<_> = dump.crashes().iter().map(|c| (c.headlines.len(), c.races.len(), c.stacks.clone())).collect();
+    assert_eq!(deaths, [(1, 0, 0..1), (1, 1, 1..1), (0, 0, 1..2)]);
+}

@@ -34,6 +34,8 @@ pub(crate) enum FuncRole {
     Morestack,
     /// It returns on the goroutine's stack, where it was called.
     Systemstack,
+    /// It has left its caller for good: what it calls on the system stack does not return, and the goroutine is nobody's.
+    Mcall,
     /// It writes SP too, but keeps its frame valid on both stacks.
     Cgocallback,
     /// A signal handler pushed the pc behind its frame: it was interrupted, not called from (`isInjectedCall` in
@@ -82,6 +84,7 @@ impl FuncRole {
         match name {
             b"runtime.morestack" => FuncRole::Morestack,
             b"runtime.systemstack" => FuncRole::Systemstack,
+            b"runtime.mcall" => FuncRole::Mcall,
             b"runtime.cgocallback" => FuncRole::Cgocallback,
             b"runtime.sigpanic" | b"runtime.asyncPreempt" | b"runtime.debugCallV2" | b"runtime.debugCallV1" => {
                 FuncRole::Injected

@@ -155,6 +155,10 @@ impl Thread<'_> {
         let Some(end) = end_of(self.at.sp).filter(|end| *end <= limit) else {
             return broken(format!("a frame at {} would reach beyond the end of its stack", self.at.sp));
         };
+        if site.role == FuncRole::Mcall && on == On::System {
+            visit(&self.frame(Some(site), on, Some((end, Found::Table))));
+            return Step::End(End::Outermost);
+        }
         let crossing = match site.role {
             FuncRole::Asmcgocall if on != On::Goroutine => Some(self.old_stack_of_asmcgocall(delta)),
             _ if site.sp_write && on != On::Goroutine => self.switched(site, delta),

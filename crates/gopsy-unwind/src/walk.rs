@@ -292,7 +292,7 @@ impl<'a> Walker<'a> {
         if role == FuncRole::Handler {
             return self.cross_signal(fp, stacks, signals);
         }
-        if top_frame {
+        if top_frame || (role == FuncRole::Mcall && on == On::System) {
             return Step::End(End::Outermost);
         }
         if feigns_mstart && on == On::System {
