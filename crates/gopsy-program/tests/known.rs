@@ -94,6 +94,7 @@ fn what_was_given_to_panic() {
     for program in built() {
         for (way, type_name, text) in [
             ("padded", "main.padded", PADDED),
+            ("nil", "nil", "nil"),
             ("error", "*main.failure", FAILURE),
             ("struct", "main.plain", "main.plain{A: 1, B: -2, S: \"x\\ny\"}"),
             ("pointer", "*main.plain", "&main.plain{A: 1, B: -2, S: \"x\"}"),

@@ -76,6 +76,9 @@ impl Runtime<'_> {
         let words = |at: Addr| Some((self.mem.ptr(at).ok()?, self.mem.ptr(at.checked_add(8)?).ok()?));
         let (descriptor, data) = words(arguments)?;
         let (now, _) = words(self.place(panic, "runtime._panic", "arg")?)?;
+        if descriptor.is_null() && now.is_null() {
+            return Some(HeldValue { type_name: "nil".into(), text: "nil".into() });
+        }
         let as_text = || self.type_at(now).is_ok_and(|of| of.name == "string");
         if descriptor != now && !as_text() {
             return None;
