@@ -113,6 +113,13 @@ pub fn compare(text: &Program, core: &Program) -> Vec<Difference> {
         let mut after = lines.filter_map(|line| line.split_once("unexpected return pc for ")?.1.split(' ').next());
         after.any(|function| d.text.ends_with(&format!("the next {function}")))
     };
+    // A report of the race detector in the middle of a line: what stood there is lost, and the rest of the report looks like a stack.
+    let torn = |h: &Headline| matches!(h, Headline::Fatal(words) if words.starts_with("  "));
+    if text.crash().headlines.iter().any(torn) {
+        for difference in found.iter_mut().filter(|d| ["headline.fatal", "bare-stack"].contains(&d.kind)) {
+            difference.kind = "text.torn";
+        }
+    }
     for difference in found.iter_mut().filter(|d| d.kind == "stack.outer" && d.absent) {
         if lost(difference) {
             difference.kind = "stack.outer-lost";

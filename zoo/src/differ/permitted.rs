@@ -48,6 +48,11 @@ pub const PERMITTED: &[Permitted] = &[
         applies: |d| d.kind == "headline.unrecorded",
     },
     Permitted {
+        name: "torn",
+        reason: "another thread's race report was written into the middle of the runtime's line",
+        applies: |d| d.kind == "text.torn",
+    },
+    Permitted {
         name: "address-of-sent",
         reason: "a signal that was sent has no address: from Go 1.22 on the sender's process id is printed as one",
         applies: |d| d.kind == "signal.address-of-sent",

@@ -326,6 +326,18 @@ fn words_that_were_not_recorded_are_those_of_threads_that_died_at_once() {
 }
 
 #[test]
+fn a_line_that_a_race_report_tore_says_nothing() {
+    let found = |words: &str| {
+        let mut text = Told::new(Source::Text);
+        text.crash.headlines[1] = Headline::Fatal(words.into());
+        let found = against(text, core());
+        found.iter().map(|d| permitted(d).map(|p| p.name)).collect::<Vec<_>>()
+    };
+    assert_eq!(found("  main.(*cache).bump()"), [Some("torn")]);
+    assert_eq!(found("another fault"), [None]);
+}
+
+#[test]
 fn each_line_is_borne_out_by_one_of_its_own() {
     let found = |times| {
         let (mut text, mut core) = (Told::new(Source::Text), core());
