@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use gopsy_model::{Headline, Known, Role, Status};
-use gopsy_program::{CoreEvidence, Evidence, ask_runtime};
+use gopsy_program::{CoreEvidence, Evidence};
 use gopsy_runtime::Basis;
-use gopsy_target::finder::Finder;
-use gopsy_target::{Core, MappedFile};
+use gopsy_target::MappedFile;
 use gopsy_testing::core_in;
 
 use crate::{BuildMode, CORE_VERSIONS};
@@ -108,32 +107,19 @@ impl Cell {
                 self.frames.count(known.iter().all(|known| *known));
             }
         }
-        self.ask_process(&core, &binary)
-    }
-
-    fn ask_process(&mut self, core: &Path, binary: &Path) -> Result<()> {
-        let mut core = Core::open(core)?;
-        let found = Finder { bins: vec![binary.to_owned()], ..Finder::default() }.program(&core);
-        let image = found.map_err(|tried| anyhow::anyhow!("{tried}"))?.image;
-        core.attach(&image);
-        let mut process = Share::default();
-        let asked = ask_runtime(&core, &image, binary, |runtime, basis| {
-            let heap = runtime.heap();
-            process.ask(&runtime.arguments());
-            process.ask(&runtime.environment_names());
-            process.ask(&runtime.gomaxprocs());
-            process.ask(&runtime.processors());
-            process.ask(&heap.phase);
-            process.ask(&heap.cycles);
-            process.ask(&heap.live);
-            process.ask(&heap.in_use);
-            process.ask(&runtime.spans());
-            process.ask(&runtime.timers());
-            *basis == Basis::DebugInfo
-        });
-        self.by_debug_info += u64::from(asked.is_ok_and(|(by_debug_info, _)| by_debug_info));
-        self.process.known += process.known;
-        self.process.of += process.of;
+        let (runtime, process) = (evidence.runtime(), &mut self.process);
+        let heap = runtime.heap();
+        process.ask(&runtime.arguments());
+        process.ask(&runtime.environment_names());
+        process.ask(&runtime.gomaxprocs());
+        process.ask(&runtime.processors());
+        process.ask(&heap.phase);
+        process.ask(&heap.cycles);
+        process.ask(&heap.live);
+        process.ask(&heap.in_use);
+        process.ask(&runtime.spans());
+        process.ask(&runtime.timers());
+        self.by_debug_info += u64::from(*evidence.basis() == Basis::DebugInfo);
         Ok(())
     }
 

@@ -27,6 +27,12 @@ impl Frames {
         self.stack().len()
     }
 
+    /// Whether the stack that failed is as deep as of a recursion without end: more than the runtime prints (100), or frames of it
+    /// are left out.
+    pub(crate) fn is_deep(&self) -> bool {
+        self.crashed.as_ref().is_some_and(|(_, _, stack)| stack.frames.len() > 100 || !stack.elided.is_empty())
+    }
+
     /// Function names of the stack that failed, innermost first.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         names(self.stack())

@@ -389,14 +389,20 @@ fn of_frames(frames: &Frames, source: Source) -> Option<Kind> {
         kind
     } else if by("sync.fatal") {
         Kind::BadUnlock
-    } else if below == "runtime.newstack" {
+    } else if below == "runtime.newstack" && frames.is_deep() {
         Kind::StackOverflow
-    } else if below == "runtime.sigpanic" {
+    } else if below == "runtime.sigpanic" && rest.get(1).is_some_and(|n| !of_runtime(n)) {
+        // The runtime may not panic where it faults itself; elsewhere it refuses only an address that is not near nil.
         Kind::UnexpectedFault
     } else {
         // It throws more than one thing, or is not known.
         Kind::Unknown
     })
+}
+
+/// Whether a function is the runtime's, or of a package that it is made of.
+fn of_runtime(function: &str) -> bool {
+    function.starts_with("runtime.") || function.starts_with("internal/")
 }
 
 #[cfg(test)]
@@ -464,6 +470,15 @@ mod tests {
         let unlocked = ["runtime.fatal", "internal/sync.fatal", "internal/sync.(*Mutex).unlockSlow", "main.main"];
         assert_eq!(of_frames(&stack(&unlocked), Source::Core), Some(Kind::BadUnlock));
         assert_eq!(of_frames(&stack(&unlocked[1..]), Source::Text), Some(Kind::BadUnlock));
+        // Either of these throws more than one thing.
+        let faulted = ["runtime.throw", "runtime.sigpanic", "main.main"];
+        assert_eq!(of_frames(&stack(&faulted), Source::Core), Some(Kind::UnexpectedFault));
+        let within = ["runtime.throw", "runtime.sigpanic", "runtime.mallocgc", "main.main"];
+        assert_eq!(of_frames(&stack(&within), Source::Core), Some(Kind::Unknown));
+        let mut grown = vec!["runtime.throw", "runtime.newstack", "runtime.morestack"];
+        assert_eq!(of_frames(&stack(&grown), Source::Core), Some(Kind::Unknown));
+        grown.resize(150, "main.down");
+        assert_eq!(of_frames(&stack(&grown), Source::Core), Some(Kind::StackOverflow));
         let divided = stack(&["panic", "runtime.panicdivide", "main.main"]);
         assert_eq!(of_frames(&divided, Source::Core), Some(Kind::DivideByZero));
     }

@@ -143,6 +143,19 @@ impl Image {
     /// # Errors
     /// When it is no 64-bit little-endian ELF executable, or its program headers cannot be read.
     pub fn parse(data: Bytes) -> Result<Image, ImageError> {
+        Image::read_headers(data, true)
+    }
+
+    /// As [`Image::parse`], of a file that was put together from the memory into which it was loaded: its section headers, if they
+    /// are there, lead to what is not.
+    ///
+    /// # Errors
+    /// As [`Image::parse`].
+    pub fn of_memory(data: Bytes) -> Result<Image, ImageError> {
+        Image::read_headers(data, false)
+    }
+
+    fn read_headers(data: Bytes, has_sections: bool) -> Result<Image, ImageError> {
         let file = (*data).as_ref();
         if !file.starts_with(&elf::ELFMAG) {
             return Err(ImageError::NotElf);
@@ -156,7 +169,7 @@ impl Image {
             .program_headers(LE, file)
             .map_err(|e| ImageError::damaged(format!("its program headers cannot be read ({e})")))?;
         let segments: Vec<Segment> = programs.iter().filter(|p| p.p_type(LE) == elf::PT_LOAD).map(segment).collect();
-        let sections = sections(header, file).unwrap_or_default();
+        let sections = if has_sections { sections(header, file).unwrap_or_default() } else { Vec::new() };
         let (build_id, go_build_id) = build_ids(file, programs, &sections);
         let first = |kind| programs.iter().find(|p| p.p_type(LE) == kind);
         Ok(Image {

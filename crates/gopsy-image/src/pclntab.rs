@@ -238,8 +238,7 @@ impl<'a> Pclntab<'a> {
         Func::read(*self, entry, end, self.record(index)?)
     }
 
-    /// A function by its name in the table (`runtime.sigpanic`). Linear in the table's size: for several names use
-    /// [`Pclntab::by_names`].
+    /// A function by its name in the table (`runtime.sigpanic`): the first of that name. Linear in the table's size.
     #[must_use]
     pub fn by_name(&self, name: &str) -> Option<Func<'a>> {
         self.funcs().find(|func| func.raw_name() == Some(name.as_bytes()))

@@ -224,11 +224,9 @@ impl Core {
         self.stated_bias(file, image).filter(|bias| possible(image, *bias))
     }
 
-    /// The same as the core has it. An entry point where nothing was mapped is damaged, and says nothing.
+    /// The same as the core has it.
     fn stated_bias(&self, file: &MappedElf, image: &Image) -> Option<Bias> {
-        let entered = self.mappings().is_empty() || self.executable().is_some();
         if file.executable
-            && entered
             && let Some(bias) = self.bias_by_entry(image)
         {
             return Some(bias);

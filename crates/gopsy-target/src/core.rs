@@ -205,9 +205,12 @@ impl Core {
         }
     }
 
-    /// The same by the entry point, which the kernel tells the process.
+    /// The same by the entry point, which the kernel tells the process. One where nothing was mapped is damaged, and says
+    /// nothing.
     pub(crate) fn bias_by_entry(&self, image: &Image) -> Option<Bias> {
-        Some(Bias::between(image.entry(), Addr(self.auxv(AT_ENTRY)?)))
+        let entered = self.mappings().is_empty() || self.executable().is_some();
+        let entry = self.auxv(AT_ENTRY).filter(|_| entered)?;
+        Some(Bias::between(image.entry(), Addr(entry)))
     }
 
     /// What is mapped at an address, in words: a file, or the vDSO.

@@ -280,7 +280,7 @@ fn in_memory(core: &Core, file: &MappedElf) -> Result<Found, Miss> {
         0 => miss("the core names no file that was mapped there".to_owned()),
         _ => miss(format!("the core holds {} of the {} bytes of its code and constants", gaps.held, gaps.mapped)),
     })?;
-    let image = Image::parse(Arc::new(bytes)).map_err(|error| miss(error.to_string()))?;
+    let image = Image::of_memory(Arc::new(bytes)).map_err(|error| miss(error.to_string()))?;
     let id = Comparison { answer: Attachment::Same, told: Told::Memory };
     Ok(Found { path, how, id, image: Arc::new(image) })
 }

@@ -9,9 +9,6 @@ use gopsy_mem::{Addr, Memory, Range};
 const PAGE: u64 = 4096;
 /// Larger files are not put together.
 const MAX_FILE: u64 = 1 << 30;
-/// `Elf64_Ehdr.e_shoff`, and where `e_shnum` and `e_shstrndx` stand.
-const SECTIONS_AT: std::ops::Range<usize> = 40..48;
-const SECTION_COUNTS: std::ops::Range<usize> = 60..64;
 
 /// `Elf64_Phdr` of the dynamic section, and its entries that hold addresses (`elf.h`): DT_PLTGOT, DT_HASH, DT_STRTAB, DT_SYMTAB,
 /// DT_RELA, DT_INIT, DT_FINI, DT_REL, DT_JMPREL, DT_INIT_ARRAY, DT_FINI_ARRAY, DT_GNU_HASH, DT_VERSYM.
@@ -55,10 +52,6 @@ impl Core {
             if Held(self).read(mapping.range.start, part).is_err() {
                 part.fill(0);
             }
-        }
-        // Section headers lead into what is not there, or stand there themselves.
-        for place in [SECTIONS_AT, SECTION_COUNTS] {
-            bytes.get_mut(place).into_iter().for_each(|part| part.fill(0));
         }
         if let Some(base) = file.base() {
             unload_dynamic(&mut bytes, Range::new(base, size));

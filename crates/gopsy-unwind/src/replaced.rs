@@ -30,7 +30,7 @@ impl Walker<'_> {
         if saved < end || saved.0.checked_rem(WORD) != Some(0) || caller_end > stack.end {
             return None;
         }
-        let caller = self.entered(self.mem.ptr(saved.checked_add(WORD)?).ok()?, stacks)?;
+        let caller = self.entered(self.mem.ptr(saved.checked_add(WORD)?).ok()?, stacks, stack)?;
         let delta = caller_end.offset_from(end)?.checked_sub(WORD)?;
         let (func, bias) = self.code.func(callee.func)?;
         let callee = bias.load(func.entry());
@@ -38,10 +38,11 @@ impl Walker<'_> {
         self.sites.only_call((caller, callee, delta), || self.only_call(caller, callee, delta))
     }
 
-    /// The function that returns to an address, if that says which.
-    fn entered(&self, back: Addr, stacks: &Stacks) -> Option<Addr> {
+    /// The function that returns to an address, if that says which. At the end of a goroutine's stack it is the goroutine's
+    /// first.
+    fn entered(&self, back: Addr, stacks: &Stacks, stack: Range) -> Option<Addr> {
         if self.sites.at(Pc::Return(back), self.code)?.top_frame {
-            return stacks.entry;
+            return stacks.entry.filter(|_| stacks.goroutine == Some(stack));
         }
         match call_before(self.mem, back)? {
             CallBefore::Direct(function) => Some(function),

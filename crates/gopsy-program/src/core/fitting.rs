@@ -1,7 +1,7 @@
 //! Which layouts fit the memory of a core.
 
 use super::CoreError;
-use super::modules::{self, Modules};
+use super::modules;
 use gopsy_image::{BuildInfo, GoModule, Image, Machine, TypeSection};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::Source;
@@ -19,7 +19,8 @@ pub(super) fn loaded(core: &Core, image: &Image, path: &Path) -> Result<Bias, Co
     Ok(bias)
 }
 
-/// Asks the Go runtime of a core whose program is at hand, at `path`; with the remarks on how it was read.
+/// Asks the Go runtime of a core whose program is at hand, at `path`, with those modules beside it; with the remarks on how it
+/// was read.
 ///
 /// # Errors
 /// When the program is not Go's, or nothing tells how its memory is to be read.
@@ -27,13 +28,13 @@ pub fn ask_runtime<T>(
     core: &Core,
     image: &Image,
     path: &Path,
+    modules: &[GoModule],
     question: impl FnOnce(&Runtime<'_>, &Basis) -> T,
 ) -> Result<(T, Vec<String>), CoreError> {
     let bias = loaded(core, image, path)?;
     let (build, mut notes) = (image.build_info().ok(), Vec::new());
     let attachment = core.compare(&core.program(), image).answer;
-    let modules = Modules::of(core, image, bias).list;
-    let process = Process { core, image, bias, modules: &modules };
+    let process = Process { core, image, bias, modules };
     let layouts = process.layouts(build.as_ref(), attachment, None, &mut notes)?;
     Ok((question(&Runtime::new(core, &layouts, bias, Source::Core), layouts.basis()), notes))
 }
@@ -55,20 +56,6 @@ impl Process<'_> {
         layouts_of: Option<&Release>,
         notes: &mut Vec<String>,
     ) -> Result<Layouts, CoreError> {
-        let mut layouts = self.choose(build, attachment, layouts_of, notes)?;
-        for module in self.modules {
-            layouts.add_types(TypeSection::of(module.data()));
-        }
-        Ok(layouts)
-    }
-
-    fn choose(
-        &self,
-        build: Option<&BuildInfo>,
-        attachment: Attachment,
-        layouts_of: Option<&Release>,
-        notes: &mut Vec<String>,
-    ) -> Result<Layouts, CoreError> {
         let Process { core, image, bias, modules } = *self;
         let release = build.and_then(|b| Release::parse(&b.version));
         let candidates: Box<dyn Iterator<Item = Layouts>> = match layouts_of {
@@ -81,7 +68,8 @@ impl Process<'_> {
             Some((func.raw_name()?, bias.load(func.entry()) == pc))
         };
         let tids = core.threads().iter().map(|t| u64::from(t.tid)).collect();
-        match Layouts::choose(candidates, core, bias, Source::Core, &Witness { function: &function, tids: &tids }) {
+        let witness = Witness { function: &function, tids: &tids };
+        let mut layouts = match Layouts::choose(candidates, core, bias, Source::Core, &witness) {
             Ok(layouts) => {
                 if let Basis::Nearest(near) = layouts.basis() {
                     let named = build.map_or("of unknown release", |b| b.version.as_str());
@@ -90,16 +78,20 @@ impl Process<'_> {
                      and only as far as this core proves them"
                     ));
                 }
-                Ok(layouts)
+                layouts
             }
             // This build's own layouts are right even where its memory is wrong.
             Err(Refuted { first: Some(first), why })
                 if attachment == Attachment::Same && !matches!(first.basis(), Basis::Nearest(_)) =>
             {
-                notes.extend(why.first().map(|why| format!("the runtime's structures are damaged ({why})")));
-                Ok(*first)
+                notes.extend(why.first().map(|why| format!("the runtime's structures look damaged ({why})")));
+                *first
             }
-            Err(refuted) => Err(RuntimeError::DoNotFit(refuted.why).into()),
+            Err(refuted) => return Err(RuntimeError::DoNotFit(refuted.why).into()),
+        };
+        for module in modules {
+            layouts.add_types(TypeSection::of(module.data()));
         }
+        Ok(layouts)
     }
 }

@@ -16,9 +16,9 @@ use fitting::Process;
 use gopsy_image::{BuildInfo, GoModule, Image, ImageError, hex};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
-use gopsy_runtime::{G, Layouts, M, Release, Runtime, RuntimeError, Threads};
+use gopsy_runtime::{Basis, G, Layouts, M, Release, Runtime, RuntimeError, Threads};
 use gopsy_target::finder::{self, Finder, Tried};
-use gopsy_target::{Attachment, Core, MappedFile, TargetError};
+use gopsy_target::{Attachment, Comparison, Core, MappedFile, TargetError};
 use gopsy_unwind::{Code, Foreign, Sites, Walk};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -49,10 +49,12 @@ pub enum CoreError {
         tried: Tried,
     },
     /// The binary that was given did not write this core.
-    #[error("{path} is another build than the one that wrote this core (the build ids differ)")]
+    #[error("{path} is another build than the one that wrote this core: {why}")]
     OtherBuild {
         /// The binary.
         path: PathBuf,
+        /// What tells.
+        why: Comparison,
     },
     /// Stacks of this machine are not walked.
     #[error("not supported yet: a core of {0}; only amd64 can be read so far")]
@@ -184,10 +186,11 @@ impl CoreEvidence {
     pub fn join(mut core: Core, image: Arc<Image>, path: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
         let mut notes = Vec::new();
         let bias = fitting::loaded(&core, &image, path)?;
-        let attachment = core.attach(&image);
+        let comparison = core.attach_file(&core.program(), &image);
+        let attachment = comparison.answer;
         match attachment {
             Attachment::Same => {}
-            Attachment::Other => return Err(CoreError::OtherBuild { path: path.to_owned() }),
+            Attachment::Other => return Err(CoreError::OtherBuild { path: path.to_owned(), why: comparison }),
             Attachment::CannotTell => notes.push(finder::unproved(path)),
         }
         let foreign = foreign::load(&mut core, &image, bias, &options.finder, &mut notes);
@@ -251,6 +254,12 @@ impl CoreEvidence {
     #[must_use]
     pub fn runtime(&self) -> Runtime<'_> {
         Runtime::new(&self.core, &self.layouts, self.bias, Source::Core)
+    }
+
+    /// From where the layouts of the runtime's structures are known.
+    #[must_use]
+    pub fn basis(&self) -> &Basis {
+        self.layouts.basis()
     }
 
     /// The code of the program. That there is some was seen when the core was opened.

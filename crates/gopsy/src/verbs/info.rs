@@ -9,7 +9,7 @@ use crate::target::Binary;
 use anyhow::Result;
 use clap::Args;
 use gopsy_image::{BuildInfo, GoModule, Image, ImageError, hex};
-use gopsy_mem::LinkAddr;
+use gopsy_mem::{Bias, LinkAddr};
 use gopsy_program::Modules;
 use gopsy_report::info::{Info, Module, Program};
 use gopsy_report::{terminal, wire};
@@ -62,19 +62,21 @@ impl InfoVerb {
         if opened.core.is_some() {
             info.process = process::process(&mut opened);
         }
-        // The files of plugins are attached by now.
-        if let (Some(program), Ok((_, image))) = (&mut info.program, &opened.program) {
-            let broken;
-            (program.modules, program.no_modules, broken) = modules(image, opened.core.as_ref());
-            info.notes.extend(broken);
-        }
-        if let (Some(core), Ok((path, image))) = (&opened.core, &opened.program) {
-            match runtime::runtime(core, image, path) {
-                Ok((runtime, notes)) => {
+        if let Ok((path, image)) = &opened.program {
+            // The files of plugins are attached by now.
+            let process = opened.core.as_ref().and_then(|core| Some((core, core.bias(image)?)));
+            let more = process.map(|(core, bias)| Modules::of(core, image, bias)).unwrap_or_default();
+            info.notes.extend(more.broken.map(|why| format!("the list of Go modules is not whole: {why}")));
+            if let Some(program) = &mut info.program {
+                (program.modules, program.no_modules) = modules(image, process, &more.list);
+            }
+            match opened.core.as_ref().map(|core| runtime::runtime(core, image, path, &more.list)) {
+                Some(Ok((runtime, notes))) => {
                     info.runtime = Some(runtime);
                     info.notes.extend(notes);
                 }
-                Err(error) => info.no_runtime = Some(error.to_string()),
+                Some(Err(error)) => info.no_runtime = Some(error.to_string()),
+                None => {}
             }
         }
         info.notes.extend(std::mem::take(&mut opened.notes));
@@ -158,23 +160,18 @@ fn parts(image: &Image) -> Vec<(String, u64)> {
     parts
 }
 
-/// Go's modules: of a file the first, of a process all. With why there is none, and why there may be more.
-fn modules(image: &Image, core: Option<&Core>) -> (Vec<Module>, Option<String>, Option<String>) {
+/// Go's modules: of a file the first, of a process all. Or why there is none.
+fn modules(image: &Image, process: Option<(&Core, Bias)>, more: &[GoModule]) -> (Vec<Module>, Option<String>) {
     let first = match image.module() {
         Ok(first) => module(image, first),
-        Err(error) => return (Vec::new(), Some(error.to_string()), None),
+        Err(error) => return (Vec::new(), Some(error.to_string())),
     };
-    let Some((core, bias)) = core.and_then(|core| Some((core, core.bias(image)?))) else {
-        return (vec![first], None, None);
-    };
+    let Some((core, bias)) = process else { return (vec![first], None) };
     let shift = |at: u64| bias.load(LinkAddr(at)).0;
     let (address, text) = (shift(first.address), (shift(first.text.0), shift(first.text.1)));
     let mut found = vec![Module { address, text, ..first }];
-    // The others are in memory only.
-    let more = Modules::of(core, image, bias);
-    found.extend(more.list.iter().map(|one| module(core, one)));
-    let broken = more.broken.map(|why| format!("the list of Go modules is not whole: {why}"));
-    (found, None, broken)
+    found.extend(more.iter().map(|one| module(core, one)));
+    (found, None)
 }
 
 fn module(stated: &dyn gopsy_image::Stated, module: &GoModule) -> Module {

@@ -1,6 +1,6 @@
 //! What the Go runtime of a core says of its process.
 
-use gopsy_image::Image;
+use gopsy_image::{GoModule, Image};
 use gopsy_model::{Known, Status};
 use gopsy_program::CoreError;
 use gopsy_report::info::Runtime;
@@ -10,8 +10,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// Reads it; with the remarks on how it was read.
-pub(super) fn runtime(core: &Core, image: &Image, path: &Path) -> Result<(Runtime, Vec<String>), CoreError> {
-    gopsy_program::ask_runtime(core, image, path, |runtime, basis| read(runtime, basis.to_string()))
+pub(super) fn runtime(
+    core: &Core,
+    image: &Image,
+    path: &Path,
+    modules: &[GoModule],
+) -> Result<(Runtime, Vec<String>), CoreError> {
+    gopsy_program::ask_runtime(core, image, path, modules, |runtime, basis| read(runtime, basis.to_string()))
 }
 
 /// What is known, and why the rest is not.
