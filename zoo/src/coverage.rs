@@ -73,7 +73,7 @@ const COLUMNS: [(&str, &str); 9] = [
     ("waits", "waiting goroutines of which it is known at what (or that it is at nothing)"),
     (
         "process",
-        "answers about the process: arguments, environment, GOMAXPROCS, processors, collector, heap, spans, timers",
+        "answers about the process: arguments, environment, GOMAXPROCS, processors, the queue of all, limits, collector, heap, spans, timers",
     ),
 ];
 
@@ -113,6 +113,8 @@ impl Cell {
         process.ask(&runtime.environment_names());
         process.ask(&runtime.gomaxprocs());
         process.ask(&runtime.processors());
+        process.ask(&runtime.scheduler().queue);
+        process.ask(&runtime.limits().stack);
         process.ask(&heap.phase);
         process.ask(&heap.cycles);
         process.ask(&heap.live);

@@ -165,6 +165,17 @@ impl<T> Known<T> {
         }
     }
 
+    /// The value, giving up its provenance, or why there is none.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn into_result(self) -> Result<T, Missing> {
+        match self {
+            Known::Have { value, .. } => Ok(value),
+            Known::Missing(why) => Err(why),
+        }
+    }
+
     /// How well the value is known, if there is one.
     pub fn trust(&self) -> Option<Trust> {
         match self {

@@ -5,11 +5,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_model::{Headline, HeldValue, WaitsAt};
+use gopsy_model::{Headline, HeldValue, Status, WaitsAt};
 use gopsy_program::{CoreEvidence, Evidence};
 use gopsy_runtime::{SpanState, Timer};
 use gopsy_testing::{BuildMode, NEWEST, RELEASES, Toolchain, core_in, core_pattern_problem, run, skip};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -284,5 +284,48 @@ fn what_the_runtime_says_of_the_process() {
         // While all sleep the runtime may not have written down any time.
         let alive = runtime.last_seen_alive().unwrap_or(when - 3_600_000_000_000);
         assert!((3_400_000_000_000..3_601_000_000_000).contains(&(when - alive)), "{}: {when} {alive}", died.name);
+    }
+}
+
+#[test]
+fn who_is_ready_stands_in_a_queue() {
+    for program in built() {
+        let died = program.dies("queues");
+        let runtime = died.core.runtime();
+        let ready: HashSet<u64> = died
+            .core
+            .goroutines()
+            .map(|id| died.core.goroutine(id))
+            .filter(|g| g.status.value() == Some(&Status::Runnable))
+            .filter_map(|g| g.gp.into_value())
+            .collect();
+        let processors = runtime.processors().into_value().unwrap();
+        let [processor] = processors.as_slice() else { panic!("{}: {processors:?}", died.name) };
+        let (own, all) = (processor.queue.value().unwrap(), runtime.scheduler().queue.into_value().unwrap());
+        assert!(
+            own.len() <= 257 && all.len() >= 300 && ready.len() >= 600,
+            "{}: {} {}",
+            died.name,
+            own.len(),
+            all.len()
+        );
+        let queued: HashSet<u64> = own.iter().chain(&all).map(|g| g.0).collect();
+        assert_eq!(queued.len(), own.len() + all.len(), "{}", died.name);
+        assert!(queued == ready, "{}: {} {}", died.name, queued.len(), ready.len());
+        // The last to be made runs next; behind it they stand as they were made.
+        let made: HashMap<u64, u64> = died
+            .core
+            .goroutines()
+            .map(|id| died.core.goroutine(id))
+            .filter(|g| g.created_by.value().is_some_and(|by| by.function.as_str() == "main.queues"))
+            .filter_map(|g| Some((g.gp.into_value()?, g.id.into_value()?)))
+            .collect();
+        let numbers: Vec<u64> = own.iter().filter_map(|g| made.get(&g.0).copied()).collect();
+        let (next, rest) = numbers.split_first().unwrap();
+        let is_last = rest.last().is_some_and(|last| next > last);
+        assert!(rest.is_sorted() && (is_last || numbers.is_sorted()), "{}: {numbers:?}", died.name);
+        let limits = runtime.limits();
+        let limits = (limits.stack.into_value(), limits.threads.into_value());
+        assert_eq!(limits, (Some(1 << 20), Some(1234)), "{}", died.name);
     }
 }

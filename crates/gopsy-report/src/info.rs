@@ -135,6 +135,16 @@ pub struct Runtime {
     pub processors: Vec<(String, u64)>,
     /// Goroutines that stand in the processors' own queues.
     pub queued: Option<u64>,
+    /// Goroutines that stand in the queue of all processors.
+    pub queued_for_all: Option<u64>,
+    /// Threads that wait for work.
+    pub idle_threads: Option<u64>,
+    /// Threads that look for work.
+    pub spinning_threads: Option<u64>,
+    /// Bytes that a goroutine's stack may have at most.
+    pub stack_limit: Option<u64>,
+    /// How many threads there may be at most.
+    pub thread_limit: Option<u64>,
     /// What the collector was doing.
     pub gc_phase: Option<String>,
     /// How many collections have begun.

@@ -45,7 +45,7 @@
 //! | m0 A | `main` | `proc.go` | call systemstack, lea A | not under `-l` |
 //! | m0 A | `main` | `proc.go` | call systemstack, call lockOSThread, lea A | under `-l` |
 //! | runtimeInitTime A | `main` | `proc.go` | call nanotime, store8 A |  |
-//! | mainStarted C | `main` | `proc.go` | start, store8 A, store8 B, store1 C |  |
+//! | maxstacksize A, maxstackceiling B, mainStarted C | `main` | `proc.go` | start, store8 A, store8 B, store1 C |  |
 //! | panicking A, paniclk B | `startpanic_m` | `panic.go` | lea A, lea B, call lock |  |
 //! | paniclk A, panicking B, deadlock C | `dopanic_m` | `panic.go` | lea A, call unlock, lea B, lea C, call lock, lea C, call lock |  |
 //! | panicking A | `recordForPanic` | `print.go` | start, call printlock, load4/lea A |  |

@@ -65,10 +65,7 @@ impl Runtime<'_> {
     }
 
     fn span(&self, at: Addr) -> Result<Span, Missing> {
-        let word = |name| match self.word(at, &[(SPAN, name)]) {
-            Known::Have { value, .. } => Ok(value),
-            Known::Missing(why) => Err(why),
-        };
+        let word = |name| self.word(at, &[(SPAN, name)]).into_result();
         Ok(Span {
             start: Addr(word("startAddr")?),
             size: word("npages")?.saturating_mul(PAGE),

@@ -27,6 +27,7 @@ mod panics;
 mod proof;
 mod reader;
 mod release;
+mod scheduler;
 mod slots;
 mod state;
 mod tables;
@@ -54,7 +55,8 @@ pub use panics::Panic;
 pub use proof::{Proof, Refuted, Witness};
 pub use reader::{Runtime, missing};
 pub use release::Release;
-pub use state::{GcPhase, Heap, P, PStatus};
+pub use scheduler::{P, PStatus, Scheduler};
+pub use state::{GcPhase, Heap, Limits};
 pub use timers::Timer;
 pub use waits::{Channel, WaitsAt};
 

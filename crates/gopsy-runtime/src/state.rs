@@ -1,5 +1,5 @@
-//! What the runtime knows of the whole process: its arguments, the names of its environment, its processors, the collector,
-//! the heap.
+//! What the runtime knows of the whole process: its arguments, the names of its environment, its limits, the collector, the
+//! heap.
 
 use crate::heap::PAGE;
 use crate::{Known, Runtime};
@@ -8,8 +8,6 @@ use gopsy_model::{Missing, Str};
 
 /// More strings than this are not listed.
 const MAX_STRINGS: u64 = 1 << 14;
-/// The runtime itself allows 1024 to 2^20 processors, by release (`_MaxGomaxprocs`); no machine has more than this.
-const MAX_PS: u64 = 1 << 16;
 
 /// What the collector does (`gcphase`, `runtime/mgc.go`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,55 +49,13 @@ pub struct Heap {
     pub in_use: Known<u64>,
 }
 
-/// A processor of the scheduler: `runtime.p`.
+/// What the runtime does not let a program exceed: it throws.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct P {
-    /// The address of the struct.
-    pub address: Addr,
-    /// Its number.
-    pub id: Known<u64>,
-    /// What it does.
-    pub status: Known<PStatus>,
-    /// The thread that has it; null for none.
-    pub m: Known<Addr>,
-    /// How many goroutines stand in its own queue, with the one that runs next.
-    pub queued: Known<u64>,
-}
-
-/// `_Pidle` and its kin (`runtime/runtime2.go`), the same from Go 1.16 to 1.27.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum PStatus {
-    Idle,
-    Running,
-    Syscall,
-    GcStop,
-    Dead,
-}
-
-impl PStatus {
-    /// The word of the runtime's source.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            PStatus::Idle => "idle",
-            PStatus::Running => "running",
-            PStatus::Syscall => "syscall",
-            PStatus::GcStop => "gcstop",
-            PStatus::Dead => "dead",
-        }
-    }
-
-    fn of(raw: u64) -> Option<PStatus> {
-        Some(match raw {
-            0 => PStatus::Idle,
-            1 => PStatus::Running,
-            2 => PStatus::Syscall,
-            3 => PStatus::GcStop,
-            4 => PStatus::Dead,
-            _ => return None,
-        })
-    }
+pub struct Limits {
+    /// Bytes of one goroutine's stack (`debug.SetMaxStack`; `goroutine stack exceeds`).
+    pub stack: Known<u64>,
+    /// Threads (`debug.SetMaxThreads`; `thread exhaustion`).
+    pub threads: Known<u64>,
 }
 
 impl Runtime<'_> {
@@ -115,42 +71,12 @@ impl Runtime<'_> {
         self.strings("runtime.envs", |text| text.split('=').next().unwrap_or_default())
     }
 
-    /// `GOMAXPROCS`.
+    /// What a program may not exceed.
     #[must_use]
-    pub fn gomaxprocs(&self) -> Known<u64> {
-        self.global("runtime.gomaxprocs", 4)
-    }
-
-    /// The processors that the scheduler has.
-    #[must_use]
-    pub fn processors(&self) -> Known<Vec<P>> {
-        match self.processor_addresses() {
-            Ok(all) => self.have(all.into_iter().map(|p| self.p(p)).collect()),
-            Err(why) => Known::Missing(why),
-        }
-    }
-
-    pub(crate) fn processor_addresses(&self) -> Result<Vec<Addr>, Missing> {
-        let (array, len) = self.slice("runtime.allp", MAX_PS)?;
-        let address = |index: u64| self.mem.ptr(array.checked_add(index.checked_mul(8)?)?).ok();
-        Ok((0..len).map_while(address).filter(|p| !p.is_null()).collect())
-    }
-
-    fn p(&self, address: Addr) -> P {
-        let word = |name| self.word(address, &[("runtime.p", name)]);
-        let queued = match (word("runqhead"), word("runqtail"), word("runnext")) {
-            (Known::Have { value: head, .. }, Known::Have { value: tail, .. }, Known::Have { value: next, .. }) => {
-                // Both are uint32 and run over.
-                self.have((tail.wrapping_sub(head) & 0xffff_ffff).saturating_add(u64::from(next != 0)))
-            }
-            (Known::Missing(why), ..) | (_, Known::Missing(why), _) | (.., Known::Missing(why)) => Known::Missing(why),
-        };
-        P {
-            address,
-            id: word("id"),
-            status: self.enumerated(word("status"), PStatus::of, "a processor"),
-            m: word("m").map(Addr),
-            queued,
+    pub fn limits(&self) -> Limits {
+        Limits {
+            stack: self.global("runtime.maxstacksize", 8),
+            threads: self.member_of("runtime.sched", "runtime.schedt", "maxmcount"),
         }
     }
 
@@ -179,7 +105,7 @@ impl Runtime<'_> {
     }
 
     /// A variable that is one word of that many bytes.
-    fn global(&self, name: &str, size: u64) -> Known<u64> {
+    pub(crate) fn global(&self, name: &str, size: u64) -> Known<u64> {
         match self.layouts.variable(name) {
             Some(variable) => self.load(self.bias.load(variable.address), 0, Some(size)),
             None => Known::Missing(self.layouts.no_variable(name)),
@@ -187,14 +113,14 @@ impl Runtime<'_> {
     }
 
     /// A member of a variable that is a struct.
-    fn member_of(&self, variable: &str, of: &str, name: &str) -> Known<u64> {
+    pub(crate) fn member_of(&self, variable: &str, of: &str, name: &str) -> Known<u64> {
         match self.layouts.variable(variable) {
             Some(at) => self.word(self.bias.load(at.address), &[(of, name)]),
             None => Known::Missing(self.layouts.no_variable(variable)),
         }
     }
 
-    fn enumerated<T>(&self, raw: Known<u64>, of: impl Fn(u64) -> Option<T>, what: &str) -> Known<T> {
+    pub(crate) fn enumerated<T>(&self, raw: Known<u64>, of: impl Fn(u64) -> Option<T>, what: &str) -> Known<T> {
         match raw {
             Known::Have { value, .. } => match of(value) {
                 Some(known) => self.have(known),
@@ -205,7 +131,7 @@ impl Runtime<'_> {
     }
 
     /// Array and length of a variable that is a slice.
-    fn slice(&self, name: &str, most: u64) -> Result<(Addr, u64), Missing> {
+    pub(crate) fn slice(&self, name: &str, most: u64) -> Result<(Addr, u64), Missing> {
         let variable = self.layouts.variable(name).ok_or_else(|| self.layouts.no_variable(name))?;
         self.slice_at(self.bias.load(variable.address), most, name)
     }

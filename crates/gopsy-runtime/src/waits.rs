@@ -90,10 +90,7 @@ impl Runtime<'_> {
     pub(crate) fn sudog_pointer(&self, at: Addr, name: &str) -> Result<Addr, Missing> {
         let wide = self.layouts.field(SUDOG, name).is_some_and(|field| field.size == Some(16));
         let path: &[(&str, &str)] = &[(SUDOG, name), ("runtime.maybeTraceablePtr", "vu")];
-        match self.pointer(at, if wide { path } else { path.get(..1).unwrap_or(path) }) {
-            Known::Have { value, .. } => Ok(value),
-            Known::Missing(why) => Err(why),
-        }
+        self.pointer(at, if wide { path } else { path.get(..1).unwrap_or(path) }).into_result()
     }
 
     /// Whether a sudog stands in one of the queues of its channel; `None` where it is not among the first.

@@ -98,6 +98,7 @@ fn runtime(evidence: &CoreEvidence, sum: &mut impl Hasher) {
     let runtime = evidence.runtime();
     format!("{:?} {:?}", runtime.arguments(), runtime.environment_names()).hash(sum);
     format!("{:?} {:?} {:?}", runtime.gomaxprocs(), runtime.processors(), runtime.heap()).hash(sum);
+    format!("{:?} {:?}", runtime.scheduler(), runtime.limits()).hash(sum);
     format!("{:?} {:?}", runtime.backlog(), runtime.last_seen_alive()).hash(sum);
     let goroutines = runtime.possible_goroutines().map(|g| g.addresses).unwrap_or_default();
     for g in goroutines.into_iter().take(STACKS) {

@@ -4,6 +4,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -97,6 +99,23 @@ func waits() {
 	time.Sleep(time.Second)
 }
 
+func ready() {
+	for {
+		runtime.Gosched()
+	}
+}
+
+// There is one processor for all of these. It has room for 256 and one, and the others stand in the queue of all.
+func queues() {
+	debug.SetMaxStack(1 << 20)
+	debug.SetMaxThreads(1234)
+	runtime.GOMAXPROCS(1)
+	for i := 0; i < 600; i++ {
+		go ready()
+	}
+	panic("enough")
+}
+
 func main() {
 	f := &failure{7, disk{"sd\"a", []int{1, 2, 3}}, fmt.Errorf("inner"), 3.5, true, 1.25, [3]uint8{1, 2, 3}}
 	switch os.Args[1] {
@@ -126,5 +145,7 @@ func main() {
 		throwing(2, &sync.Mutex{})
 	case "waits":
 		waits()
+	case "queues":
+		queues()
 	}
 }

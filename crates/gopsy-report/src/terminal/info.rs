@@ -192,9 +192,15 @@ fn runtime(canvas: &mut Canvas, info: &Info) {
     if !runtime.processors.is_empty() {
         parts.push(counts(&runtime.processors));
     }
-    parts.extend(runtime.queued.map(|n| format!("{} queued", plural(n, "goroutine"))));
     parts.extend(runtime.timers.map(|n| plural(n, "timer")));
     field(canvas, "procs", &parts);
+    let mut parts: Vec<String> =
+        runtime.queued.map(|n| format!("{} in queues of single processors", thousands(n))).into_iter().collect();
+    parts.extend(runtime.queued_for_all.map(|n| format!("{} in the queue of all", thousands(n))));
+    field(canvas, "queued", &parts);
+    let mut parts: Vec<String> = runtime.idle_threads.map(|n| format!("{} idle", thousands(n))).into_iter().collect();
+    parts.extend(runtime.spinning_threads.map(|n| format!("{} looking for work", thousands(n))));
+    field(canvas, "threads", &parts);
     let mut parts: Vec<String> = runtime.gc_phase.clone().into_iter().collect();
     parts.extend(runtime.gc_cycles.map(|n| plural(n, "cycle")));
     parts.extend(runtime.gc_percent.map(|n| if n < 0 { "GOGC off".to_owned() } else { format!("GOGC {n}") }));
@@ -207,6 +213,9 @@ fn runtime(canvas: &mut Canvas, info: &Info) {
         parts.push(format!("{} in {}", plural(objects, "object"), plural(spans, "span")));
     }
     field(canvas, "heap", &parts);
+    let mut parts: Vec<String> = runtime.stack_limit.map(|n| format!("{} a stack", bytes(n))).into_iter().collect();
+    parts.extend(runtime.thread_limit.map(|n| plural(n, "thread")));
+    field(canvas, "limits", &parts);
     // The kernel keeps but the first 79 bytes of them.
     let known = info.process.as_ref().and_then(|process| process.arguments.clone()).unwrap_or_default();
     if let Some(arguments) = runtime.arguments.as_ref().map(|a| a.join(" ")).filter(|a| *a != known) {

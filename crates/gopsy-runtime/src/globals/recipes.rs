@@ -179,7 +179,7 @@ pub(crate) const RECIPES: &[Recipe] = &[
         "runtime.main",
         "proc.go",
         &[Start, Store(8, A, 0), Store(8, B, 0), Store(1, C, 0)],
-        &[(C, "runtime.mainStarted")],
+        &[(A, "runtime.maxstacksize"), (B, "runtime.maxstackceiling"), (C, "runtime.mainStarted")],
     ),
     recipe(
         "runtime.startpanic_m",

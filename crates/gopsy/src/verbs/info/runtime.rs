@@ -43,7 +43,16 @@ fn read(runtime: &go::Runtime<'_>, layouts: String) -> Runtime {
     for p in &processors {
         count(&mut of_processors, p.status.value().map_or("in no known state", |s| s.as_str()).to_owned());
     }
-    let queued = processors.iter().try_fold(0u64, |sum, p| Some(sum.saturating_add(*p.queued.value()?)));
+    let queues: Result<Vec<_>, _> = processors.iter().map(|p| p.queue.clone().into_result()).collect();
+    let queued = match queues {
+        Ok(queues) if !queues.is_empty() => Some(number(queues.iter().map(Vec::len).sum())),
+        Ok(_) => None,
+        Err(why) => {
+            missing.0.push(format!("the queues of the processors ({why})"));
+            None
+        }
+    };
+    let (scheduler, limits) = (runtime.scheduler(), runtime.limits());
     let heap = runtime.heap();
     let spans = missing.known("the spans of the heap", runtime.spans());
     let holding = || spans.iter().flatten().filter(|span| span.state == go::SpanState::InUse);
@@ -57,7 +66,12 @@ fn read(runtime: &go::Runtime<'_>, layouts: String) -> Runtime {
         stacks: goroutines.as_ref().map(|all| all.stacks),
         goroutines: goroutines.map(|all| most_first(all.states)),
         gomaxprocs: missing.known("GOMAXPROCS", runtime.gomaxprocs()),
-        queued: queued.filter(|_| !processors.is_empty()),
+        queued,
+        queued_for_all: missing.known("the scheduler's queue", scheduler.queue).map(|queue| number(queue.len())),
+        idle_threads: missing.known("how many threads are idle", scheduler.idle_threads),
+        spinning_threads: missing.known("how many threads look for work", scheduler.spinning_threads),
+        stack_limit: missing.known("how large a stack may be", limits.stack),
+        thread_limit: missing.known("how many threads there may be", limits.threads),
         processors: most_first(of_processors),
         gc_phase: missing.known("what the collector does", heap.phase).map(|phase| phase.as_str().to_owned()),
         gc_cycles: missing.known("how many collections there were", heap.cycles),
