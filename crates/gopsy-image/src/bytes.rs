@@ -20,6 +20,10 @@ pub(crate) fn u8(data: &[u8], at: u64) -> Option<u8> {
     array(data, at).map(u8::from_le_bytes)
 }
 
+pub(crate) fn u16(data: &[u8], at: u64) -> Option<u16> {
+    array(data, at).map(u16::from_le_bytes)
+}
+
 pub(crate) fn u32(data: &[u8], at: u64) -> Option<u32> {
     array(data, at).map(u32::from_le_bytes)
 }

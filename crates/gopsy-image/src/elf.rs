@@ -400,7 +400,7 @@ impl Image {
 
     /// What the loader fills in. Read once, when first asked for.
     pub(crate) fn relocations(&self) -> &Relocations {
-        self.relocations.get_or_init(|| Relocations::read(self.file(), &self.segments, self.dynamic))
+        self.relocations.get_or_init(|| Relocations::read(self.file(), self.machine, &self.segments, self.dynamic))
     }
 
     /// DWARF. Inflated once, when first asked for.

@@ -1,19 +1,29 @@
-//! Relocations of a position-independent file (`R_X86_64_RELATIVE`, `R_AARCH64_RELATIVE`).
+//! Relocations of a position-independent file: those by where it is loaded (`R_X86_64_RELATIVE`, `R_AARCH64_RELATIVE`), and
+//! those by a symbol that the file itself defines (`R_X86_64_64`, `R_X86_64_GLOB_DAT` and their likes).
 //!
 //! The words that the loader fills in need not stand in the file: the Go linker leaves zeros there and writes their values
-//! into the relocations' addends (seen with Go 1.16 to 1.25 as PIE, whose pclntab and moduledata are full of such words).
+//! into the relocations' addends (seen with Go 1.16 to 1.25 as PIE, whose pclntab and moduledata are full of such words). A plugin
+//! refers to its types and variables by their symbols. In a process such a word may lead to another file's definition of the same
+//! symbol; here it is the file's own.
 
-use crate::bytes;
 use crate::elf::Segment;
+use crate::{Machine, bytes};
 use gopsy_mem::LinkAddr;
 use object::elf;
 
 /// Entries of the dynamic section (`elf.h`).
 const DT_NULL: u64 = 0;
+const DT_SYMTAB: u64 = 6;
 const DT_RELA: u64 = 7;
 const DT_RELASZ: u64 = 8;
 /// Size of an `Elf64_Rela`.
 const RELA: u64 = 24;
+/// Size of an `Elf64_Sym`.
+const SYMBOL: u64 = 24;
+/// A symbol that the file defines: `st_shndx`, `st_info` (`STT_TLS` and `STT_GNU_IFUNC` are no addresses).
+const SHN_UNDEF: u16 = 0;
+const STT_TLS: u8 = 6;
+const STT_GNU_IFUNC: u8 = 10;
 /// Words that a dynamic section has at most; real ones have some 30.
 const MAX_DYNAMIC: u64 = 1024;
 
@@ -23,6 +33,50 @@ pub(crate) fn dynamic_entries(file: &[u8], dynamic: Option<(u64, u64)>) -> impl 
     let (entries, _) = section.unwrap_or_default().as_chunks::<16>();
     let word = |entry: &[u8; 16], at| bytes::u64(entry, at).unwrap_or(DT_NULL);
     entries.iter().map(move |entry| (word(entry, 0), word(entry, 8))).take_while(|(key, _)| *key != DT_NULL)
+}
+
+/// How the loader makes a word.
+enum Kind {
+    /// The addend, by where the file is loaded.
+    Relative,
+    /// A symbol and the addend.
+    Symbol,
+    /// A symbol.
+    Slot,
+}
+
+impl Kind {
+    fn of(machine: Machine, number: u32) -> Option<Kind> {
+        use elf::{R_AARCH64_ABS64, R_AARCH64_GLOB_DAT, R_AARCH64_RELATIVE};
+        use elf::{R_X86_64_64, R_X86_64_GLOB_DAT, R_X86_64_RELATIVE};
+        let (relative, symbol, slot) = match machine {
+            Machine::X86_64 => (R_X86_64_RELATIVE, R_X86_64_64, R_X86_64_GLOB_DAT),
+            Machine::Aarch64 => (R_AARCH64_RELATIVE, R_AARCH64_ABS64, R_AARCH64_GLOB_DAT),
+            Machine::Other(_) => return None,
+        };
+        match number {
+            _ if number == relative.0 => Some(Kind::Relative),
+            _ if number == symbol.0 => Some(Kind::Symbol),
+            _ if number == slot.0 => Some(Kind::Slot),
+            _ => None,
+        }
+    }
+}
+
+/// What the file holds at an address, up to so many bytes.
+fn held<'a>(file: &'a [u8], segments: &[Segment], at: LinkAddr, len: u64) -> Option<&'a [u8]> {
+    let segment = segments.iter().find(|s| at.offset_from(s.address).is_some_and(|o| o < s.file_size))?;
+    let within = at.offset_from(segment.address)?;
+    let room = segment.file_size.saturating_sub(within).min(len);
+    bytes::slice(file, segment.file_offset.checked_add(within)?, room)
+}
+
+/// Where a symbol of the table stands, if the file has it.
+fn defined(symbols: &[u8], index: u64) -> Option<u64> {
+    let symbol = bytes::slice(symbols, index.checked_mul(SYMBOL)?, SYMBOL)?;
+    let kind = symbol.get(4)? & 0xf;
+    let section = bytes::u16(symbol, 6)?;
+    (section != SHN_UNDEF && kind != STT_TLS && kind != STT_GNU_IFUNC).then(|| bytes::u64(symbol, 8)).flatten()
 }
 
 /// The words that the loader fills in, by address.
@@ -35,17 +89,16 @@ pub(crate) struct Relocations {
 impl Relocations {
     /// Reads those that the dynamic section names. Damaged ones are left out: what they would have filled in is then read
     /// as it stands in the file, and no table that is read so passes its checks.
-    pub(crate) fn read(file: &[u8], segments: &[Segment], dynamic: Option<(u64, u64)>) -> Self {
-        Relocations::table(file, segments, dynamic).unwrap_or_default()
+    pub(crate) fn read(file: &[u8], machine: Machine, segments: &[Segment], dynamic: Option<(u64, u64)>) -> Self {
+        Relocations::table(file, machine, segments, dynamic).unwrap_or_default()
     }
 
-    fn table(file: &[u8], segments: &[Segment], dynamic: Option<(u64, u64)>) -> Option<Self> {
+    fn table(file: &[u8], machine: Machine, segments: &[Segment], dynamic: Option<(u64, u64)>) -> Option<Self> {
         let of = |wanted| dynamic_entries(file, dynamic).filter(move |(key, _)| *key == wanted).last().map(|(_, v)| v);
         let (table, len) = of(DT_RELA).map(LinkAddr).zip(of(DT_RELASZ))?;
-        let segment = segments.iter().find(|s| table.offset_from(s.address).is_some_and(|o| o < s.file_size))?;
-        let within = table.offset_from(segment.address)?;
-        let room = segment.file_size.saturating_sub(within).min(len);
-        let data = bytes::slice(file, segment.file_offset.checked_add(within)?, room)?;
+        let data = held(file, segments, table, len)?;
+        let symbols =
+            of(DT_SYMTAB).and_then(|table| held(file, segments, LinkAddr(table), u64::MAX)).unwrap_or_default();
         let mut words = Vec::new();
         for entry in data.chunks_exact(usize::try_from(RELA).ok()?) {
             let (Some(at), Some(info), Some(addend)) =
@@ -53,10 +106,15 @@ impl Relocations {
             else {
                 continue;
             };
-            let kind = u32::try_from(info & 0xffff_ffff).unwrap_or(0);
-            if kind == elf::R_X86_64_RELATIVE.0 || kind == elf::R_AARCH64_RELATIVE.0 {
-                words.push((LinkAddr(at), addend));
-            }
+            let kind = u32::try_from(info & 0xffff_ffff).ok().and_then(|number| Kind::of(machine, number));
+            let symbol = || defined(symbols, info >> 32);
+            let word = match kind {
+                Some(Kind::Relative) => Some(addend),
+                Some(Kind::Symbol) => symbol().map(|symbol| symbol.wrapping_add(addend)),
+                Some(Kind::Slot) => symbol(),
+                None => None,
+            };
+            words.extend(word.map(|word| (LinkAddr(at), word)));
         }
         words.sort_unstable();
         Some(Relocations { words })
@@ -86,5 +144,59 @@ impl Relocations {
     /// Where a word with that value is filled in, in the order of addresses. Linear in their number.
     pub(crate) fn places_of(&self, value: u64) -> impl Iterator<Item = LinkAddr> + '_ {
         self.words.iter().filter(move |(_, v)| *v == value).map(|(at, _)| *at)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
+mod tests {
+    use crate::testkit::Elf;
+    use crate::{Image, Stated};
+    use gopsy_mem::LinkAddr;
+    use std::sync::Arc;
+
+    /// Words that lead to a symbol have it only where the file defines it.
+    #[test]
+    fn words_by_a_symbol() {
+        const WORDS: u64 = 0x60_0000;
+        // st_info, st_shndx, st_value: none, an object, one of another file, a thread's variable, a function chosen when it is loaded.
+        let symbols: [(u8, u16, u64); 5] = [(0, 0, 0), (1, 3, 0x40_1000), (1, 0, 0), (6, 3, 0x10), (10, 3, 0x40_1080)];
+        let table: Vec<u8> = symbols
+            .iter()
+            .flat_map(|(info, section, value)| {
+                [&[0, 0, 0, 0, *info, 0][..], &section.to_le_bytes(), &value.to_le_bytes(), &8u64.to_le_bytes()]
+                    .concat()
+            })
+            .collect();
+        // Kind, symbol, addend.
+        let relocations: [(u64, u64, u64); 8] = [
+            (8, 0, 0x40_2000),
+            (1, 1, 0x10),
+            (6, 1, 0x10),
+            (1, 2, 0x10),
+            (1, 3, 0),
+            (6, 4, 0),
+            (1, 99, 0),
+            (257, 1, 0),
+        ];
+        let entries: Vec<u8> = (0u64..)
+            .zip(relocations)
+            .flat_map(|(i, (kind, symbol, addend))| [WORDS + 8 * i, symbol << 32 | kind, addend])
+            .flat_map(u64::to_le_bytes)
+            .collect();
+        let (at, named) = (0x70_0000u64, 0x71_0000u64);
+        let dynamic: Vec<u8> =
+            [7, at, 8, entries.len() as u64, 6, named, 0, 0].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
+        let file = Elf::new()
+            .segment(WORDS, "rw", &[0xee; 64])
+            .segment(at, "r", &entries)
+            .segment(named, "r", &table)
+            .dynamic(0x72_0000, &dynamic)
+            .bytes();
+        let image = Image::parse(Arc::new(file)).unwrap();
+        let words: Vec<u64> = (0..8).map(|i| image.word(LinkAddr(WORDS + 8 * i)).unwrap()).collect();
+        let as_it_stands = 0xeeee_eeee_eeee_eeee;
+        assert_eq!(words[..3], [0x40_2000, 0x40_1010, 0x40_1000]);
+        assert!(words[3..].iter().all(|word| *word == as_it_stands), "{words:x?}");
     }
 }

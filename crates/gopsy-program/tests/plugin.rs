@@ -4,9 +4,7 @@
 
 use gopsy_model::{Headline, Role, Stack};
 use gopsy_program::{CoreEvidence, Evidence, Program, TextEvidence};
-use gopsy_testing::{BuildMode, NEWEST, RELEASES, Toolchain, core_in, core_pattern_problem, has_tool, run, skip};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use gopsy_testing::{BuildMode, DiedInPlugin, NEWEST, RELEASES, Toolchain, core_pattern_problem, has_tool, skip};
 
 /// Those at which moduledata changed; `GOPSY_ZOO=all` takes all.
 const VERSIONS: [&str; 5] = ["1.16", "1.20", "1.22", "1.26", NEWEST];
@@ -20,25 +18,13 @@ fn frames(stack: &Stack) -> Vec<(String, Option<i64>, Option<u64>)> {
     stack.frames.iter().map(frame).collect()
 }
 
-/// Builds the program and its plugin, lets it die in one way, and reads both accounts of it.
+/// Lets the program die in one way, and reads both accounts of it.
 fn dies(toolchain: &Toolchain, mode: BuildMode, way: &str) -> (CoreEvidence, Program) {
     let folder = tempfile::tempdir().unwrap();
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plugin");
-    for file in ["p/p.go", "h/h.go"] {
-        std::fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
-        std::fs::copy(sources.join(file), folder.path().join(file)).unwrap();
-    }
-    std::fs::write(folder.path().join("go.mod"), "module example.com/plug\n\ngo 1.16\n").unwrap();
-    let flags = [mode.flags(), &["-buildmode=plugin"]].concat();
-    run(toolchain.build(folder.path(), &folder.path().join("p.so"), &flags, true).arg("./p")).unwrap();
-    run(toolchain.build(folder.path(), &folder.path().join("host"), mode.flags(), true).arg("./h")).unwrap();
-    let mut command = Command::new("sh");
-    command.args(["-c", &format!("ulimit -c unlimited && exec ./host {way}")]).current_dir(folder.path());
-    let printed = command.env("GOTRACEBACK", "crash").stdout(Stdio::null()).output().unwrap().stderr;
-    let dump = gopsy_text::read_bytes(&printed, &gopsy_text::Options::default());
+    let died = DiedInPlugin::make(folder.path(), toolchain, mode, way).unwrap();
+    let dump = gopsy_text::read_bytes(&died.printed, &gopsy_text::Options::default());
     let text = TextEvidence::programs(dump).pop().expect("it printed its death");
-    let core = core_in(folder.path()).expect("it left a core");
-    (CoreEvidence::open(&core, Some(&folder.path().join("host"))).unwrap(), text)
+    (CoreEvidence::open(&died.core, Some(&folder.path().join("host"))).unwrap(), text)
 }
 
 #[test]

@@ -16,17 +16,34 @@ pub struct Whereabouts {
     pub program: Option<String>,
     /// The target is a core: addresses are those of the process.
     pub is_core: bool,
-    /// What is added to a stated address to have the one that is shown.
-    pub bias: Bias,
-    /// One for each place that was asked for, in order; and one for `--writes`.
-    pub answers: Vec<Answer>,
+    /// One for each place that was asked for, in order; and one or more for each `--writes`.
+    pub answers: Vec<Answered>,
     /// Lines of the source.
     pub sources: SourceTexts,
     /// What a person should know.
     pub notes: Vec<String>,
 }
 
-/// One answer.
+/// One answer, and the file that it is about.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The file, by its path; `None` for the executable itself.
+    pub file: Option<String>,
+    /// What is added to an address that the file states to have the one that is shown.
+    pub bias: Bias,
+    /// What is known.
+    pub answer: Answer,
+}
+
+impl Answered {
+    /// The address as it is shown.
+    #[must_use]
+    pub fn shown(&self, at: LinkAddr) -> u64 {
+        self.bias.load(at).0
+    }
+}
+
+/// What is known.
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// One place.
@@ -133,12 +150,6 @@ pub struct Writers {
 }
 
 impl Whereabouts {
-    /// The address as it is shown.
-    #[must_use]
-    pub fn shown(&self, at: LinkAddr) -> u64 {
-        self.bias.load(at).0
-    }
-
     /// The text of a line, if it could be read.
     #[must_use]
     pub fn source(&self, file: Option<&str>, line: Option<u64>) -> Option<&str> {

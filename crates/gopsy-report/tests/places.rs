@@ -12,7 +12,7 @@ use gopsy_model::KnownIssue;
 use gopsy_report::info::{Amount, File, Info, Module, Process, Program, Runtime, Thread};
 use gopsy_report::terminal::{self, View};
 use gopsy_report::whereabouts::{
-    Answer, LineAnswer, LineListing, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers,
+    Answer, Answered, LineAnswer, LineListing, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers,
 };
 use gopsy_report::wire::{self, Form};
 use serde_json::Value;
@@ -157,13 +157,14 @@ fn found(name: &str) -> Whereabouts {
             race: Some(Err(asked())),
         })),
     ];
+    let bias = Bias::between(LinkAddr(0), Addr(0x5500_0000_0000));
+    let answered = |(i, answer)| Answered { file: (i % 2 == 1).then(|| format!("/lib/{name}")), bias, answer };
     let text = |line: u64| (("/src/main.go".to_owned(), line), format!("\tline {line} {name}"));
     Whereabouts {
         target: asked(),
         program: Some(asked()),
         is_core: true,
-        bias: Bias::between(LinkAddr(0), Addr(0x5500_0000_0000)),
-        answers,
+        answers: answers.into_iter().enumerate().map(answered).collect(),
         sources: SourceTexts::from([text(40), text(41)]),
         notes: vec![asked()],
     }

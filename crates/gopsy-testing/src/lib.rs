@@ -4,6 +4,7 @@
 //! It knows nothing of gopsy, and nothing of it is shipped.
 
 mod build_mode;
+mod plugin;
 mod toolchain;
 
 use std::io::Write;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub use build_mode::BuildMode;
+pub use plugin::{DiedInPlugin, PLUGIN_SOURCE};
 pub use toolchain::{NEWEST, RELEASES, Toolchain, go_command, run};
 
 /// Writes to standard error. Not `eprint!`, which the test harness keeps to itself when all is well.

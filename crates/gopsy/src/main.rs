@@ -3,6 +3,7 @@
 //! One file a verb under `verbs/`, thin: it opens targets, asks the houses below, and prints. Standard output is data,
 //! standard error is talk; a broken pipe is success; exit status 0 done, 1 could not, 2 wrong usage.
 
+mod beside;
 mod opened;
 mod output;
 mod target;

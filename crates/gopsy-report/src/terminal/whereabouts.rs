@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Ink, Line, View};
 use super::count;
 use crate::names::{plural, short_file};
-use crate::whereabouts::{Answer, LineAnswer, PlaceAnswer, ThreadAt, Whereabouts};
+use crate::whereabouts::{Answer, Answered, LineAnswer, PlaceAnswer, ThreadAt, Whereabouts};
 use gopsy_locate::{CodeOfLine, Frame, Function, ListedInsn, Listing, OnlyInlined, SourceLine, Witness};
 use std::collections::HashSet;
 
@@ -17,12 +17,13 @@ pub(super) const LISTED: usize = 20;
 /// The page of all answers.
 #[must_use]
 pub fn whereabouts(found: &Whereabouts, view: &View) -> String {
-    let mut page = Page { canvas: Canvas::new(view), found };
-    for (i, answer) in found.answers.iter().enumerate() {
+    let mut canvas = Canvas::new(view);
+    for (i, answered) in found.answers.iter().enumerate() {
         if i > 0 {
-            page.canvas.gap();
+            canvas.gap();
         }
-        match answer {
+        let mut page = Page { canvas: &mut canvas, found, answered };
+        match &answered.answer {
             Answer::Place(place) => page.place(place),
             Answer::Ambiguous { asked, functions, more } => page.ambiguous(asked, functions, *more),
             Answer::OnlyInlined { asked, functions } => page.only_inlined(asked, functions),
@@ -35,31 +36,41 @@ pub fn whereabouts(found: &Whereabouts, view: &View) -> String {
                 page.title(asked);
                 page.canvas.wrap(2, 2, &Line::of(Ink::Alarm, "not known").plain(&format!(": {why}")));
             }
-            Answer::Writers(writers) => super::writers::writers(&mut page.canvas, found, writers),
+            Answer::Writers(writers) => super::writers::writers(page.canvas, found, answered, writers),
         }
     }
     if !found.notes.is_empty() {
-        page.canvas.gap();
+        canvas.gap();
         for note in &found.notes {
-            page.canvas.field("note", &Line::new().dim(note));
+            canvas.field("note", &Line::new().dim(note));
         }
     }
-    page.canvas.finish()
+    canvas.finish()
 }
 
+/// What the answer is about, in words: the program's release, or the name of another file.
+pub(super) fn subject<'a>(found: &'a Whereabouts, answered: &'a Answered) -> &'a str {
+    match &answered.file {
+        Some(file) => file.rsplit('/').next().unwrap_or(file),
+        None => found.program.as_deref().unwrap_or_default(),
+    }
+}
+
+/// The page of one answer.
 struct Page<'a> {
-    canvas: Canvas,
+    canvas: &'a mut Canvas,
     found: &'a Whereabouts,
+    answered: &'a Answered,
 }
 
 impl Page<'_> {
     fn title(&mut self, title: &str) {
-        let right = self.found.program.as_deref().unwrap_or_default();
+        let right = subject(self.found, self.answered);
         self.canvas.sides(&Line::of(Ink::Bold, title), &Line::new().dim(right));
     }
 
     fn hex(&self, at: gopsy_mem::LinkAddr) -> String {
-        format!("{:#x}", self.found.shown(at))
+        format!("{:#x}", self.answered.shown(at))
     }
 
     fn place(&mut self, answer: &PlaceAnswer) {
@@ -86,7 +97,7 @@ impl Page<'_> {
         }
         self.frames(answer);
         if let Some(section) = &place.section {
-            let moved = self.found.shown(place.pc) != place.pc.0;
+            let moved = self.answered.shown(place.pc) != place.pc.0;
             let loaded = if moved { format!(", {} in the file", place.pc) } else { String::new() };
             self.canvas.field("section", &Line::new().plain(section).plain(&loaded));
         }

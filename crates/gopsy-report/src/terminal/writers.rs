@@ -2,9 +2,9 @@
 
 use super::canvas::{Canvas, Ink, Line};
 use super::count;
-use super::whereabouts::{LISTED, short_line};
+use super::whereabouts::{LISTED, short_line, subject};
 use crate::names::plural;
-use crate::whereabouts::{Whereabouts, Writers};
+use crate::whereabouts::{Answered, Whereabouts, Writers};
 use gopsy_locate::{Frame, MapUse};
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,12 +12,12 @@ use std::collections::{BTreeMap, HashSet};
 const TYPES: usize = 30;
 
 /// The part of the page that tells who uses a map.
-pub(super) fn writers(canvas: &mut Canvas, found: &Whereabouts, writers: &Writers) {
+pub(super) fn writers(canvas: &mut Canvas, found: &Whereabouts, answered: &Answered, writers: &Writers) {
     let mut types: BTreeMap<&str, Vec<&MapUse>> = BTreeMap::new();
     for one in &writers.uses {
         types.entry(one.type_name.as_deref().unwrap_or_default()).or_default().push(one);
     }
-    let program = Line::new().dim(found.program.as_deref().unwrap_or_default());
+    let program = Line::new().dim(subject(found, answered));
     if types.is_empty() {
         canvas.sides(&Line::of(Ink::Bold, &writers.asked), &program);
         // Where some calls or functions were not understood, "none" would be a guess.

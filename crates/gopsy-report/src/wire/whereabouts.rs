@@ -1,7 +1,7 @@
 //! `gopsy.where/1`.
 
 use super::{Form, hex, is_false, json};
-use crate::whereabouts::{Answer, LineAnswer, PlaceAnswer, Whereabouts, Writers};
+use crate::whereabouts::{Answer, Answered, LineAnswer, PlaceAnswer, Whereabouts, Writers};
 use gopsy_locate::{
     CodeOfLine, Frame, Function, ListedInsn, Listing, MapUse, OnlyInlined, SourceLine, Statement, Witness,
 };
@@ -29,6 +29,9 @@ struct Wire<'a> {
 struct WireAnswer<'a> {
     asked: &'a str,
     found: &'static str,
+    /// Absent where it is the executable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<WirePlace<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,7 +199,7 @@ pub fn whereabouts(out: impl io::Write, found: &Whereabouts, form: Form) -> io::
         target: &found.target,
         program: found.program.as_deref(),
         loaded: found.is_core,
-        answers: found.answers.iter().map(|answer| Of(found).answer(answer)).collect(),
+        answers: found.answers.iter().map(|answered| Of(answered).answer()).collect(),
         notes: &found.notes,
     };
     json::write(out, &value, form)
@@ -215,15 +218,19 @@ fn inlined(function: &OnlyInlined) -> WireFunction<'_> {
     WireFunction { name: &function.name, entry: None, end: None, by: Vec::new() }
 }
 
-/// Answers with the addresses of one target.
-struct Of<'f>(&'f Whereabouts);
+/// An answer with the addresses of its file.
+struct Of<'f>(&'f Answered);
 
 impl<'f> Of<'f> {
     fn at(&self, at: LinkAddr) -> String {
         hex(self.0.shown(at))
     }
 
-    fn answer(&self, answer: &'f Answer) -> WireAnswer<'f> {
+    fn answer(&self) -> WireAnswer<'f> {
+        WireAnswer { file: self.0.file.as_deref(), ..self.what(&self.0.answer) }
+    }
+
+    fn what(&self, answer: &'f Answer) -> WireAnswer<'f> {
         match answer {
             Answer::Place(answer) => WireAnswer {
                 asked: &answer.asked,

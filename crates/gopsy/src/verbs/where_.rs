@@ -1,5 +1,6 @@
 //! `gopsy where`: what every source says of a place in a program's code, and who writes a map.
 
+use crate::beside::Beside;
 use crate::opened::{Opened, Platform};
 use crate::output::{Look, print};
 use crate::target::Binary;
@@ -10,7 +11,7 @@ use gopsy_locate::{Window, fits_type};
 use gopsy_mem::Addr;
 use gopsy_model::Culprit;
 use gopsy_report::source::{self, PathMap};
-use gopsy_report::whereabouts::{Answer, LineAnswer, LineListing, PlaceAnswer, SourceTexts, ThreadAt};
+use gopsy_report::whereabouts::{Answer, Answered, LineAnswer, LineListing, PlaceAnswer, SourceTexts, ThreadAt};
 use gopsy_report::whereabouts::{Whereabouts, Writers};
 use gopsy_report::{terminal, wire};
 use gopsy_target::{Core, signal_name};
@@ -26,7 +27,8 @@ const LISTED_STRETCHES: usize = 4;
 ///
 /// A place is an address (`0x49468b`), a function (`main.(*store).put`, or an end of its name), or a line
 /// (`store.go:41`). pclntab with its inline trees, DWARF, the symbol table and the code itself are asked; what they agree
-/// on is said once, and where they differ both are shown, with the reason. In a core, addresses are those of the process.
+/// on is said once, and where they differ both are shown, with the reason. In a core, addresses are those of the process, and what
+/// the executable does not have is looked for in the plugins and libraries that it had loaded.
 ///
 /// --writes finds the calls that assign to, delete from, clear or iterate a map of a type, in stripped programs of amd64
 /// too. Calls whose type is not proved are listed as such; what package reflect does is only counted.
@@ -98,14 +100,12 @@ impl Where {
             None => Locator::new(image),
         };
         let build = image.build_info().ok();
-        let question = Question { verb: self, opened: &opened, locator: &locator, uses: OnceCell::new() };
-        let answers: Vec<Answer> = self
-            .places
-            .iter()
-            .map(|words| question.place(words))
-            .chain(self.writes.iter().map(|name| question.writers(name)))
-            .collect();
-        let nothing = answers.iter().any(|answer| match answer {
+        let beside = opened.core.as_ref().map(|core| Beside::all(core, &opened.finder)).unwrap_or_default();
+        let question = Question { verb: self, opened: &opened, beside: None, locator: &locator, uses: OnceCell::new() };
+        let places = self.places.iter().map(|words| question.place(words, &beside));
+        let answers: Vec<Answered> =
+            places.chain(self.writes.iter().flat_map(|name| question.writers(name, &beside))).collect();
+        let nothing = answers.iter().any(|answered| match &answered.answer {
             Answer::Nothing { .. } | Answer::Ambiguous { .. } | Answer::NotKnown { .. } => true,
             Answer::OnlyInlined { functions, .. } => functions.len() > 1,
             Answer::Place(_) | Answer::Line(_) | Answer::Writers(_) => false,
@@ -117,7 +117,6 @@ impl Where {
             target: self.target.clone(),
             program: version.map(|version| format!("{version} {}", platform())),
             is_core: of_core,
-            bias,
             // For people only: the wire form names lines, and does not hold them.
             sources: if self.json { SourceTexts::new() } else { self.sources(&answers, version) },
             answers,
@@ -132,7 +131,7 @@ impl Where {
     }
 
     /// The text of every line that an answer names, where it can be read.
-    fn sources(&self, answers: &[Answer], version: Option<&str>) -> SourceTexts {
+    fn sources(&self, answers: &[Answered], version: Option<&str>) -> SourceTexts {
         let files = source::Files::new(&gopsy_target::input::read_source);
         let mut texts = SourceTexts::new();
         for (function, at) in lines_of(answers) {
@@ -165,18 +164,67 @@ fn notes(opened: &Opened, locator: &Locator<'_>) -> Vec<String> {
     notes
 }
 
+/// What is asked of one file.
 struct Question<'a> {
     verb: &'a Where,
     opened: &'a Opened,
+    /// The file, if it is not the executable.
+    beside: Option<&'a Beside<'a>>,
     locator: &'a Locator<'a>,
     /// All uses of maps, once they were looked for.
     uses: OnceCell<Result<MapUses, Unseen>>,
 }
 
 impl Question<'_> {
-    fn place(&self, words: &str) -> Answer {
+    fn answered(&self, answer: Answer) -> Answered {
+        Answered { file: self.beside.map(|file| file.name.clone()), bias: self.locator.bias(), answer }
+    }
+
+    /// A place in the executable; what it does not know, in the first of the files beside it that does.
+    fn place(&self, words: &str, beside: &[Beside<'_>]) -> Answered {
         let asked = words.to_owned();
-        match self.locator.find(words) {
+        let found = self.locator.find(words);
+        if let Found::Address(number) = found {
+            let own = self.address(asked.clone(), number);
+            let at = Addr(number);
+            let Some(other) = beside.iter().find(|file| file.holds(at)) else { return self.answered(own) };
+            let of_other = self.ask(other, |question| question.answered(question.address(asked.clone(), number)));
+            return of_other.unwrap_or_else(|why| {
+                let why = format!("it lies in {}: {why}", self.describe(at).unwrap_or_else(|| other.name.clone()));
+                self.answered(Answer::Nothing { asked, why })
+            });
+        }
+        let own = self.found(asked, found);
+        if !matches!(own, Answer::Nothing { .. }) {
+            return self.answered(own);
+        }
+        let of_another = |file| {
+            let ask = |question: &Question<'_>| match question.found(words.to_owned(), question.locator.find(words)) {
+                Answer::Nothing { .. } => None,
+                answer => Some(question.answered(answer)),
+            };
+            self.ask(file, ask).ok().flatten()
+        };
+        beside.iter().find_map(of_another).unwrap_or_else(|| self.answered(own))
+    }
+
+    /// Asks one of the files beside the executable, if it is at hand.
+    fn ask<T>(&self, file: &Beside<'_>, question: impl FnOnce(&Question<'_>) -> T) -> Result<T, String> {
+        let (image, bias) = file.image().map_err(str::to_owned)?;
+        let core = self.opened.core.as_ref().ok_or("there is no process")?;
+        let locator = Locator::loaded(image, *bias, core);
+        let of_file = Question {
+            verb: self.verb,
+            opened: self.opened,
+            beside: Some(file),
+            locator: &locator,
+            uses: OnceCell::new(),
+        };
+        Ok(question(&of_file))
+    }
+
+    fn found(&self, asked: String, found: Found) -> Answer {
+        match found {
             Found::Address(number) => self.address(asked, number),
             Found::Functions(functions) => match functions.as_slice() {
                 [one] => self.at(asked, self.locator.place(one.entry)),
@@ -212,19 +260,21 @@ impl Question<'_> {
 
     /// An address: of the process, if there is one.
     fn address(&self, asked: String, number: u64) -> Answer {
-        let pc = self.locator.bias().unload(Addr(number));
-        let place = self.locator.place(pc);
-        // What lies in another file that was mapped, or in the vDSO, is not the program's.
+        let place = self.locator.place(self.locator.bias().unload(Addr(number)));
+        // What lies in another file that was mapped is not this one's.
+        match self.describe(Addr(number)).filter(|_| self.beside.is_none() && place.function.first().is_none()) {
+            Some(other) => Answer::Nothing { asked, why: format!("it lies in {other}: not in the program's own file") },
+            None => self.at(asked, place),
+        }
+    }
+
+    /// What of a process stands at an address, if not its executable.
+    fn describe(&self, at: Addr) -> Option<String> {
         let own = |core: &Core| {
-            let mapped = core.mapping_at(Addr(number));
+            let mapped = core.mapping_at(at);
             mapped.is_some_and(|m| core.executable().is_some_and(|own| own.path == m.path))
         };
-        let other = self.opened.core.as_ref().filter(|core| !own(core)).and_then(|core| core.describe(Addr(number)));
-        if let Some(other) = other.filter(|_| place.function.first().is_none()) {
-            let why = format!("it lies in {other}: not in the program's own file");
-            return Answer::Nothing { asked, why };
-        }
-        self.at(asked, place)
+        self.opened.core.as_ref().filter(|core| !own(core)).and_then(|core| core.describe(at))
     }
 
     fn at(&self, asked: String, place: Place) -> Answer {
@@ -254,7 +304,23 @@ impl Question<'_> {
         Answer::Line(LineAnswer { asked, line, code, listings })
     }
 
-    fn writers(&self, asked: &str) -> Answer {
+    /// Who uses maps of a type: of the executable, and of those files beside it that have Go code which does.
+    fn writers(&self, asked: &str, beside: &[Beside<'_>]) -> Vec<Answered> {
+        let of_another = |file| {
+            let ask = |question: &Question<'_>| {
+                question.locator.table().ok()?;
+                match question.uses(asked) {
+                    Answer::Writers(none) if none.uses.is_empty() => None,
+                    answer => Some(question.answered(answer)),
+                }
+            };
+            self.ask(file, ask).ok().flatten()
+        };
+        let own = self.answered(self.uses(asked));
+        std::iter::once(own).chain(beside.iter().filter_map(of_another)).collect()
+    }
+
+    fn uses(&self, asked: &str) -> Answer {
         let MapUses { uses, not_read } = match self.uses.get_or_init(|| self.locator.map_uses(self.verb.reads)) {
             Ok(found) => found,
             Err(why) => {
@@ -280,14 +346,14 @@ impl Question<'_> {
 }
 
 /// Every line that the answers name, with a function that it belongs to.
-fn lines_of(answers: &[Answer]) -> Vec<(Option<String>, SourceLine)> {
+fn lines_of(answers: &[Answered]) -> Vec<(Option<String>, SourceLine)> {
     fn listed(listing: &Listing, function: Option<&str>, lines: &mut Vec<(Option<String>, SourceLine)>) {
         let of = |insn: &gopsy_locate::ListedInsn| insn.inlined.as_deref().or(function).map(str::to_owned);
         lines.extend(listing.insns.iter().map(|insn| (of(insn), insn.line.clone())));
     }
     let mut lines = Vec::new();
-    for answer in answers {
-        match answer {
+    for answered in answers {
+        match &answered.answer {
             Answer::Place(answer) => {
                 let function = answer.place.function.first().map(|f| f.name.clone());
                 listed(&answer.listing, function.as_deref(), &mut lines);

@@ -6,9 +6,12 @@ type Thing struct{ N int }
 //go:noinline
 func (t *Thing) Wait(c chan int) int { return <-c + t.N }
 
+var byName = map[string]*Thing{}
+
 //go:noinline
 func inner(c chan int) int {
 	t := &Thing{3}
+	byName["t"] = t // the only one to write such a map
 	return t.Wait(c)
 }
 

@@ -1,0 +1,97 @@
+//! `gopsy where` on what a process had loaded beside its executable. What is right the runtime printed, or stands in the source.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use gopsy_testing::{BuildMode, DiedInPlugin, NEWEST, PLUGIN_SOURCE, Toolchain, core_pattern_problem, has_tool, skip};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+fn asked(core: &Path, args: &[&str]) -> Vec<Value> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gopsy"));
+    let output = command.arg("where").arg(core).args(args).arg("--json").output().unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+    found["answers"].as_array().unwrap().clone()
+}
+
+/// Of each frame that the runtime printed: the function, the line, the pc.
+fn frames(printed: &str) -> Vec<(String, u64, String)> {
+    let mut lines = printed.lines().peekable();
+    let mut found = Vec::new();
+    while let Some(line) = lines.next() {
+        let Some(place) = lines.peek().filter(|next| next.starts_with('\t')) else { continue };
+        let (Some(function), Some((_, pc))) = (line.rsplit_once('('), place.split_once(" pc=")) else { continue };
+        let number = place.split_once(".go:").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+        found.push((function.0.to_owned(), number.unwrap_or_default(), pc.trim().to_owned()));
+    }
+    found
+}
+
+#[test]
+fn places_in_a_plugin() {
+    if let Some(problem) = core_pattern_problem() {
+        return skip("zoo", &problem);
+    }
+    if !has_tool("gcc") {
+        return skip("zoo", "there is no gcc");
+    }
+    let line_of = |text: &str| PLUGIN_SOURCE.lines().position(|line| line.contains(text)).unwrap() as u64 + 1;
+    for (version, mode) in [("1.16", BuildMode::Stripped), ("1.21", BuildMode::Plain), (NEWEST, BuildMode::Stripped)] {
+        let toolchain = match Toolchain::find(version) {
+            Ok(toolchain) => toolchain,
+            Err(why) => return skip("zoo", &why),
+        };
+        let name = format!("{} {}", toolchain.release, mode.as_str());
+        let folder = tempfile::tempdir().unwrap();
+        let died = DiedInPlugin::make(folder.path(), &toolchain, mode, "Boom").unwrap();
+        let plugin = folder.path().join("p.so").canonicalize().unwrap();
+        let plugin = Some(plugin.to_str().unwrap());
+        let core = |args: &[&str]| asked(&died.core, args);
+        // Everything that the runtime printed with a pc, in the executable and in the plugin.
+        let (mut of_plugin, mut of_program) = (0, 0);
+        for (function, line, pc) in frames(&String::from_utf8_lossy(&died.printed)) {
+            let answer = core(&[&pc]).remove(0);
+            let place = &answer["place"];
+            let said = place["function"][0]["name"].as_str().unwrap_or_default();
+            // The traceback names the innermost of the functions that are inlined there.
+            let frames = place["frames"][0]["frames"].as_array().cloned().unwrap_or_default();
+            let returned = place["call_before"]["frames"].as_array().cloned().unwrap_or_default();
+            let at = |frames: &[Value]| frames.iter().any(|f| f["function"] == *function && f["line"] == line);
+            let is_it = function == "panic" || said == function || at(&frames) || at(&returned);
+            assert!(is_it, "{name}: {pc} {function}:{line}: {answer:#}");
+            match answer["file"].as_str() == plugin {
+                true => of_plugin += 1,
+                false => of_program += 1,
+            }
+            if function.ends_with(".Boom") {
+                assert_eq!((line, &place["line"][0]["line"]), (line_of("t.N = 5"), &line.into()), "{name}: {answer:#}");
+            }
+        }
+        assert!(of_plugin >= 3 && of_program >= 3, "{name}: {of_plugin} {of_program}");
+        // By name and by line: what the executable does not know.
+        let by_name = core(&["(*Thing).Wait", "main.main"]);
+        assert_eq!((by_name[0]["file"].as_str(), by_name[1]["file"].as_str()), (plugin, None), "{name}");
+        let entry = |answer: &Value| answer["place"]["function"][0]["entry"].clone();
+        assert_eq!(entry(&by_name[0]), by_name[0]["place"]["address"], "{name}");
+        let line = format!("p/main.go:{}", line_of("only one to write"));
+        let by_line = core(&[&line]).remove(0);
+        assert_eq!(
+            (by_line["file"].as_str(), by_line["found"].as_str()),
+            (plugin, Some("line")),
+            "{name}: {by_line:#}"
+        );
+        // Who writes: none in the executable, one in the plugin.
+        let writers = core(&["--writes", "map[string]*main.Thing"]);
+        let uses: Vec<_> =
+            writers.iter().map(|a| (a["file"].as_str(), a["maps"]["uses"].as_array().unwrap().len())).collect();
+        assert_eq!(uses, [(None, 0), (plugin, 1)], "{name}: {writers:#?}");
+        assert_eq!(writers[1]["maps"]["uses"][0]["frames"][0]["line"], line_of("only one to write"), "{name}");
+        // Without the file nothing is said of its code.
+        let pc = entry(&by_name[0]).as_str().unwrap().to_owned();
+        std::fs::rename(folder.path().join("p.so"), folder.path().join("gone")).unwrap();
+        let gone = core(&[&pc, "(*Thing).Wait"]);
+        assert!(gone.iter().all(|answer| answer["found"] == "nothing"), "{name}: {gone:#?}");
+        assert!(gone[0]["why"].as_str().unwrap().contains("p.so"), "{name}: {gone:#?}");
+    }
+}
