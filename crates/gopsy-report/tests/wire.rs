@@ -3,7 +3,9 @@
 mod mock;
 mod schema;
 
-use gopsy_model::{Access, AccessKind, Crash, Known, RaceReport, RaceSection, Source, Trust};
+use gopsy_model::{
+    Access, AccessKind, Crash, Headline, HeldValue, Known, PanicLine, RaceReport, RaceSection, Source, Trust,
+};
 use gopsy_program::{By, Filter, Program, group};
 use gopsy_report::wire::{self, Form, Stacks};
 use mock::Mock;
@@ -63,6 +65,28 @@ fn a_verdict_is_written_as_promised() {
     );
     assert_eq!(value["goroutines"][1]["created_by"]["function"], "main.main");
     assert_eq!(value["notes"], json!(["a note"]));
+}
+
+/// What was given to panic has its type in a core; of a text there is only what the runtime printed.
+#[test]
+fn panics_are_a_chain() {
+    let held = HeldValue { type_name: "*main.failure".into(), text: "&main.failure{Code: 7}".into() };
+    let first = PanicLine { held: Known::have(held, Trust::DebugInfo, Source::Core), ..PanicLine::of("failure 7") };
+    let second = PanicLine { depth: 1, repanicked: true, recovered: true, ..PanicLine::of("\u{1b}[2Jagain") };
+    let headlines = vec![Headline::Panic(first), Headline::Fatal("other".into()), Headline::Panic(second)];
+    let program = Program::new(Mock { crash: Crash { headlines, ..Crash::default() }, ..Mock::default() });
+    let verdict = gopsy_explain::explain(&program);
+    let text = explain(&program, &verdict, Form::Compact);
+    let value: Value = serde_json::from_str(&text).expect("it is JSON");
+    fits("explain", &value);
+    assert_eq!(
+        value["panics"],
+        json!([
+            {"text": "failure 7", "recovered": false, "repanicked": false, "type": "*main.failure", "value": "&main.failure{Code: 7}"},
+            {"text": "\u{1b}[2Jagain", "recovered": true, "repanicked": true, "type": null, "value": null},
+        ])
+    );
+    assert!(!text.contains('\u{1b}'));
 }
 
 #[test]

@@ -36,8 +36,41 @@ struct Explain<'a, G: Serialize> {
     findings: Vec<Finding<'a>>,
     program: Identity,
     goroutines: G,
+    panics: Vec<Panic<'a>>,
     races: Vec<Race>,
     notes: Vec<&'a str>,
+}
+
+/// One link of a chain of panics.
+#[derive(Serialize)]
+struct Panic<'a> {
+    text: &'a str,
+    recovered: bool,
+    repanicked: bool,
+    #[serde(rename = "type")]
+    type_name: Option<&'a str>,
+    value: Option<&'a str>,
+}
+
+impl<'a> Panic<'a> {
+    fn new(panic: &'a model::PanicLine) -> Self {
+        let held = panic.held.value();
+        Panic {
+            text: &panic.value,
+            recovered: panic.recovered,
+            repanicked: panic.repanicked,
+            type_name: held.map(|held| &*held.type_name),
+            value: held.map(|held| &*held.text),
+        }
+    }
+
+    fn all(crash: &'a model::Crash) -> Vec<Self> {
+        let of = |headline: &'a model::Headline| match headline {
+            model::Headline::Panic(panic) => Some(Panic::new(panic)),
+            _ => None,
+        };
+        crash.headlines.iter().filter_map(of).collect()
+    }
 }
 
 #[derive(Serialize)]
@@ -225,6 +258,7 @@ pub fn explain(
         findings: verdict.findings.iter().map(Finding::new).collect(),
         program: Identity::new(program.identity()),
         goroutines: Streamed::new(ids.map(|id| Goroutine::new(program, id))),
+        panics: Panic::all(program.crash()),
         races: program.crash().races.iter().map(Race::new).collect(),
         notes: notes.iter().map(String::as_str).collect(),
     };
