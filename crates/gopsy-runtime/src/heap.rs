@@ -52,11 +52,15 @@ impl Runtime<'_> {
             Ok(slice) => slice,
             Err(why) => return Known::Missing(why),
         };
+        let places = match Places::of(self) {
+            Ok(places) => places,
+            Err(why) => return Known::Missing(why),
+        };
         let mut spans = Vec::new();
         for index in 0..len {
             let at = index.checked_mul(8).and_then(|offset| array.checked_add(offset));
             let span = at.ok_or(Missing::NotInCore).and_then(|at| self.mem.ptr(at).map_err(crate::missing));
-            match span.and_then(|span| self.span(span)) {
+            match span.and_then(|span| self.span(span, &places)) {
                 Ok(span) => spans.push(span),
                 Err(why) => return Known::Missing(why),
             }
@@ -64,20 +68,47 @@ impl Runtime<'_> {
         self.have(spans)
     }
 
-    fn span(&self, at: Addr) -> Result<Span, Missing> {
-        let word = |name| self.word(at, &[(SPAN, name)]).into_result();
+    fn span(&self, at: Addr, places: &Places) -> Result<Span, Missing> {
+        let word = |(offset, size): Place| self.load(at, offset, size).into_result();
         Ok(Span {
-            start: Addr(word("startAddr")?),
-            size: word("npages")?.saturating_mul(PAGE),
-            state: match word("state")? {
+            start: Addr(word(places.start)?),
+            size: word(places.pages)?.saturating_mul(PAGE),
+            state: match word(places.state)? {
                 0 => SpanState::Dead,
                 1 => SpanState::InUse,
                 2 => SpanState::Manual,
                 _ => return Err(Missing::Unreadable(format!("the span at {at} is in no state that exists").into())),
             },
-            object_size: word("elemsize")?,
-            room: word("nelems")?,
-            allocated: word("allocCount")?,
+            object_size: word(places.object_size)?,
+            room: word(places.room)?,
+            allocated: word(places.allocated)?,
+        })
+    }
+}
+
+/// Offset and size of a member.
+type Place = (u64, Option<u64>);
+
+/// Where the members of a span stand, looked up once: a large heap has millions of spans.
+struct Places {
+    start: Place,
+    pages: Place,
+    state: Place,
+    object_size: Place,
+    room: Place,
+    allocated: Place,
+}
+
+impl Places {
+    fn of(runtime: &Runtime<'_>) -> Result<Places, Missing> {
+        let place = |name| runtime.layouts.locate(&[(SPAN, name)]);
+        Ok(Places {
+            start: place("startAddr")?,
+            pages: place("npages")?,
+            state: place("state")?,
+            object_size: place("elemsize")?,
+            room: place("nelems")?,
+            allocated: place("allocCount")?,
         })
     }
 }

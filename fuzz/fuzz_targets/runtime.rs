@@ -1,0 +1,195 @@
+//! The runtime's structures: a real core, of which words are replaced that are read of it. Such a word leads to another of them, into
+//! itself, nowhere, or is a number that no list has; everything is asked for.
+//!
+//! The core is the recorded one, or that of `GOPSY_FUZZ_CORE` with the binary of `GOPSY_FUZZ_BINARY`.
+#![no_main]
+
+use gopsy_image::Image;
+use gopsy_mem::{Addr, Bias, Fault, Memory, MemoryExt};
+use gopsy_model::Source;
+use gopsy_runtime::{Layouts, Runtime, WaitsAt, Witness};
+use gopsy_target::{Core, finder};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// So many goroutines, panics and the like are asked one by one.
+const SAMPLE: usize = 64;
+/// Words of the core that are replaced at most.
+const PATCHES: usize = 16;
+
+struct Sound {
+    core: Core,
+    layouts: Layouts,
+    bias: Bias,
+    /// The words that are read of it when everything is asked, in order.
+    words: Vec<u64>,
+    /// Where the pointer to a type's description stands, with a pointer to a value behind it perhaps.
+    values: Vec<Addr>,
+}
+
+thread_local! {
+    static SOUND: &'static Sound = Box::leak(Box::new(sound()));
+}
+
+fn sound() -> Sound {
+    let recorded =
+        |name: &str| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../crates/gopsy-program/tests/core").join(name);
+    let given = |variable: &str| std::env::var_os(variable).map(PathBuf::from);
+    let core = given("GOPSY_FUZZ_CORE").unwrap_or_else(|| recorded("core.zst"));
+    let mut core = Core::open(&core).expect("a core");
+    let image = match given("GOPSY_FUZZ_BINARY") {
+        Some(path) => finder::open(&path).expect("a binary"),
+        None => {
+            let file = std::fs::File::open(recorded("nilfield.zst")).expect("the recorded binary");
+            let mut bytes = Vec::new();
+            let mut unpacked = ruzstd::decoding::StreamingDecoder::new(file).expect("it is packed");
+            std::io::Read::read_to_end(&mut unpacked, &mut bytes).expect("it can be unpacked");
+            Image::parse(Arc::new(bytes)).expect("an ELF file")
+        }
+    };
+    let image = Arc::new(image);
+    core.attach(&image);
+    let bias = core.bias(&image).expect("it says where it was loaded");
+    let build = image.build_info().expect("build information");
+    let release = gopsy_runtime::Release::parse(&build.version);
+    let layouts = Layouts::candidates(&image, release.as_ref()).expect("layouts").next().expect("some");
+    let types = gopsy_image::TypeSection::of(image.module_data().expect("moduledata")).loaded(bias);
+    let words = |values: &[Addr]| {
+        let changed = Changed { core: &core, patches: HashMap::new(), read: RefCell::new(BTreeSet::new()) };
+        ask(&changed, &Runtime::new(&changed, &layouts, bias, Source::Core), values, 0);
+        changed.read.into_inner().into_iter().collect::<Vec<u64>>()
+    };
+    let leads_to_type = |at: &Addr| core.u64(*at).is_ok_and(|word| (types.types.0..types.etypes.0).contains(&word));
+    let values: Vec<Addr> = words(&[]).into_iter().map(Addr).filter(leads_to_type).take(SAMPLE).collect();
+    let words = words(&values);
+    eprintln!("{} words, {} values", words.len(), values.len());
+    Sound { core, layouts, bias, words, values }
+}
+
+/// The memory of the core, but for some of its words.
+struct Changed<'a> {
+    core: &'a Core,
+    patches: HashMap<u64, u64>,
+    /// Which words were read, while nothing is replaced.
+    read: RefCell<BTreeSet<u64>>,
+}
+
+impl Memory for Changed<'_> {
+    fn read(&self, addr: Addr, buf: &mut [u8]) -> Result<(), Fault> {
+        self.core.read(addr, buf)?;
+        let end = addr.0.saturating_add(buf.len() as u64);
+        if self.patches.is_empty() {
+            self.read.borrow_mut().extend((addr.0 & !7..end).step_by(8));
+            return Ok(());
+        }
+        for (at, value) in &self.patches {
+            for (byte, at) in value.to_le_bytes().into_iter().zip(*at..) {
+                if let Some(byte_at) = at.checked_sub(addr.0).and_then(|o| buf.get_mut(o as usize)) {
+                    *byte_at = byte;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Everything that can be asked, in words; what takes long only where two bits of `how` are not set.
+fn ask(memory: &dyn Memory, runtime: &Runtime<'_>, values: &[Addr], how: u8) -> Vec<String> {
+    let mut said = vec![
+        format!("{:?} {:?}", runtime.arguments(), runtime.environment_names()),
+        format!("{:?} {:?} {:?}", runtime.processors(), runtime.scheduler(), runtime.limits()),
+        format!("{:?} {:?}", runtime.heap(), runtime.timers()),
+        format!("{:?} {:?}", runtime.backlog(), runtime.last_seen_alive()),
+    ];
+    let floats = || gopsy_runtime::FloatFormat::Shortest;
+    if how & 3 == 0 {
+        said.push(format!("{:?}", runtime.spans().value().map(Vec::len)));
+    }
+    if how & 12 == 0 {
+        said.push(format!("{:?}", runtime.semaphores().value().map(HashMap::len)));
+    }
+    let threads = runtime.threads();
+    if let Ok(threads) = &threads {
+        assert_eq!(
+            threads.list.iter().map(|m| m.address).collect::<HashSet<_>>().len(),
+            threads.list.len(),
+            "a thread twice"
+        );
+        said.push(format!("{:?}", runtime.culprit(&threads.list, None)));
+        said.extend(threads.list.iter().take(SAMPLE).map(|m| format!("{m:?}")));
+    }
+    let goroutines = match runtime.possible_goroutines() {
+        Ok(goroutines) => goroutines.addresses,
+        Err(error) => return vec![error.to_string()],
+    };
+    assert_eq!(goroutines.iter().collect::<HashSet<_>>().len(), goroutines.len(), "a goroutine twice");
+    for at in goroutines.into_iter().take(SAMPLE) {
+        let g = runtime.g(at);
+        said.push(format!("{g:?} {:?} {:?}", runtime.standing(at), runtime.stack(at)));
+        said.push(format!("{:?} {:?} {:?}", runtime.signal(at), runtime.bubble(at), runtime.ancestors(at)));
+        said.push(format!("{:?}", runtime.defers(at)));
+        if let Some(panic) = g.panic.value() {
+            for panic in runtime.panics(*panic, &floats).into_iter().take(SAMPLE) {
+                said.push(format!(
+                    "{panic:?} {:?}",
+                    runtime.held_value(panic.address, Addr(panic.address.0.wrapping_add(16)))
+                ));
+            }
+        }
+        if let Some(labels) = g.labels.value() {
+            said.push(format!("{:?}", runtime.labels(*labels)));
+        }
+        let waiting = runtime.waiting(at);
+        for object in waiting.value().into_iter().flatten().take(SAMPLE) {
+            if let WaitsAt::Channel(channel) = object {
+                said.push(format!("{:?}", runtime.channel(*channel)));
+            }
+        }
+        said.push(format!("{waiting:?}"));
+    }
+    for at in values {
+        if let (Ok(descriptor), Ok(data)) = (memory.ptr(*at), memory.ptr(Addr(at.0.wrapping_add(8)))) {
+            said.push(format!("{:?}", runtime.value(descriptor, data)));
+        }
+    }
+    said
+}
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    let sound = SOUND.with(|sound| *sound);
+    let mut patches = HashMap::new();
+    let word = |index: &[u8]| {
+        let index = usize::from(u16::from_le_bytes([index[0], index[1]]));
+        sound.words[index * 7 % sound.words.len()]
+    };
+    let Some((how, changes)) = input.split_first() else { return };
+    for patch in changes.chunks_exact(8).take(PATCHES) {
+        let (at, number) = (word(&patch[..2]), u64::from(patch[4]));
+        let value = match patch[5] % 10 {
+            0 => word(&patch[2..4]),
+            1 => at,
+            2 => at.wrapping_add(8 * (number % 32)).wrapping_sub(8 * (u64::from(patch[6]) % 32)),
+            3 => 1 << (number % 64),
+            4 => number,
+            5 => u64::MAX - number,
+            6 => 0,
+            7 => 0xdead_0000_0000 | number,
+            8 => word(&patch[2..4]).wrapping_add(number),
+            _ => u64::from_le_bytes([patch[0], patch[1], patch[2], patch[3], patch[4], patch[6], patch[7], 0]),
+        };
+        patches.insert(at, value);
+    }
+    if patches.is_empty() {
+        return;
+    }
+    let changed = Changed { core: &sound.core, patches, read: RefCell::default() };
+    let runtime = Runtime::new(&changed, &sound.layouts, sound.bias, Source::Core);
+    let said = ask(&changed, &runtime, &sound.values, *how);
+    match how >> 4 {
+        0 => assert!(said == ask(&changed, &runtime, &sound.values, *how), "two answers to one question"),
+        1 => drop(runtime.prove(&Witness { function: &|_| None, tids: &HashSet::new() })),
+        _ => {}
+    }
+});
