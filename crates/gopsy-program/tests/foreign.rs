@@ -10,7 +10,7 @@
 mod workshop;
 
 use gopsy_model::{Frame, Stack, Trust};
-use gopsy_program::CoreEvidence;
+use gopsy_program::{CoreEvidence, Evidence};
 use workshop::{Built, Mode, each};
 
 /// The functions of a stack that its source names, and the runtime's at the crossings: what lies between them (cgo's glue,
@@ -186,5 +186,30 @@ fn the_race_detector() {
         assert_eq!(names.last(), Some(&"runtime.goexit"), "{}", built.name);
         // What the Go linker has linked has no tables of C code.
         assert_eq!(is_certain(&stack), built.mode == Mode::RaceExternal, "{}: {stack:?}", built.name);
+    });
+}
+
+/// A goroutine whose thread is met on the way to the race detector or back stands on its thread's system stack, and has left off
+/// nowhere: what its g says is long past.
+#[test]
+fn on_the_way_to_the_race_detector() {
+    each("busy", &[Mode::RaceInternal, Mode::RaceExternal], |built| {
+        for _ in 0..200 {
+            let core = built.killed("count");
+            let is_first = |id: &usize| core.goroutine(*id).id.value() == Some(&1);
+            let first = (0..core.stack_count()).find(is_first).unwrap();
+            let stack = core.stack(first);
+            let names: Vec<_> = stack.frames.iter().filter_map(name).collect();
+            if names.is_empty() {
+                continue;
+            }
+            let (told, expected) = (told(&stack), (Some("main.count"), Some("main.main")));
+            assert_eq!((told.first().copied(), told.last().copied()), expected, "{}: {names:?}", built.name);
+            assert_eq!((names.last(), &stack.unavailable), (Some(&"runtime.goexit"), &None), "{}", built.name);
+            if names.first() == Some(&"racecall") {
+                return;
+            }
+        }
+        panic!("{}: never there", built.name)
     });
 }

@@ -336,8 +336,14 @@ fn compare_frames(text: &Stack, core: &Stack, minor: Option<u32>, place: &mut Pl
 /// Frame by frame, up to the first that is another function: what follows would only repeat it.
 fn follow(text: &[Frame], core: &[Frame], number: usize, place: &mut Place<'_>) {
     let at = place.at.clone();
+    let mut strayed = false;
     for (index, (text, core)) in text.iter().zip(core).enumerate() {
         place.at = format!("{at} frame {}", number + index);
+        if strayed {
+            place.unequal("stack.outer-of-racecall", function(text), function(core));
+            break;
+        }
+        strayed = strays(text, core);
         let (at_rest, here) = (place.at_rest, same_place(text, core));
         place.at_rest |= here;
         let same = text.function.value() == core.function.value();
@@ -380,6 +386,9 @@ fn compare_lengths(text: &[Frame], core: &Stack, minor: Option<u32>, place: &mut
         std::cmp::Ordering::Less if of_thread && core.frames.get(text.len()).is_some_and(|f| f.foreign) => {
             place.unequal("stack.outer-in-c", stated, read);
         }
+        std::cmp::Ordering::Less if text.last().is_some_and(|f| function(f) == "racecall") => {
+            place.unequal("stack.outer-of-racecall", stated, read);
+        }
         std::cmp::Ordering::Less if may_be_cut => place.unequal("stack.outer-cut", stated, read),
         std::cmp::Ordering::Less => place.unequal("stack.outer", stated, read),
     }
@@ -411,7 +420,13 @@ fn compare_frame(text: &Frame, core: &Frame, place: &mut Place<'_>) {
     place.value("frame.offset", &text.offset, &core.offset, hex);
     place.value("frame.pc", &text.pc, &core.pc, hex);
     place.value("frame.sp", &text.sp, &core.sp, hex);
-    place.value("frame.fp", &text.fp, &core.fp, hex);
+    let fp = if strays(text, core) { "frame.fp-of-racecall" } else { "frame.fp" };
+    place.value(fp, &text.fp, &core.fp, hex);
+}
+
+/// Whether a frame is that of `racecall` on the system stack, which the runtime takes for its caller's.
+fn strays(text: &Frame, core: &Frame) -> bool {
+    function(text) == "racecall" && text.fp.value().is_some() && text.fp.value() != core.fp.value()
 }
 
 /// Goroutines that only the core has.

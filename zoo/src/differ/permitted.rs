@@ -68,6 +68,11 @@ pub const PERMITTED: &[Permitted] = &[
         applies: |d| d.kind == "stack.outer-in-c",
     },
     Permitted {
+        name: "out-of-racecall",
+        reason: "racecall stands on the system stack, where the runtime takes the next word for its caller; the core is read further",
+        applies: |d| ["stack.outer-of-racecall", "frame.fp-of-racecall"].contains(&d.kind),
+    },
+    Permitted {
         name: "cut-without-a-word",
         reason: "up to Go 1.20 a traceback that a frame with inlined ones took past its limit ends without saying so",
         applies: |d| d.kind == "stack.outer-cut",

@@ -33,20 +33,6 @@ pub const NOT_READY: &[NotReady] = &[
     aborts_in_c("cpu-too-old"),
     aborts_in_c("free-twice-in-c"),
     NotReady {
-        name: "relayed-threads",
-        versions: &[],
-        modes: &[BuildMode::Race],
-        no_core: false,
-        reason: "a goroutine that stands in racecall is printed with that frame alone, and the core has none or goes on",
-    },
-    NotReady {
-        name: "map-read-write",
-        versions: &[],
-        modes: &[BuildMode::Race],
-        no_core: false,
-        reason: "the detector's report may stand between the fatal error and its stacks: the text is read as two deaths",
-    },
-    NotReady {
         name: "oom-huge",
         versions: &["1.16", "1.18", "1.20", "1.21"],
         modes: &[],

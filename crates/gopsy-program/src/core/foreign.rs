@@ -79,7 +79,7 @@ impl CoreEvidence {
         self.core.threads().iter().map(|t| t.tid)
     }
 
-    fn foreign_walk(&self, m: Option<&M>, registers: &Registers) -> Walk {
+    pub(super) fn foreign_walk(&self, m: Option<&M>, registers: &Registers) -> Walk {
         let code = self.code();
         Walker::new(&self.core, &code, &self.sites).walk_thread(
             &RegisterSet::of_context(registers.iter()),

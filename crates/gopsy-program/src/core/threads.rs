@@ -81,17 +81,25 @@ impl CoreEvidence {
         let threw = || walk.is_some_and(|walk| threw(walk, &code).is_some());
         let dying = thread.is_some_and(|t| self.is_dying(t)) || (unknown && threw());
         let printed = self.crash.crashed == Some(id) || dying;
+        let led = |walk: &Walk| {
+            walk.frames.iter().any(|f| f.on == On::Goroutine) && interrupted_racecall(walk, &code).is_none()
+        };
+        let led_there = walk.is_some_and(led);
         let (pc, sp) = match (syscall, on_its_own) {
-            (None, Some(walk)) => {
+            (None, Some(walk)) if led_there => {
                 let above = |f: &&RawFrame| f.on != On::Goroutine || (printed && is_dying(f, &code));
                 let skip = walk.frames.iter().take_while(above).count();
                 return gopsy_unwind::frames(walk, skip, &code, Source::Core);
             }
             (Some(saved), _) => (Pc::Return(saved.pc), saved.sp),
-            (None, None) if self.ran_elsewhere(g, thread) => {
+            (None, _) if self.ran_elsewhere(g, thread) => {
                 return unavailable("it ran, and where its thread stood is not in the core");
             }
-            (None, None) => match &g.sched {
+            // Where it left off is long past unless its thread is seen to have left it there.
+            (None, _) if !led_there && g.status.value() == Some(&Status::Running) => {
+                return self.by_registers(thread);
+            }
+            (None, _) => match &g.sched {
                 Known::Have { value, .. } => (code.resumption(value.pc), value.sp),
                 Known::Missing(why) => return unavailable(&format!("where it left off is not known: {why}")),
             },
@@ -101,6 +109,23 @@ impl CoreEvidence {
         let names = walk.frames.iter().map(|f| code.raw_name(f.func));
         let skip = if printed { own_dying(names) } else { 0 };
         gopsy_unwind::frames(&walk, skip, &code, Source::Core)
+    }
+
+    /// The stack of a goroutine whose thread stands in code that Go's tables do not lead out of: in C, or between Go and C.
+    fn by_registers(&self, thread: Option<usize>) -> Stack {
+        let m = thread.and_then(|thread| self.threads.get(thread));
+        let Some(registers) = m.and_then(|m| self.registers_of(m)) else {
+            return unavailable("it ran, and where its thread stood is not in the core");
+        };
+        let (walk, code) = (self.foreign_walk(m, registers), self.code());
+        let reached = walk.frames.iter().position(|f| f.on == On::Goroutine);
+        let begin = match (interrupted_racecall(&walk, &code), reached) {
+            (Some(at), _) | (None, Some(at)) => at,
+            (None, None) => {
+                return unavailable("it ran, and the way from where its thread stands to its stack is not known");
+            }
+        };
+        gopsy_unwind::frames_with(&walk, begin, &code, &self.foreign, Source::Core)
     }
 
     /// Whether where a goroutine left off is long past: it ran on a thread that cannot be asked.
@@ -127,7 +152,8 @@ impl CoreEvidence {
         let handler = rest().take(len).position(|f| is_handler(f, code)).map_or(len, |at| at.saturating_add(1));
         let len = len.min(handler);
         let only_dying = walk.frames.iter().skip(begin).take(len).all(|f| is_dying(f, code));
-        if only_dying { 0..0 } else { begin..begin.saturating_add(len) }
+        let of_goroutine = interrupted_racecall(walk, code).is_some();
+        if only_dying || of_goroutine { 0..0 } else { begin..begin.saturating_add(len) }
     }
 
     /// Whether a thread stands on its system stack.
@@ -179,6 +205,14 @@ impl CoreEvidence {
         hasher.number(self.sites.source_key(Pc::Return(created), &code));
         Some(hasher.finish())
     }
+}
+
+/// Where in a walk a thread was interrupted in `racecall`, with nothing of C above it: it is a goroutine that stands there, on its
+/// thread's system stack (`runtime/race_amd64.s`).
+fn interrupted_racecall(walk: &Walk, code: &Code<'_>) -> Option<usize> {
+    let at = walk.frames.iter().rposition(|f| f.on == On::Signal).map_or(0, |last| last.saturating_add(1));
+    let frame = walk.frames.get(at)?;
+    (frame.foreign.is_none() && code.raw_name(frame.func) == Some(b"racecall")).then_some(at)
 }
 
 /// Where in a walk the runtime threw.

@@ -31,6 +31,8 @@ func main() {
 	if os.Args[1] == "count" {
 		work = func() { count(1) }
 	}
+	// Where a goroutine left off for this is long past when it is busy.
+	os.Stderr.WriteString("busy\n")
 	go func() { time.Sleep(300 * time.Millisecond); os.Stdout.WriteString("ready\n") }()
 	work()
 }
