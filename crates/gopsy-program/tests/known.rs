@@ -9,7 +9,7 @@ use gopsy_model::{Headline, HeldValue, Status, WaitsAt};
 use gopsy_program::{CoreEvidence, Evidence};
 use gopsy_runtime::{SpanState, Timer};
 use gopsy_testing::{BuildMode, NEWEST, RELEASES, Toolchain, core_in, core_pattern_problem, run, skip};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -312,18 +312,6 @@ fn who_is_ready_stands_in_a_queue() {
         let queued: HashSet<u64> = own.iter().chain(&all).map(|g| g.0).collect();
         assert_eq!(queued.len(), own.len() + all.len(), "{}", died.name);
         assert!(queued == ready, "{}: {} {}", died.name, queued.len(), ready.len());
-        // The last to be made runs next; behind it they stand as they were made.
-        let made: HashMap<u64, u64> = died
-            .core
-            .goroutines()
-            .map(|id| died.core.goroutine(id))
-            .filter(|g| g.created_by.value().is_some_and(|by| by.function.as_str() == "main.queues"))
-            .filter_map(|g| Some((g.gp.into_value()?, g.id.into_value()?)))
-            .collect();
-        let numbers: Vec<u64> = own.iter().filter_map(|g| made.get(&g.0).copied()).collect();
-        let (next, rest) = numbers.split_first().unwrap();
-        let is_last = rest.last().is_some_and(|last| next > last);
-        assert!(rest.is_sorted() && (is_last || numbers.is_sorted()), "{}: {numbers:?}", died.name);
         let limits = runtime.limits();
         let limits = (limits.stack.into_value(), limits.threads.into_value());
         assert_eq!(limits, (Some(1 << 20), Some(1234)), "{}", died.name);

@@ -165,3 +165,79 @@ impl Runtime<'_> {
         Ok(queue)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testkit::words;
+    use crate::{Basis, Layouts, Runtime};
+    use gopsy_image::{Field, StructLayout, Variable};
+    use gopsy_mem::{Addr, Bias, LinkAddr, SliceMemory};
+    use gopsy_model::Source;
+    use std::collections::HashMap;
+
+    const PROCESSOR: u64 = 0xc000_0000;
+    const ALLP: u64 = 0x60_0000;
+    const SCHED: u64 = 0x60_0040;
+
+    fn layouts() -> Layouts {
+        let of = |fields: &[(&str, u64, u64)]| StructLayout {
+            size: 4096,
+            fields: fields.iter().map(|(n, o, s)| ((*n).to_owned(), Field { offset: *o, size: Some(*s) })).collect(),
+        };
+        let structs = [
+            ("runtime.p", of(&[("runqhead", 0, 4), ("runqtail", 4, 4), ("runnext", 8, 8), ("runq", 16, 2048)])),
+            ("runtime.schedt", of(&[("runq", 0, 16), ("runqsize", 16, 4)])),
+            ("runtime.gQueue", of(&[("head", 0, 8), ("tail", 8, 8)])),
+            ("runtime.g", of(&[("schedlink", 0, 8)])),
+        ];
+        let variable = |at| Variable { address: LinkAddr(at), size: None };
+        Layouts::made_of(
+            structs.map(|(n, l)| (n.to_owned(), l)).into_iter().collect(),
+            HashMap::from([("runtime.allp".to_owned(), variable(ALLP)), ("runtime.sched".to_owned(), variable(SCHED))]),
+            None,
+            Basis::DebugInfo,
+        )
+    }
+
+    fn ask<T>(memory: &SliceMemory, question: impl FnOnce(Runtime<'_>) -> T) -> T {
+        question(Runtime::new(memory, &layouts(), Bias::ZERO, Source::Core))
+    }
+
+    /// What one processor's ring gives whose place 0 holds 1000, 1 holds 1001 and so on.
+    fn own_queue(head: u32, tail: u32, next: u64) -> Option<Vec<u64>> {
+        let ring: Vec<u64> = (1000..1256).collect();
+        let place = [words(&[u64::from(head) | u64::from(tail) << 32, next]), words(&ring)].concat();
+        let memory = SliceMemory::new().with(Addr(ALLP), words(&[0xd000, 1, 1])).with(Addr(PROCESSOR), place);
+        let memory = memory.with(Addr(0xd000), words(&[PROCESSOR]));
+        let queue = ask(&memory, |runtime| runtime.processors().into_value().unwrap().remove(0).queue);
+        queue.into_value().map(|queue| queue.iter().map(|g| g.0).collect())
+    }
+
+    #[test]
+    fn a_ring_is_read_from_its_head_behind_the_one_that_runs_next() {
+        assert_eq!(own_queue(7, 7, 0), Some(vec![]));
+        assert_eq!(own_queue(7, 9, 77), Some(vec![77, 1007, 1008]));
+        // The counters run over, and the ring with them.
+        assert_eq!(own_queue(u32::MAX - 1, 1, 0), Some(vec![1254, 1255, 1000]));
+        assert_eq!(own_queue(3, 259, 0).map(|queue| (queue.len(), queue[0], queue[255])), Some((256, 1003, 1002)));
+        assert_eq!(own_queue(3, 260, 0), None);
+        assert_eq!(own_queue(4, 3, 0), None);
+    }
+
+    #[test]
+    fn the_queue_of_all_has_as_many_as_the_scheduler_counts() {
+        let queue = |counted: u64, links: &[(u64, u64)]| {
+            let mut memory = SliceMemory::new().with(Addr(SCHED), words(&[links[0].0, 0, counted]));
+            for (at, next) in links {
+                memory = memory.with(Addr(*at), words(&[*next]));
+            }
+            let queue = ask(&memory, |runtime| runtime.scheduler().queue);
+            queue.into_value().map(|queue| queue.iter().map(|g| g.0).collect::<Vec<u64>>())
+        };
+        let three = [(0x1000, 0x3000), (0x3000, 0x2000), (0x2000, 0)];
+        assert_eq!(queue(3, &three), Some(vec![0x1000, 0x3000, 0x2000]));
+        assert_eq!((queue(2, &three), queue(4, &three)), (None, None));
+        assert_eq!(queue(3, &[(0x1000, 0x3000), (0x3000, 0x1000)]), None);
+        assert_eq!(queue(2, &[(0x1000, 0x9000)]), None);
+    }
+}
