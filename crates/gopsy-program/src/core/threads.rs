@@ -81,12 +81,9 @@ impl CoreEvidence {
         let threw = || walk.is_some_and(|walk| threw(walk, &code).is_some());
         let dying = thread.is_some_and(|t| self.is_dying(t)) || (unknown && threw());
         let printed = self.crash.crashed == Some(id) || dying;
-        let led = |walk: &Walk| {
-            walk.frames.iter().any(|f| f.on == On::Goroutine) && interrupted_racecall(walk, &code).is_none()
-        };
-        let led_there = walk.is_some_and(led);
+        let outside = walk.is_some_and(|walk| stands_outside(walk, &code));
         let (pc, sp) = match (syscall, on_its_own) {
-            (None, Some(walk)) if led_there => {
+            (None, Some(walk)) if !outside => {
                 let above = |f: &&RawFrame| f.on != On::Goroutine || (printed && is_dying(f, &code));
                 let skip = walk.frames.iter().take_while(above).count();
                 return gopsy_unwind::frames(walk, skip, &code, Source::Core);
@@ -95,10 +92,8 @@ impl CoreEvidence {
             (None, _) if self.ran_elsewhere(g, thread) => {
                 return unavailable("it ran, and where its thread stood is not in the core");
             }
-            // Where it left off is long past unless its thread is seen to have left it there.
-            (None, _) if !led_there && g.status.value() == Some(&Status::Running) => {
-                return self.by_registers(thread);
-            }
+            // It has left off nowhere: what its g says is long past.
+            (None, _) if outside => return self.by_registers(thread),
             (None, _) => match &g.sched {
                 Known::Have { value, .. } => (code.resumption(value.pc), value.sp),
                 Known::Missing(why) => return unavailable(&format!("where it left off is not known: {why}")),
@@ -213,6 +208,12 @@ fn interrupted_racecall(walk: &Walk, code: &Code<'_>) -> Option<usize> {
     let at = walk.frames.iter().rposition(|f| f.on == On::Signal).map_or(0, |last| last.saturating_add(1));
     let frame = walk.frames.get(at)?;
     (frame.foreign.is_none() && code.raw_name(frame.func) == Some(b"racecall")).then_some(at)
+}
+
+/// Whether a thread stands where Go's own tables do not lead on: in C, or in `racecall`. Where they do, a goroutine has left off
+/// (`mcall`, `systemstack`), or has not begun yet (`execute`).
+fn stands_outside(walk: &Walk, code: &Code<'_>) -> bool {
+    interrupted_racecall(walk, code).is_some() || walk.frames.iter().all(|f| f.on == On::Signal)
 }
 
 /// Where in a walk the runtime threw.
