@@ -392,7 +392,8 @@ fn of_frames(frames: &Frames, source: Source) -> Option<Kind> {
     } else if below == "runtime.newstack" && frames.is_deep() {
         Kind::StackOverflow
     } else if below == "runtime.sigpanic" && rest.get(1).is_some_and(|n| !of_runtime(n)) {
-        // The runtime may not panic where it faults itself; elsewhere it refuses only an address that is not near nil.
+        // The runtime may not panic where it faults itself, nor in a system call; elsewhere it refuses only an address that is
+        // not near nil (signal_unix.go, `canpanic`).
         Kind::UnexpectedFault
     } else {
         // It throws more than one thing, or is not known.
@@ -400,9 +401,9 @@ fn of_frames(frames: &Frames, source: Source) -> Option<Kind> {
     })
 }
 
-/// Whether a function is the runtime's, or of a package that it is made of.
+/// Whether a function is the runtime's, or of a package that it is made of or that calls the system.
 fn of_runtime(function: &str) -> bool {
-    function.starts_with("runtime.") || function.starts_with("internal/")
+    ["runtime.", "internal/", "syscall."].iter().any(|package| function.starts_with(package))
 }
 
 #[cfg(test)]

@@ -20,10 +20,6 @@ const DT_RELASZ: u64 = 8;
 const RELA: u64 = 24;
 /// Size of an `Elf64_Sym`.
 const SYMBOL: u64 = 24;
-/// A symbol that the file defines: `st_shndx`, `st_info` (`STT_TLS` and `STT_GNU_IFUNC` are no addresses).
-const SHN_UNDEF: u16 = 0;
-const STT_TLS: u8 = 6;
-const STT_GNU_IFUNC: u8 = 10;
 /// Words that a dynamic section has at most; real ones have some 30.
 const MAX_DYNAMIC: u64 = 1024;
 
@@ -35,31 +31,18 @@ pub(crate) fn dynamic_entries(file: &[u8], dynamic: Option<(u64, u64)>) -> impl 
     entries.iter().map(move |entry| (word(entry, 0), word(entry, 8))).take_while(|(key, _)| *key != DT_NULL)
 }
 
-/// How the loader makes a word.
-enum Kind {
-    /// The addend, by where the file is loaded.
-    Relative,
-    /// A symbol and the addend.
-    Symbol,
-    /// A symbol.
-    Slot,
-}
-
-impl Kind {
-    fn of(machine: Machine, number: u32) -> Option<Kind> {
-        use elf::{R_AARCH64_ABS64, R_AARCH64_GLOB_DAT, R_AARCH64_RELATIVE};
-        use elf::{R_X86_64_64, R_X86_64_GLOB_DAT, R_X86_64_RELATIVE};
-        let (relative, symbol, slot) = match machine {
-            Machine::X86_64 => (R_X86_64_RELATIVE, R_X86_64_64, R_X86_64_GLOB_DAT),
-            Machine::Aarch64 => (R_AARCH64_RELATIVE, R_AARCH64_ABS64, R_AARCH64_GLOB_DAT),
-            Machine::Other(_) => return None,
-        };
-        match number {
-            _ if number == relative.0 => Some(Kind::Relative),
-            _ if number == symbol.0 => Some(Kind::Symbol),
-            _ if number == slot.0 => Some(Kind::Slot),
-            _ => None,
-        }
+/// What the loader fills in, from the addend and the symbol; none where another file or the machine says so.
+fn filled_in(machine: Machine, kind: u32, addend: u64, symbol: impl FnOnce() -> Option<u64>) -> Option<u64> {
+    use elf::{R_AARCH64_ABS64, R_AARCH64_GLOB_DAT, R_AARCH64_RELATIVE};
+    use elf::{R_X86_64_64, R_X86_64_GLOB_DAT, R_X86_64_RELATIVE};
+    let is = |kinds: &[elf::RelocationType]| kinds.iter().any(|one| one.0 == kind);
+    match machine {
+        Machine::X86_64 if is(&[R_X86_64_RELATIVE]) => Some(addend),
+        Machine::Aarch64 if is(&[R_AARCH64_RELATIVE]) => Some(addend),
+        Machine::X86_64 if is(&[R_X86_64_GLOB_DAT]) => symbol(),
+        Machine::X86_64 if is(&[R_X86_64_64]) => Some(symbol()?.wrapping_add(addend)),
+        Machine::Aarch64 if is(&[R_AARCH64_ABS64, R_AARCH64_GLOB_DAT]) => Some(symbol()?.wrapping_add(addend)),
+        _ => None,
     }
 }
 
@@ -71,12 +54,14 @@ fn held<'a>(file: &'a [u8], segments: &[Segment], at: LinkAddr, len: u64) -> Opt
     bytes::slice(file, segment.file_offset.checked_add(within)?, room)
 }
 
-/// Where a symbol of the table stands, if the file has it.
+/// Where a symbol of the table stands, if the file defines it and it moves with the file.
 fn defined(symbols: &[u8], index: u64) -> Option<u64> {
     let symbol = bytes::slice(symbols, index.checked_mul(SYMBOL)?, SYMBOL)?;
     let kind = symbol.get(4)? & 0xf;
     let section = bytes::u16(symbol, 6)?;
-    (section != SHN_UNDEF && kind != STT_TLS && kind != STT_GNU_IFUNC).then(|| bytes::u64(symbol, 8)).flatten()
+    let stands = section != elf::SHN_UNDEF.0 && section != elf::SHN_ABS.0;
+    let is_address = kind != elf::STT_TLS.0 && kind != elf::STT_GNU_IFUNC.0;
+    (stands && is_address).then(|| bytes::u64(symbol, 8)).flatten()
 }
 
 /// The words that the loader fills in, by address.
@@ -106,14 +91,8 @@ impl Relocations {
             else {
                 continue;
             };
-            let kind = u32::try_from(info & 0xffff_ffff).ok().and_then(|number| Kind::of(machine, number));
-            let symbol = || defined(symbols, info >> 32);
-            let word = match kind {
-                Some(Kind::Relative) => Some(addend),
-                Some(Kind::Symbol) => symbol().map(|symbol| symbol.wrapping_add(addend)),
-                Some(Kind::Slot) => symbol(),
-                None => None,
-            };
+            let kind = u32::try_from(info & 0xffff_ffff).ok()?;
+            let word = filled_in(machine, kind, addend, || defined(symbols, info >> 32));
             words.extend(word.map(|word| (LinkAddr(at), word)));
         }
         words.sort_unstable();
@@ -159,8 +138,10 @@ mod tests {
     #[test]
     fn words_by_a_symbol() {
         const WORDS: u64 = 0x60_0000;
-        // st_info, st_shndx, st_value: none, an object, one of another file, a thread's variable, a function chosen when it is loaded.
-        let symbols: [(u8, u16, u64); 5] = [(0, 0, 0), (1, 3, 0x40_1000), (1, 0, 0), (6, 3, 0x10), (10, 3, 0x40_1080)];
+        // st_info, st_shndx, st_value: none, an object, one of another file, a thread's variable, a function chosen when it is loaded, a
+        // number.
+        let symbols: [(u8, u16, u64); 6] =
+            [(0, 0, 0), (1, 3, 0x40_1000), (1, 0, 0), (6, 3, 0x10), (10, 3, 0x40_1080), (1, 0xfff1, 0x77)];
         let table: Vec<u8> = symbols
             .iter()
             .flat_map(|(info, section, value)| {
@@ -169,7 +150,7 @@ mod tests {
             })
             .collect();
         // Kind, symbol, addend.
-        let relocations: [(u64, u64, u64); 8] = [
+        let relocations: [(u64, u64, u64); 9] = [
             (8, 0, 0x40_2000),
             (1, 1, 0x10),
             (6, 1, 0x10),
@@ -178,6 +159,7 @@ mod tests {
             (6, 4, 0),
             (1, 99, 0),
             (257, 1, 0),
+            (1, 5, 0),
         ];
         let entries: Vec<u8> = (0u64..)
             .zip(relocations)
@@ -188,13 +170,13 @@ mod tests {
         let dynamic: Vec<u8> =
             [7, at, 8, entries.len() as u64, 6, named, 0, 0].iter().flat_map(|w: &u64| w.to_le_bytes()).collect();
         let file = Elf::new()
-            .segment(WORDS, "rw", &[0xee; 64])
+            .segment(WORDS, "rw", &[0xee; 72])
             .segment(at, "r", &entries)
             .segment(named, "r", &table)
             .dynamic(0x72_0000, &dynamic)
             .bytes();
         let image = Image::parse(Arc::new(file)).unwrap();
-        let words: Vec<u64> = (0..8).map(|i| image.word(LinkAddr(WORDS + 8 * i)).unwrap()).collect();
+        let words: Vec<u64> = (0..9).map(|i| image.word(LinkAddr(WORDS + 8 * i)).unwrap()).collect();
         let as_it_stands = 0xeeee_eeee_eeee_eeee;
         assert_eq!(words[..3], [0x40_2000, 0x40_1010, 0x40_1000]);
         assert!(words[3..].iter().all(|word| *word == as_it_stands), "{words:x?}");

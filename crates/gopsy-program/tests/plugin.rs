@@ -4,7 +4,7 @@
 
 use gopsy_model::{Headline, Role, Stack};
 use gopsy_program::{CoreEvidence, Evidence, Program, TextEvidence};
-use gopsy_testing::{BuildMode, DiedInPlugin, NEWEST, RELEASES, Toolchain, core_pattern_problem, has_tool, skip};
+use gopsy_testing::{BuildMode, DiedInPlugin, NEWEST, RELEASES, Toolchain, skip};
 
 /// Those at which moduledata changed; `GOPSY_ZOO=all` takes all.
 const VERSIONS: [&str; 5] = ["1.16", "1.20", "1.22", "1.26", NEWEST];
@@ -29,11 +29,8 @@ fn dies(toolchain: &Toolchain, mode: BuildMode, way: &str) -> (CoreEvidence, Pro
 
 #[test]
 fn goroutines_in_a_plugin_are_as_the_runtime_printed_them() {
-    if let Some(problem) = core_pattern_problem() {
+    if let Some(problem) = DiedInPlugin::problem() {
         return skip("zoo", &problem);
-    }
-    if !has_tool("gcc") {
-        return skip("zoo", "there is no gcc");
     }
     let all: Vec<&str> =
         RELEASES.iter().filter_map(|release| release.strip_prefix("go")?.rsplit_once('.')).map(|v| v.0).collect();

@@ -82,8 +82,8 @@ fn panics_are_a_chain() {
     assert_eq!(
         value["panics"],
         json!([
-            {"text": "failure 7", "recovered": false, "repanicked": false, "type": "*main.failure", "value": "&main.failure{Code: 7}"},
-            {"text": "\u{1b}[2Jagain", "recovered": true, "repanicked": true, "type": null, "value": null},
+            {"text": "failure 7", "recovered": false, "repanicked": false, "type": "*main.failure", "value": "&main.failure{Code: 7}", "trust": "debug-info"},
+            {"text": "\u{1b}[2Jagain", "recovered": true, "repanicked": true, "type": null, "value": null, "trust": null},
         ])
     );
     assert!(!text.contains('\u{1b}'));

@@ -151,8 +151,11 @@ impl Runtime<'_> {
         let counted = word(&[(SCHEDULER, "runqsize")]).or_else(|_| word(&[(SCHEDULER, "runq"), (QUEUE, "size")]))?;
         let (mut queue, mut seen) = (Vec::new(), HashSet::new());
         while !next.is_null() {
-            if queue.len() >= MAX_QUEUED || !seen.insert(next) {
+            if !seen.insert(next) {
                 return Err(Missing::Unreadable("the scheduler's queue runs in a circle".into()));
+            }
+            if queue.len() >= MAX_QUEUED {
+                return Err(Missing::Unreadable("the scheduler's queue is longer than it can be".into()));
             }
             queue.push(next);
             next = self.pointer(next, &[("runtime.g", "schedlink")]).into_result()?;

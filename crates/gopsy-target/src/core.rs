@@ -221,9 +221,8 @@ impl Core {
             let offset = at.offset_from(mapping.range.start)?.checked_add(mapping.file_offset)?;
             return Some(format!("{path}, {offset:#x} bytes from its beginning"));
         }
-        let (start, bytes) = self.vdso()?;
-        let within = at.offset_from(start).filter(|o| usize::try_from(*o).is_ok_and(|o| o < bytes.len()));
-        within.map(|offset| format!("vDSO+{offset:#x}"))
+        let vdso = self.vdso_range().filter(|vdso| vdso.contains(at))?;
+        Some(format!("vDSO+{:#x}", at.offset_from(vdso.start)?))
     }
 
     /// The signal that a thread was taking. The kernel writes that of the death into every thread (`fill_thread_core_info` in
@@ -234,12 +233,27 @@ impl Core {
         ((first || thread.siginfo.is_some()) && thread.signal != 0).then_some(thread.signal)
     }
 
-    /// The shared object that the kernel maps into every process, and where it was: an ELF image as it stood in memory.
+    /// Where the shared object was that the kernel maps into every process, as far as the core holds it.
     #[must_use]
-    pub fn vdso(&self) -> Option<(Addr, Vec<u8>)> {
+    pub fn vdso_range(&self) -> Option<Range> {
         let start = self.vdso_at()?;
-        let segment = self.segment_at(start).filter(|s| s.range.start == start)?;
-        self.bytes(start, segment.held, MAX_VDSO).ok().filter(|b| !b.is_empty()).map(|bytes| (start, bytes))
+        let segment = self.segment_at(start).filter(|s| s.range.start == start && s.held > 0)?;
+        Some(Range::new(start, segment.held))
+    }
+
+    /// That object, an ELF image as it stood in memory.
+    #[must_use]
+    pub fn vdso(&self) -> Option<Vec<u8>> {
+        let range = self.vdso_range()?;
+        self.bytes(range.start, range.len(), MAX_VDSO).ok().filter(|bytes| !bytes.is_empty())
+    }
+
+    /// The same read, and what is added to an address that it states to have the one in the process.
+    #[must_use]
+    pub fn vdso_image(&self) -> Option<(Arc<Image>, Bias)> {
+        let image = Image::parse(Arc::new(self.vdso()?)).ok()?;
+        let bias = image.bias_at(self.vdso_at()?)?;
+        Some((Arc::new(image), bias))
     }
 
     pub(crate) fn vdso_at(&self) -> Option<Addr> {

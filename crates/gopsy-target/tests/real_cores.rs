@@ -167,9 +167,9 @@ fn a_core_of_the_kernel() {
     assert_eq!(died.registers.get("orig_rax"), Some(234));
 
     // The vDSO is an ELF file of its own, and says where it was.
-    let (at, vdso) = core.vdso().unwrap();
-    assert!(core.segments().iter().any(|s| s.range.start == at && s.executable));
-    assert!(Image::parse(Arc::new(vdso)).unwrap().build_id().is_some());
+    let (vdso, range) = (core.vdso_image().unwrap(), core.vdso_range().unwrap());
+    assert!(core.segments().iter().any(|s| s.range.start == range.start && s.executable));
+    assert!(vdso.0.build_id().is_some() && range.contains(vdso.1.load(vdso.0.entry())));
 
     // Constants are in the file only, until it is attached.
     assert_eq!(core.u8(addresses[3]).unwrap_err().why, Why::NotHeld);

@@ -1,6 +1,6 @@
 //! A program that dies in a plugin.
 
-use crate::{BuildMode, Toolchain, core_in, run};
+use crate::{BuildMode, Toolchain, core_in, core_pattern_problem, has_tool, run};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -16,6 +16,12 @@ pub struct DiedInPlugin {
 }
 
 impl DiedInPlugin {
+    /// What this machine lacks for it.
+    #[must_use]
+    pub fn problem() -> Option<String> {
+        core_pattern_problem().or_else(|| (!has_tool("gcc")).then(|| "there is no gcc".to_owned()))
+    }
+
     /// Builds the program and its plugin in a folder and lets it die by one of the plugin's functions: `Boom` or `Throw`. Wants a
     /// C compiler.
     ///

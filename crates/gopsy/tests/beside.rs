@@ -2,17 +2,16 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, DiedInPlugin, NEWEST, PLUGIN_SOURCE, Toolchain, core_pattern_problem, has_tool, skip};
+use gopsy_testing::{BuildMode, DiedInPlugin, NEWEST, PLUGIN_SOURCE, Toolchain, skip};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 
-fn asked(core: &Path, args: &[&str]) -> Vec<Value> {
+fn asked(core: &Path, args: &[&str]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gopsy"));
     let output = command.arg("where").arg(core).args(args).arg("--json").output().unwrap();
-    let found: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
-    found["answers"].as_array().unwrap().clone()
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 /// Of each frame that the runtime printed: the function, the line, the pc.
@@ -30,11 +29,8 @@ fn frames(printed: &str) -> Vec<(String, u64, String)> {
 
 #[test]
 fn places_in_a_plugin() {
-    if let Some(problem) = core_pattern_problem() {
+    if let Some(problem) = DiedInPlugin::problem() {
         return skip("zoo", &problem);
-    }
-    if !has_tool("gcc") {
-        return skip("zoo", "there is no gcc");
     }
     let line_of = |text: &str| PLUGIN_SOURCE.lines().position(|line| line.contains(text)).unwrap() as u64 + 1;
     for (version, mode) in [("1.16", BuildMode::Stripped), ("1.21", BuildMode::Plain), (NEWEST, BuildMode::Stripped)] {
@@ -47,7 +43,16 @@ fn places_in_a_plugin() {
         let died = DiedInPlugin::make(folder.path(), &toolchain, mode, "Boom").unwrap();
         let plugin = folder.path().join("p.so").canonicalize().unwrap();
         let plugin = Some(plugin.to_str().unwrap());
-        let core = |args: &[&str]| asked(&died.core, args);
+        let core = |args: &[&str]| asked(&died.core, args)["answers"].as_array().unwrap().clone();
+        // Files that were to be asked and could not.
+        let not_asked = |args: &[&str]| {
+            let notes = asked(&died.core, args)["notes"].as_array().unwrap().clone();
+            notes
+                .iter()
+                .any(|note| note.as_str().unwrap().starts_with("not asked") && note.as_str().unwrap().contains("p.so"))
+        };
+        let names: [&[&str]; 3] = [&["main.nobody"], &["nobody.go:1"], &["--writes", "map[string]*main.Thing"]];
+        assert!(names.iter().all(|args| !not_asked(args)), "{name}");
         // Everything that the runtime printed with a pc, in the executable and in the plugin.
         let (mut of_plugin, mut of_program) = (0, 0);
         for (function, line, pc) in frames(&String::from_utf8_lossy(&died.printed)) {
@@ -93,5 +98,7 @@ fn places_in_a_plugin() {
         let gone = core(&[&pc, "(*Thing).Wait"]);
         assert!(gone.iter().all(|answer| answer["found"] == "nothing"), "{name}: {gone:#?}");
         assert!(gone[0]["why"].as_str().unwrap().contains("p.so"), "{name}: {gone:#?}");
+        assert!(names.iter().all(|args| not_asked(args)), "{name}");
+        assert!(!not_asked(&["main.main"]), "{name}: the executable knows it");
     }
 }

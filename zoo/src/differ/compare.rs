@@ -386,7 +386,7 @@ fn compare_lengths(text: &[Frame], core: &Stack, minor: Option<u32>, place: &mut
         std::cmp::Ordering::Less if of_thread && core.frames.get(text.len()).is_some_and(|f| f.foreign) => {
             place.unequal("stack.outer-in-c", stated, read);
         }
-        std::cmp::Ordering::Less if text.last().is_some_and(|f| function(f) == "racecall") => {
+        std::cmp::Ordering::Less if text.iter().zip(&core.frames).next_back().is_some_and(|(t, c)| strays(t, c)) => {
             place.unequal("stack.outer-of-racecall", stated, read);
         }
         std::cmp::Ordering::Less if may_be_cut => place.unequal("stack.outer-cut", stated, read),
@@ -424,10 +424,16 @@ fn compare_frame(text: &Frame, core: &Frame, place: &mut Place<'_>) {
     place.value(fp, &text.fp, &core.fp, hex);
 }
 
-/// Whether a frame is that of `racecall` on the system stack, which the runtime takes for its caller's.
+/// Whether a frame is that of `racecall` on the system stack, whose next word the runtime takes for its caller's, while the core has
+/// it on another stack.
 fn strays(text: &Frame, core: &Frame) -> bool {
-    function(text) == "racecall" && text.fp.value().is_some() && text.fp.value() != core.fp.value()
+    let (Some(sp), Some(fp), Some(read)) = (text.sp.value(), text.fp.value(), core.fp.value()) else { return false };
+    let next_word = fp.checked_sub(*sp) == Some(8);
+    function(text) == "racecall" && next_word && core.sp.value() == Some(sp) && fp.abs_diff(*read) >= SMALLEST_STACK
 }
+
+/// Two places on one stack of a goroutine are not so far apart but in a deep one; `racecall` is called at its inner end.
+const SMALLEST_STACK: u64 = 1 << 11;
 
 /// Goroutines that only the core has.
 fn more_than_printed(text: &Program, core: &Program, found: &mut Vec<Difference>) {

@@ -275,6 +275,35 @@ fn a_system_stack_goes_on_in_c_and_no_other() {
 }
 
 #[test]
+fn only_the_race_detectors_call_is_read_further_than_it_is_printed() {
+    // The frame of the text, that of the core, and whether the text has one more, of what stands there by chance.
+    let found = |text_frame: (&str, u64, u64), core_fp: u64, strays: bool| {
+        let (mut text, mut core) = (Told::new(Source::Text), core());
+        let (name, sp, fp) = text_frame;
+        for (told, fp) in [(&mut text, fp), (&mut core, core_fp)] {
+            told.stacks[1].1.frames[1] = Frame { sp: other(sp), fp: other(fp), ..told.frame(name, 30) };
+        }
+        let further = [core.frame("main.caller", 31), core.frame("runtime.goexit", 32)];
+        core.stacks[1].1.frames.extend(further);
+        if strays {
+            let chance = text.frame("runtime.mstart", 40);
+            text.stacks[1].1.frames.push(chance);
+        }
+        let found = against(text, core);
+        found.iter().map(|d| permitted(d).map(|p| p.name)).collect::<Vec<_>>()
+    };
+    let out = Some("out-of-racecall");
+    let (sp, next, far) = (0x7f_0000, 0x7f_0008, 0xc0_0000_8000);
+    assert_eq!(found(("racecall", sp, next), far, false), [out, out]);
+    assert_eq!(found(("racecall", sp, next), far, true), [out, out]);
+    // Another function; not the next word; the same stack, where both must agree.
+    assert_eq!(found(("runtime.systemstack", sp, next), far, false), [None, None]);
+    assert_eq!(found(("racecall", sp, next + 8), far, false), [None, None]);
+    assert_eq!(found(("racecall", sp, next), next + 0x100, false), [None, None]);
+    assert_eq!(found(("racecall", sp, next), next, false), [None]);
+}
+
+#[test]
 fn a_long_stack_is_cut_without_a_word_in_old_texts_only() {
     let found = |go, printed: usize| {
         let (mut text, mut core) = (Told::new(Source::Text), core());

@@ -48,11 +48,8 @@ pub(super) fn load(
             missing.join(", ")
         ));
     }
-    if let Some((start, bytes)) = core.vdso()
-        && let Ok(vdso) = Image::parse(Arc::new(bytes))
-        && let Some(bias) = vdso.bias_at(start)
-    {
-        foreign.add(Arc::new(vdso), bias, "[vdso]");
+    if let Some((vdso, bias)) = core.vdso_image() {
+        foreign.add(vdso, bias, "[vdso]");
     }
     foreign
 }

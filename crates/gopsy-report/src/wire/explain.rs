@@ -50,6 +50,8 @@ struct Panic<'a> {
     #[serde(rename = "type")]
     type_name: Option<&'a str>,
     value: Option<&'a str>,
+    /// Of type and value.
+    trust: Option<&'static str>,
 }
 
 impl<'a> Panic<'a> {
@@ -61,6 +63,7 @@ impl<'a> Panic<'a> {
             repanicked: panic.repanicked,
             type_name: held.map(|held| &*held.type_name),
             value: held.map(|held| &*held.text),
+            trust: panic.held.trust().map(model::Trust::as_str),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{R, RW, core, file};
 use crate::testkit::CoreFile;
 use crate::{Core, Damage, Lost, MemoryKind, SigInfo};
 use gopsy_image::Machine;
-use gopsy_mem::{Addr, Memory, MemoryExt, Why};
+use gopsy_mem::{Addr, Memory, MemoryExt, Range, Why};
 use std::sync::Arc;
 
 fn siginfo(number: u8) -> [u8; 128] {
@@ -237,7 +237,8 @@ fn a_core_without_anonymous_memory_was_filtered() {
 #[test]
 fn the_vdso_is_given_as_it_stood() {
     let built = CoreFile::new().thread(1, 0).auxv(&[(33, 0x7000)]).memory(0x7000, 0x1000, 5, b"\x7fELF vdso");
-    assert_eq!(core(&built).vdso(), Some((Addr(0x7000), b"\x7fELF vdso".to_vec())));
+    assert_eq!(core(&built).vdso(), Some(b"\x7fELF vdso".to_vec()));
+    assert_eq!(core(&built).vdso_range(), Some(Range::new(Addr(0x7000), 9)));
     assert_eq!(core(&CoreFile::new().thread(1, 0).auxv(&[(33, 0x7000)])).vdso(), None);
     assert_eq!(core(&CoreFile::new().thread(1, 0)).vdso(), None);
 }

@@ -1,27 +1,21 @@
 //! `gopsy where`: what every source says of a place in a program's code, and who writes a map.
 
-use crate::beside::Beside;
+mod questions;
+
 use crate::opened::{Opened, Platform};
 use crate::output::{Look, print};
 use crate::target::Binary;
 use anyhow::{Result, anyhow};
 use clap::Args;
-use gopsy_locate::{CodeOfLine, Found, Line, Listing, Locator, MAX_FOUND, MapUse, MapUses, Place, SourceLine, Unseen};
-use gopsy_locate::{Window, fits_type};
-use gopsy_mem::Addr;
+use gopsy_locate::{CodeOfLine, Listing, Locator, SourceLine};
 use gopsy_model::Culprit;
 use gopsy_report::source::{self, PathMap};
-use gopsy_report::whereabouts::{Answer, Answered, LineAnswer, LineListing, PlaceAnswer, SourceTexts, ThreadAt};
-use gopsy_report::whereabouts::{Whereabouts, Writers};
+use gopsy_report::whereabouts::{Answer, Answered, SourceTexts, Whereabouts};
 use gopsy_report::{terminal, wire};
-use gopsy_target::{Core, signal_name};
+use questions::Questions;
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
 use std::io;
 use std::process::ExitCode;
-
-/// Stretches of a line whose instructions are listed.
-const LISTED_STRETCHES: usize = 4;
 
 /// Say what every source says of a place in a program's code, or who writes a map
 ///
@@ -100,11 +94,10 @@ impl Where {
             None => Locator::new(image),
         };
         let build = image.build_info().ok();
-        let beside = opened.core.as_ref().map(|core| Beside::all(core, &opened.finder)).unwrap_or_default();
-        let question = Question { verb: self, opened: &opened, beside: None, locator: &locator, uses: OnceCell::new() };
-        let places = self.places.iter().map(|words| question.place(words, &beside));
-        let answers: Vec<Answered> =
-            places.chain(self.writes.iter().flat_map(|name| question.writers(name, &beside))).collect();
+        let beside = OnceCell::new();
+        let all = Questions::new(self, &opened, locator, &beside);
+        let places = self.places.iter().map(|words| all.place(words));
+        let answers: Vec<Answered> = places.chain(self.writes.iter().flat_map(|name| all.writers(name))).collect();
         let nothing = answers.iter().any(|answered| match &answered.answer {
             Answer::Nothing { .. } | Answer::Ambiguous { .. } | Answer::NotKnown { .. } => true,
             Answer::OnlyInlined { functions, .. } => functions.len() > 1,
@@ -120,7 +113,7 @@ impl Where {
             // For people only: the wire form names lines, and does not hold them.
             sources: if self.json { SourceTexts::new() } else { self.sources(&answers, version) },
             answers,
-            notes: notes(&opened, &locator),
+            notes: notes(&opened, &all),
         };
         if self.json {
             wire::whereabouts(io::stdout().lock(), &found, wire::Form::Pretty)?;
@@ -155,194 +148,17 @@ impl Where {
     }
 }
 
-/// What a reader should know of the whole file.
-fn notes(opened: &Opened, locator: &Locator<'_>) -> Vec<String> {
+/// What a reader should know of all answers.
+fn notes(opened: &Opened, all: &Questions<'_, '_>) -> Vec<String> {
     let mut notes = opened.notes.clone();
-    if !locator.decodes() {
+    if !all.decodes() {
         notes.push("only instructions of amd64 are decoded so far: no code is shown".to_owned());
     }
+    let missing = all.not_asked();
+    if !missing.is_empty() {
+        notes.push(format!("not asked, for the file is not here or not proved to be the one: {}", missing.join(", ")));
+    }
     notes
-}
-
-/// What is asked of one file.
-struct Question<'a> {
-    verb: &'a Where,
-    opened: &'a Opened,
-    /// The file, if it is not the executable.
-    beside: Option<&'a Beside<'a>>,
-    locator: &'a Locator<'a>,
-    /// All uses of maps, once they were looked for.
-    uses: OnceCell<Result<MapUses, Unseen>>,
-}
-
-impl Question<'_> {
-    fn answered(&self, answer: Answer) -> Answered {
-        Answered { file: self.beside.map(|file| file.name.clone()), bias: self.locator.bias(), answer }
-    }
-
-    /// A place in the executable; what it does not know, in the first of the files beside it that does.
-    fn place(&self, words: &str, beside: &[Beside<'_>]) -> Answered {
-        let asked = words.to_owned();
-        let found = self.locator.find(words);
-        if let Found::Address(number) = found {
-            let own = self.address(asked.clone(), number);
-            let at = Addr(number);
-            let Some(other) = beside.iter().find(|file| file.holds(at)) else { return self.answered(own) };
-            let of_other = self.ask(other, |question| question.answered(question.address(asked.clone(), number)));
-            return of_other.unwrap_or_else(|why| {
-                let why = format!("it lies in {}: {why}", self.describe(at).unwrap_or_else(|| other.name.clone()));
-                self.answered(Answer::Nothing { asked, why })
-            });
-        }
-        let own = self.found(asked, found);
-        if !matches!(own, Answer::Nothing { .. }) {
-            return self.answered(own);
-        }
-        let of_another = |file| {
-            let ask = |question: &Question<'_>| match question.found(words.to_owned(), question.locator.find(words)) {
-                Answer::Nothing { .. } => None,
-                answer => Some(question.answered(answer)),
-            };
-            self.ask(file, ask).ok().flatten()
-        };
-        beside.iter().find_map(of_another).unwrap_or_else(|| self.answered(own))
-    }
-
-    /// Asks one of the files beside the executable, if it is at hand.
-    fn ask<T>(&self, file: &Beside<'_>, question: impl FnOnce(&Question<'_>) -> T) -> Result<T, String> {
-        let (image, bias) = file.image().map_err(str::to_owned)?;
-        let core = self.opened.core.as_ref().ok_or("there is no process")?;
-        let locator = Locator::loaded(image, *bias, core);
-        let of_file = Question {
-            verb: self.verb,
-            opened: self.opened,
-            beside: Some(file),
-            locator: &locator,
-            uses: OnceCell::new(),
-        };
-        Ok(question(&of_file))
-    }
-
-    fn found(&self, asked: String, found: Found) -> Answer {
-        match found {
-            Found::Address(number) => self.address(asked, number),
-            Found::Functions(functions) => match functions.as_slice() {
-                [one] => self.at(asked, self.locator.place(one.entry)),
-                several => {
-                    let more = several.len() >= MAX_FOUND;
-                    Answer::Ambiguous { asked, functions, more }
-                }
-            },
-            Found::OnlyInlined(functions) => Answer::OnlyInlined { asked, functions },
-            Found::Code(line, code) if code.is_empty() => {
-                let why = format!(
-                    "no code of {}:{}: the line has none, or the file is not part of the program",
-                    line.file, line.number
-                );
-                Answer::Nothing { asked, why: self.with_unread(why, true) }
-            }
-            Found::Code(line, code) => self.line(asked, line, code),
-            Found::Nothing => {
-                let why = "no function has this name or ends so, nor is one inlined anywhere. An address begins with 0x, a line is FILE:LINE";
-                Answer::Nothing { asked, why: self.with_unread(why.to_owned(), false) }
-            }
-        }
-    }
-
-    /// Nothing was found, and what could not be asked.
-    fn with_unread(&self, mut why: String, lines: bool) -> String {
-        for (i, (witness, error)) in self.locator.unread(lines).iter().enumerate() {
-            why.push_str(if i == 0 { ". Not asked: " } else { "; " });
-            why.push_str(&format!("{} ({error})", witness.words()));
-        }
-        why
-    }
-
-    /// An address: of the process, if there is one.
-    fn address(&self, asked: String, number: u64) -> Answer {
-        let place = self.locator.place(self.locator.bias().unload(Addr(number)));
-        // What lies in another file that was mapped is not this one's.
-        match self.describe(Addr(number)).filter(|_| self.beside.is_none() && place.function.first().is_none()) {
-            Some(other) => Answer::Nothing { asked, why: format!("it lies in {other}: not in the program's own file") },
-            None => self.at(asked, place),
-        }
-    }
-
-    /// What of a process stands at an address, if not its executable.
-    fn describe(&self, at: Addr) -> Option<String> {
-        let own = |core: &Core| {
-            let mapped = core.mapping_at(at);
-            mapped.is_some_and(|m| core.executable().is_some_and(|own| own.path == m.path))
-        };
-        self.opened.core.as_ref().filter(|core| !own(core)).and_then(|core| core.describe(at))
-    }
-
-    fn at(&self, asked: String, place: Place) -> Answer {
-        let window = if self.verb.all { Window::Whole } else { Window::Around(self.verb.context) };
-        let listing = self.locator.listing(&place, window);
-        let pc = self.locator.bias().load(place.pc);
-        let threads = self.opened.core.as_ref().map(|core| {
-            let here = core.threads().iter().filter(|t| t.registers.pc() == pc);
-            here.map(|t| ThreadAt {
-                tid: u64::from(t.tid),
-                signal: core.signal_of(t).map(|s| signal_name(u64::from(s))),
-                registers: t.registers.iter().collect(),
-            })
-            .collect()
-        });
-        let race = self.verb.race.then(|| self.locator.race_calls(place.pc).map_err(|why| why.to_string()));
-        Answer::Place(Box::new(PlaceAnswer { asked, place, listing, threads: threads.unwrap_or_default(), race }))
-    }
-
-    fn line(&self, asked: String, line: Line, code: Vec<CodeOfLine>) -> Answer {
-        let own = code.iter().filter(|c| !c.inlined_call);
-        let stretch = |c: &CodeOfLine| LineListing {
-            function: c.function.clone(),
-            listing: self.locator.listing(&self.locator.place(c.start), Window::Between(c.start, c.end)),
-        };
-        let listings = own.take(LISTED_STRETCHES).map(stretch).filter(|l| !l.listing.insns.is_empty()).collect();
-        Answer::Line(LineAnswer { asked, line, code, listings })
-    }
-
-    /// Who uses maps of a type: of the executable, and of those files beside it that have Go code which does.
-    fn writers(&self, asked: &str, beside: &[Beside<'_>]) -> Vec<Answered> {
-        let of_another = |file| {
-            let ask = |question: &Question<'_>| {
-                question.locator.table().ok()?;
-                match question.uses(asked) {
-                    Answer::Writers(none) if none.uses.is_empty() => None,
-                    answer => Some(question.answered(answer)),
-                }
-            };
-            self.ask(file, ask).ok().flatten()
-        };
-        let own = self.answered(self.uses(asked));
-        std::iter::once(own).chain(beside.iter().filter_map(of_another)).collect()
-    }
-
-    fn uses(&self, asked: &str) -> Answer {
-        let MapUses { uses, not_read } = match self.uses.get_or_init(|| self.locator.map_uses(self.verb.reads)) {
-            Ok(found) => found,
-            Err(why) => {
-                let why = format!("who uses maps was not looked for: {why}");
-                return Answer::NotKnown { asked: asked.to_owned(), why };
-            }
-        };
-        let known = |u: &&MapUse| u.type_name.is_some();
-        let fits = |u: &&MapUse| u.type_name.as_deref().is_some_and(|name| fits_type(name, asked));
-        let fitting: Vec<MapUse> = uses.iter().filter(fits).cloned().collect();
-        let types: BTreeSet<String> = uses.iter().filter_map(|u| u.type_name.clone()).collect();
-        let (own, others): (Vec<&MapUse>, Vec<&MapUse>) =
-            uses.iter().filter(|u| !known(u)).partition(|u| u.is_of_the_runtime());
-        Answer::Writers(Writers {
-            asked: asked.to_owned(),
-            types: if fitting.is_empty() { types.into_iter().collect() } else { Vec::new() },
-            uses: fitting,
-            unresolved: others.into_iter().cloned().collect(),
-            of_the_runtime: own.len(),
-            not_read: *not_read,
-        })
-    }
 }
 
 /// Every line that the answers name, with a function that it belongs to.

@@ -1,0 +1,249 @@
+//! What is asked of a program's file, and of the files that its process had loaded beside it.
+
+use super::Where;
+use crate::beside::Beside;
+use crate::opened::Opened;
+use gopsy_locate::{CodeOfLine, Found, Line, Locator, MAX_FOUND, MapUse, MapUses, Place, Unseen, Window, fits_type};
+use gopsy_mem::Addr;
+use gopsy_report::whereabouts::{Answer, Answered, LineAnswer, LineListing, PlaceAnswer, ThreadAt, Writers};
+use gopsy_target::{Core, signal_name};
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
+
+/// Stretches of a line whose instructions are listed.
+const LISTED_STRETCHES: usize = 4;
+
+/// All that can be asked: the executable first, and for what it does not know the files beside it.
+pub(super) struct Questions<'q, 'f> {
+    own: Question<'q>,
+    opened: &'f Opened,
+    /// The files, listed when one of them is first needed.
+    files: &'q OnceCell<Vec<Beside<'f>>>,
+    others: OnceCell<Vec<Other<'q>>>,
+    /// Those in which a name, a line or a type was to be looked for, and nobody could.
+    not_asked: RefCell<BTreeSet<String>>,
+}
+
+/// A file beside the executable, and what answers for it.
+struct Other<'q> {
+    file: &'q Beside<'q>,
+    question: OnceCell<Result<Question<'q>, String>>,
+}
+
+impl<'q, 'f> Questions<'q, 'f> {
+    pub(super) fn new(
+        verb: &'q Where,
+        opened: &'f Opened,
+        locator: Locator<'q>,
+        files: &'q OnceCell<Vec<Beside<'f>>>,
+    ) -> Questions<'q, 'f>
+    where
+        'f: 'q,
+    {
+        let own = Question { verb, core: opened.core.as_ref(), file: None, locator, uses: OnceCell::new() };
+        Questions { own, opened, files, others: OnceCell::new(), not_asked: RefCell::default() }
+    }
+
+    /// Whether code of the executable's machine is decoded.
+    pub(super) fn decodes(&self) -> bool {
+        self.own.locator.decodes()
+    }
+
+    /// The others, by address.
+    fn others(&self) -> &[Other<'q>] {
+        self.others.get_or_init(|| {
+            let Some(core) = &self.opened.core else { return Vec::new() };
+            let files = self.files.get_or_init(|| Beside::all(core, &self.opened.finder));
+            files.iter().map(|file| Other { file, question: OnceCell::new() }).collect()
+        })
+    }
+
+    /// Asks one of the others, or says why it cannot be asked.
+    fn ask<'s>(&'s self, other: &'s Other<'q>) -> Result<&'s Question<'q>, &'s str> {
+        let question = || {
+            let locator = other.file.locator()?;
+            Ok(Question { file: Some(&other.file.name), locator, uses: OnceCell::new(), ..self.own })
+        };
+        other.question.get_or_init(question).as_ref().map_err(String::as_str)
+    }
+
+    /// The others that answer. Who does not is remembered.
+    fn answering(&self) -> impl Iterator<Item = &Question<'q>> {
+        self.others().iter().filter_map(|other| {
+            let question = self.ask(other).ok();
+            if question.is_none() {
+                self.not_asked.borrow_mut().insert(other.file.name.clone());
+            }
+            question
+        })
+    }
+
+    /// The files that were to be asked and could not, by path.
+    pub(super) fn not_asked(&self) -> Vec<String> {
+        self.not_asked.borrow().iter().cloned().collect()
+    }
+
+    /// A place in the executable; what it does not know, in the first of the files beside it that does.
+    pub(super) fn place(&self, words: &str) -> Answered {
+        let found = self.own.locator.find(words);
+        if let Found::Address(number) = found {
+            return self.address(words, Addr(number));
+        }
+        let own = self.own.found(words.to_owned(), found);
+        if !matches!(own, Answer::Nothing { .. }) {
+            return self.own.answered(own);
+        }
+        let of_another = |other: &Question<'q>| match other.found(words.to_owned(), other.locator.find(words)) {
+            Answer::Nothing { .. } => None,
+            answer => Some(other.answered(answer)),
+        };
+        self.answering().find_map(of_another).unwrap_or_else(|| self.own.answered(own))
+    }
+
+    /// An address: of the process, if there is one.
+    fn address(&self, words: &str, at: Addr) -> Answered {
+        let nothing = |why| self.own.answered(Answer::Nothing { asked: words.to_owned(), why });
+        if let Some(other) = self.others().iter().find(|other| other.file.holds(at)) {
+            return match self.ask(other) {
+                Ok(question) => question.answered(question.address(words.to_owned(), at)),
+                Err(why) => nothing(format!(
+                    "it lies in {}: {why}",
+                    self.describe(at).unwrap_or_else(|| other.file.name.clone())
+                )),
+            };
+        }
+        let place = self.own.locator.place(self.own.locator.bias().unload(at));
+        // Nor is what lies in a file without code, that was mapped, of the executable.
+        match self.describe(at).filter(|_| place.function.first().is_none()) {
+            Some(mapped) => nothing(format!("it lies in {mapped}: not in the program's own file")),
+            None => self.own.answered(self.own.at(words.to_owned(), place)),
+        }
+    }
+
+    /// What of a process stands at an address, if not its executable.
+    fn describe(&self, at: Addr) -> Option<String> {
+        let core = self.opened.core.as_ref()?;
+        let own = core.mapping_at(at).is_some_and(|m| core.executable().is_some_and(|own| own.path == m.path));
+        core.describe(at).filter(|_| !own)
+    }
+
+    /// Who uses maps of a type: of the executable, and of those files beside it that have Go code which does.
+    pub(super) fn writers(&self, asked: &str) -> Vec<Answered> {
+        let of_another = |other: &Question<'q>| {
+            other.locator.table().ok()?;
+            match other.uses(asked) {
+                Answer::Writers(none) if none.uses.is_empty() => None,
+                answer => Some(other.answered(answer)),
+            }
+        };
+        let own = self.own.answered(self.own.uses(asked));
+        std::iter::once(own).chain(self.answering().filter_map(of_another)).collect()
+    }
+}
+
+/// What is asked of one file.
+struct Question<'q> {
+    verb: &'q Where,
+    core: Option<&'q Core>,
+    /// The file, if it is not the executable.
+    file: Option<&'q str>,
+    locator: Locator<'q>,
+    /// All uses of maps, once they were looked for.
+    uses: OnceCell<Result<MapUses, Unseen>>,
+}
+
+impl Question<'_> {
+    fn answered(&self, answer: Answer) -> Answered {
+        Answered { file: self.file.map(str::to_owned), bias: self.locator.bias(), answer }
+    }
+
+    fn address(&self, asked: String, at: Addr) -> Answer {
+        self.at(asked, self.locator.place(self.locator.bias().unload(at)))
+    }
+
+    fn found(&self, asked: String, found: Found) -> Answer {
+        match found {
+            Found::Address(number) => self.address(asked, Addr(number)),
+            Found::Functions(functions) => match functions.as_slice() {
+                [one] => self.at(asked, self.locator.place(one.entry)),
+                several => {
+                    let more = several.len() >= MAX_FOUND;
+                    Answer::Ambiguous { asked, functions, more }
+                }
+            },
+            Found::OnlyInlined(functions) => Answer::OnlyInlined { asked, functions },
+            Found::Code(line, code) if code.is_empty() => {
+                let why = format!(
+                    "no code of {}:{}: the line has none, or the file is not part of the program",
+                    line.file, line.number
+                );
+                Answer::Nothing { asked, why: self.with_unread(why, true) }
+            }
+            Found::Code(line, code) => self.line(asked, line, code),
+            Found::Nothing => {
+                let why = "no function has this name or ends so, nor is one inlined anywhere. An address begins with 0x, a line is FILE:LINE";
+                Answer::Nothing { asked, why: self.with_unread(why.to_owned(), false) }
+            }
+        }
+    }
+
+    /// Nothing was found, and what could not be asked.
+    fn with_unread(&self, mut why: String, lines: bool) -> String {
+        for (i, (witness, error)) in self.locator.unread(lines).iter().enumerate() {
+            why.push_str(if i == 0 { ". Not asked: " } else { "; " });
+            why.push_str(&format!("{} ({error})", witness.words()));
+        }
+        why
+    }
+
+    fn at(&self, asked: String, place: Place) -> Answer {
+        let window = if self.verb.all { Window::Whole } else { Window::Around(self.verb.context) };
+        let listing = self.locator.listing(&place, window);
+        let pc = self.locator.bias().load(place.pc);
+        let threads = self.core.map(|core| {
+            let here = core.threads().iter().filter(|t| t.registers.pc() == pc);
+            here.map(|t| ThreadAt {
+                tid: u64::from(t.tid),
+                signal: core.signal_of(t).map(|s| signal_name(u64::from(s))),
+                registers: t.registers.iter().collect(),
+            })
+            .collect()
+        });
+        let race = self.verb.race.then(|| self.locator.race_calls(place.pc).map_err(|why| why.to_string()));
+        Answer::Place(Box::new(PlaceAnswer { asked, place, listing, threads: threads.unwrap_or_default(), race }))
+    }
+
+    fn line(&self, asked: String, line: Line, code: Vec<CodeOfLine>) -> Answer {
+        let own = code.iter().filter(|c| !c.inlined_call);
+        let stretch = |c: &CodeOfLine| LineListing {
+            function: c.function.clone(),
+            listing: self.locator.listing(&self.locator.place(c.start), Window::Between(c.start, c.end)),
+        };
+        let listings = own.take(LISTED_STRETCHES).map(stretch).filter(|l| !l.listing.insns.is_empty()).collect();
+        Answer::Line(LineAnswer { asked, line, code, listings })
+    }
+
+    fn uses(&self, asked: &str) -> Answer {
+        let MapUses { uses, not_read } = match self.uses.get_or_init(|| self.locator.map_uses(self.verb.reads)) {
+            Ok(found) => found,
+            Err(why) => {
+                let why = format!("who uses maps was not looked for: {why}");
+                return Answer::NotKnown { asked: asked.to_owned(), why };
+            }
+        };
+        let known = |u: &&MapUse| u.type_name.is_some();
+        let fits = |u: &&MapUse| u.type_name.as_deref().is_some_and(|name| fits_type(name, asked));
+        let fitting: Vec<MapUse> = uses.iter().filter(fits).cloned().collect();
+        let types: BTreeSet<String> = uses.iter().filter_map(|u| u.type_name.clone()).collect();
+        let (own, others): (Vec<&MapUse>, Vec<&MapUse>) =
+            uses.iter().filter(|u| !known(u)).partition(|u| u.is_of_the_runtime());
+        Answer::Writers(Writers {
+            asked: asked.to_owned(),
+            types: if fitting.is_empty() { types.into_iter().collect() } else { Vec::new() },
+            uses: fitting,
+            unresolved: others.into_iter().cloned().collect(),
+            of_the_runtime: own.len(),
+            not_read: *not_read,
+        })
+    }
+}
