@@ -1,7 +1,7 @@
 //! What every form of a verdict is made from.
 
 use crate::source::SourceLines;
-use gopsy_model::{Goroutine, Kind, Verdict};
+use gopsy_model::{Goroutine, Kind, Role, Verdict};
 use gopsy_program::{Group, Program, StackId};
 
 /// A death and what was found out about it.
@@ -72,7 +72,6 @@ pub(crate) fn identity(program: &Program) -> String {
 
 /// `goroutine 7`, `a system stack`.
 pub(crate) fn title(goroutine: &Goroutine) -> String {
-    use gopsy_model::Role;
     let number = goroutine.id.value();
     match (goroutine.role, number) {
         (Role::Goroutine, Some(number)) => format!("goroutine {number}"),
@@ -85,8 +84,11 @@ pub(crate) fn title(goroutine: &Goroutine) -> String {
     }
 }
 
-/// What a goroutine is doing: `chan receive, 5 minutes`.
+/// What a goroutine is doing: `chan receive, 5 minutes`. A thread's own is always called idle, whatever it does.
 pub(crate) fn state(goroutine: &Goroutine) -> Option<String> {
+    if goroutine.role == Role::System {
+        return None;
+    }
     let word = match (goroutine.wait_reason.value(), goroutine.status.value()) {
         (Some(reason), _) => reason.as_ref().to_owned(),
         (None, Some(status)) => status.as_str().to_owned(),

@@ -47,6 +47,8 @@ pub struct Witness<'a> {
 pub struct Proof {
     /// Why the layouts are not those of this memory; `None` when they fit.
     pub refuted: Option<String>,
+    /// The memory does not speak against them, but nothing in it bears them out: the process had hardly begun.
+    pub silent: bool,
     /// The members that the memory proves, as `struct.member`.
     pub proved: HashSet<String>,
 }
@@ -56,6 +58,8 @@ pub struct Proof {
 pub struct Refuted {
     /// The first that was offered: the best known.
     pub first: Option<Box<Layouts>>,
+    /// Of the first: nothing in the memory speaks against it either.
+    pub silent: bool,
     /// Why none is, one reason for each.
     pub why: Vec<String>,
 }
@@ -76,6 +80,10 @@ impl Votes {
     /// Somebody agrees, and at most one in twenty does not.
     fn hold(self) -> bool {
         self.yes > 0 && self.no.saturating_mul(20) <= self.yes
+    }
+
+    fn none(self) -> bool {
+        self.yes == 0 && self.no == 0
     }
 }
 
@@ -126,7 +134,7 @@ impl Layouts {
         source: Source,
         witness: &Witness<'_>,
     ) -> Result<Layouts, Refuted> {
-        let mut refuted = Refuted { first: None, why: Vec::new() };
+        let mut refuted = Refuted { first: None, silent: false, why: Vec::new() };
         for mut layouts in candidates {
             let proof = Runtime::new(memory, &layouts, bias, source).prove(witness);
             let Some(why) = proof.refuted else {
@@ -136,7 +144,9 @@ impl Layouts {
                 return Ok(layouts);
             };
             refuted.why.push(format!("{}: {why}", layouts.basis()));
-            refuted.first.get_or_insert_with(|| Box::new(layouts));
+            if refuted.first.is_none() {
+                (refuted.first, refuted.silent) = (Some(Box::new(layouts)), proof.silent);
+            }
         }
         Err(refuted)
     }
@@ -158,21 +168,28 @@ impl Runtime<'_> {
         self.prove_semaphores(&mut of_g);
         let m0 = self.layouts.variable("runtime.m0").map(|v| self.bias.load(v.address));
         let ends_at_m0 = threads.list.last().is_some_and(|last| m0.is_none_or(|m0| m0 == last.address));
+        // Each must be borne out by somebody, but for those that say nothing of programs where nobody left off, or runs.
         let must = [
-            (threads.broken.is_none() && ends_at_m0, "the list of threads has no end where it must"),
-            (of_m.tid.hold(), "threads have numbers that the kernel did not give"),
-            (of_m.id.hold(), "threads share a number"),
-            (of_g.status.hold(), "goroutines are in states that do not exist"),
-            (of_g.goid.hold(), "goroutines share a number or have impossible ones"),
-            (of_g.start.hold(), "goroutines begin elsewhere than at a function"),
-            (of_g.stack.hold(), "goroutines have impossible stacks"),
-            (of_g.sched.yes == 0 || of_g.sched.hold(), "goroutines left off outside of their stack"),
-            (of_g.created.hold(), "goroutines were created outside of Go code"),
-            (of_g.m.yes == 0 || of_g.m.hold(), "goroutines run on threads that do not know it"),
+            (of_m.tid, "threads have numbers that the kernel did not give"),
+            (of_m.id, "threads share a number"),
+            (of_g.status, "goroutines are in states that do not exist"),
+            (of_g.goid, "goroutines share a number or have impossible ones"),
+            (of_g.start, "goroutines begin elsewhere than at a function"),
+            (of_g.stack, "goroutines have impossible stacks"),
+            (of_g.created, "goroutines were created outside of Go code"),
         ];
-        let refuted = must.iter().find(|(holds, _)| !holds).map(|(_, why)| (*why).to_owned());
+        let may = [
+            (of_g.sched, "goroutines left off outside of their stack"),
+            (of_g.m, "goroutines run on threads that do not know it"),
+        ];
+        let chain = (threads.broken.is_some() || !ends_at_m0).then_some("the list of threads has no end where it must");
+        let denied = must.iter().find(|(votes, _)| !votes.hold() && !votes.none());
+        let denied = denied.or_else(|| may.iter().find(|(votes, _)| votes.yes > 0 && !votes.hold()));
+        let denied = chain.or(denied.map(|(_, why)| *why));
+        let silent = denied.is_none() && must.iter().any(|(votes, _)| votes.none());
+        let refuted = denied.or(silent.then_some("no goroutine or thread bears them out")).map(str::to_owned);
         let proved = if refuted.is_some() { HashSet::new() } else { proved(&of_g, &of_m) };
-        Proof { refuted, proved }
+        Proof { refuted, silent, proved }
     }
 
     fn prove_threads(&self, threads: &Threads, witness: &Witness<'_>) -> OfM {

@@ -1,9 +1,10 @@
 //! The readers of runtime structs against a made-up runtime.
 
 use crate::testkit::{BACKLOG, BIAS, G0, G1, M0, PANIC, TYPES, check, memory, words};
-use crate::{FloatFormat, How, RuntimeError, Threads};
+use crate::{FloatFormat, How, RuntimeError, Threads, Witness};
 use gopsy_mem::{Addr, Range, SliceMemory};
 use gopsy_model::{Known, Missing, Source, Status, Trust};
+use std::collections::HashSet;
 
 #[test]
 fn a_goroutine() {
@@ -81,6 +82,27 @@ fn threads_are_proved() {
     check(&SliceMemory::new(), |runtime| {
         assert!(matches!(runtime.threads(), Err(RuntimeError::Unreadable { what: "threads", .. })));
     });
+}
+
+/// Nothing that is wrong is another matter than nothing that is right.
+#[test]
+fn a_process_that_has_hardly_begun_is_not_damaged() {
+    let proof = |memory: &SliceMemory, tid: u64| {
+        let (function, tids) = (|_: Addr| None, HashSet::from([tid]));
+        check(memory, |runtime| runtime.prove(&Witness { function: &function, tids: &tids }))
+    };
+    // Goroutines are listed, and the thread has its number, as soon as there are any.
+    let none = memory().with(Addr(0x60_0000 + BIAS), words(&[0, 0, 0]));
+    let begun = none.clone().with(Addr(M0 + 8), words(&[0, 0]));
+    let proof_of_begun = proof(&begun, 4242);
+    assert!(proof_of_begun.silent && proof_of_begun.refuted.is_some() && proof_of_begun.proved.is_empty());
+    let stranger = proof(&none, 1);
+    assert!(!stranger.silent && stranger.refuted.unwrap().contains("numbers that the kernel did not give"));
+    let torn = proof(&begun.with(Addr(M0 + 0x20), words(&[M0])), 4242);
+    assert!(!torn.silent && torn.refuted.is_some());
+    // A goroutine of which nothing fits.
+    let wrong = proof(&memory(), 4242);
+    assert!(!wrong.silent && wrong.refuted.is_some());
 }
 
 #[test]

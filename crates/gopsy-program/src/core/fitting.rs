@@ -81,10 +81,15 @@ impl Process<'_> {
                 layouts
             }
             // This build's own layouts are right even where its memory is wrong.
-            Err(Refuted { first: Some(first), why })
+            Err(Refuted { first: Some(first), silent, why })
                 if attachment == Attachment::Same && !matches!(first.basis(), Basis::Nearest(_)) =>
             {
-                notes.extend(why.first().map(|why| format!("the runtime's structures look damaged ({why})")));
+                notes.extend(why.first().map(|why| match silent {
+                    true => format!(
+                        "the process had not come far: what is said of its runtime's structures is not proved ({why})"
+                    ),
+                    false => format!("the runtime's structures look damaged ({why})"),
+                }));
                 *first
             }
             Err(refuted) => return Err(RuntimeError::DoNotFit(refuted.why).into()),

@@ -192,6 +192,8 @@ fn what(group: &Group) -> String {
     }
     let mut text = match group.states.as_slice() {
         [] => String::new(),
+        // The title says it.
+        _ if group.role == Role::System => String::new(),
         [(word, _)] if group.role == Role::Goroutine => word.to_string(),
         [(word, _)] if is_no_state(word) => String::new(),
         [(word, _)] => word.to_string(),

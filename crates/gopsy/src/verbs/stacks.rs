@@ -133,7 +133,11 @@ impl Stacks {
             return Err(anyhow!("no goroutine in {} ({lines} lines read)", called(&name)));
         };
         let filter = Filter { goroutine: self.goroutine, grep: self.grep.clone() };
-        let ids = if self.threads { 0..program.stack_count() } else { program.goroutines() };
+        let goroutines = program.goroutines();
+        if goroutines.is_empty() && !self.threads {
+            notes.push("the process had no goroutine: these are the stacks of its threads".to_owned());
+        }
+        let ids = if self.threads || goroutines.is_empty() { 0..program.stack_count() } else { goroutines };
         let hidden = program.stack_count().saturating_sub(ids.len());
         let groups = gopsy_program::group(&program, ids, &self.by.0, &filter);
         if groups.is_empty() {

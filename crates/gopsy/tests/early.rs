@@ -1,0 +1,56 @@
+//! Cores of processes that died before they had a goroutine.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, core_in, core_pattern_problem, run, skip};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+fn gopsy(verb: &str, core: &Path) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_gopsy")).arg(verb).arg(core).arg("--json").output().unwrap();
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// `schedinit` refuses the environment (`readGOMEMLIMIT`, runtime/mgcpacer.go, since Go 1.19): there is a thread without a number, and
+/// nothing else.
+#[test]
+fn a_death_before_the_first_goroutine() {
+    if let Some(problem) = core_pattern_problem() {
+        return skip("zoo", &problem);
+    }
+    for (version, mode) in [("1.20", BuildMode::Plain), ("1.23", BuildMode::Stripped), (NEWEST, BuildMode::Pie)] {
+        let toolchain = match Toolchain::find(version) {
+            Ok(toolchain) => toolchain,
+            Err(why) => return skip("zoo", &why),
+        };
+        let name = format!("{} {}", toolchain.release, mode.as_str());
+        let folder = tempfile::tempdir().unwrap();
+        let app = folder.path().join("app");
+        std::fs::write(folder.path().join("main.go"), "package main\n\nfunc main() {}\n").unwrap();
+        std::fs::write(folder.path().join("go.mod"), "module example.com/early\n\ngo 1.16\n").unwrap();
+        run(&mut toolchain.build(folder.path(), &app, mode.flags(), mode.needs_cgo())).unwrap();
+        let mut died = Command::new("sh");
+        died.args(["-c", "ulimit -c unlimited && exec ./app"]).current_dir(folder.path());
+        died.env("GOMEMLIMIT", "1GB").env("GOTRACEBACK", "crash");
+        assert!(!died.stderr(Stdio::null()).status().unwrap().success(), "{name}");
+        let core = core_in(folder.path()).unwrap();
+
+        let stacks = gopsy("stacks", &core);
+        assert_eq!((&stacks["goroutines"], stacks["groups"].as_array().unwrap().len()), (&1.into(), 1), "{name}");
+        let functions: Vec<_> =
+            stacks["groups"][0]["frames"].as_array().unwrap().iter().map(|f| f["function"].as_str().unwrap()).collect();
+        let innermost = ["runtime.throw", "runtime.readGOMEMLIMIT", "runtime.gcinit", "runtime.schedinit"];
+        assert_eq!(functions[..4], innermost, "{name}");
+        let said = |found: &Value, what: &str| {
+            found["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains(what))
+        };
+        assert!(said(&stacks, "the process had no goroutine"), "{name}: {:#}", stacks["notes"]);
+        let explained = gopsy("explain", &core);
+        for found in [&stacks, &explained] {
+            assert!(said(found, "had not come far") && !said(found, "damaged"), "{name}: {:#}", found["notes"]);
+        }
+        assert_eq!(explained["verdict"]["kind"], "runtime-throw", "{name}: {:#}", explained["verdict"]);
+    }
+}
