@@ -88,7 +88,8 @@ impl DebugInfo {
         Ok(DebugInfo { sections })
     }
 
-    /// Looks for struct types and global variables of package runtime by their full names, all in one pass.
+    /// Looks for struct types and global variables of package runtime by their full names, all in one pass. The struct
+    /// `var X` is the type of the variable X, which may have no name; it is found if X is looked for, too.
     ///
     /// # Errors
     /// When the DWARF is damaged where it had to be read.
@@ -179,6 +180,13 @@ impl Search<'_> {
                     {
                         let size = entry.target.and_then(|t| type_size(dwarf, unit, &abbreviations, &t));
                         self.variables.remove(name.as_str());
+                        if let Some(of) = wanted(&self.structs, format!("var {name}").as_bytes())
+                            && let Some(layout) =
+                                entry.target.and_then(|t| struct_type(dwarf, unit, &abbreviations, &t))
+                        {
+                            self.structs.remove(of.as_str());
+                            self.found.structs.insert(of, layout);
+                        }
                         self.found.variables.insert(name, Variable { address, size });
                     }
                 }
@@ -253,6 +261,43 @@ fn global_address(
     }
 }
 
+/// A struct type.
+fn struct_type(
+    dwarf: &gimli::Dwarf<Slice<'_>>,
+    unit: &UnitHeader<Slice<'_>>,
+    abbreviations: &gimli::Abbreviations,
+    target: &gimli::AttributeValue<Slice<'_>>,
+) -> Option<StructLayout> {
+    let Some(offset) = within(unit, target) else {
+        let (unit, abbreviations, target) = in_other_unit(dwarf, target)?;
+        return struct_type(dwarf, &unit, &abbreviations, &target);
+    };
+    let mut entries = unit.entries_raw(abbreviations, Some(offset)).ok()?;
+    let abbreviation = entries.read_abbreviation().ok()??;
+    if abbreviation.tag() != gimli::DW_TAG_structure_type || !abbreviation.has_children() {
+        return None;
+    }
+    let size = read_entry(dwarf, &mut entries, abbreviation).ok()?.size.unwrap_or(0);
+    let mut layout = StructLayout { size, fields: HashMap::new() };
+    // Members have no children; the list ends with an empty entry.
+    while let Some(abbreviation) = entries.read_abbreviation().ok()? {
+        let entry = read_entry(dwarf, &mut entries, abbreviation).ok()?;
+        if let (gimli::DW_TAG_member, Some(name), Some(offset)) = (abbreviation.tag(), entry.name, entry.offset) {
+            let size = entry.target.and_then(|t| type_size(dwarf, unit, abbreviations, &t));
+            layout.fields.insert(String::from_utf8_lossy(name).into_owned(), Field { offset, size });
+        }
+    }
+    Some(layout)
+}
+
+fn within(unit: &UnitHeader<Slice<'_>>, value: &gimli::AttributeValue<Slice<'_>>) -> Option<UnitOffset> {
+    match value {
+        gimli::AttributeValue::UnitRef(offset) => Some(*offset),
+        gimli::AttributeValue::DebugInfoRef(offset) => offset.to_unit_offset(unit),
+        _ => None,
+    }
+}
+
 /// The size of a type, through typedefs. Pointers, maps and channels state none: they are one word.
 fn type_size(
     dwarf: &gimli::Dwarf<Slice<'_>>,
@@ -260,17 +305,9 @@ fn type_size(
     abbreviations: &gimli::Abbreviations,
     target: &gimli::AttributeValue<Slice<'_>>,
 ) -> Option<u64> {
-    let within = |value: &gimli::AttributeValue<Slice<'_>>| -> Option<UnitOffset> {
-        match value {
-            gimli::AttributeValue::UnitRef(offset) => Some(*offset),
-            gimli::AttributeValue::DebugInfoRef(offset) => offset.to_unit_offset(unit),
-            _ => None,
-        }
-    };
-    // A reference into another unit: read that unit's abbreviations for it.
-    let Some(mut offset) = within(target) else {
-        let gimli::AttributeValue::DebugInfoRef(reference) = target else { return None };
-        return foreign_type_size(dwarf, *reference);
+    let Some(mut offset) = within(unit, target) else {
+        let (unit, abbreviations, target) = in_other_unit(dwarf, target)?;
+        return type_size(dwarf, &unit, &abbreviations, &target);
     };
     for _ in 0..MAX_TYPE_CHAIN {
         let entry = unit.entry(abbreviations, offset).ok()?;
@@ -280,18 +317,22 @@ fn type_size(
         if entry.tag() == gimli::DW_TAG_pointer_type {
             return Some(u64::from(unit.address_size()));
         }
-        offset = within(&entry.attr_value(gimli::DW_AT_type)?)?;
+        offset = within(unit, &entry.attr_value(gimli::DW_AT_type)?)?;
     }
     None
 }
 
-fn foreign_type_size(dwarf: &gimli::Dwarf<Slice<'_>>, reference: gimli::DebugInfoOffset) -> Option<u64> {
+/// A reference into another unit: that unit, its abbreviations, and the reference within it.
+fn in_other_unit<'a>(
+    dwarf: &gimli::Dwarf<Slice<'a>>,
+    target: &gimli::AttributeValue<Slice<'a>>,
+) -> Option<(UnitHeader<Slice<'a>>, gimli::Abbreviations, gimli::AttributeValue<Slice<'a>>)> {
+    let gimli::AttributeValue::DebugInfoRef(reference) = target else { return None };
     let mut units = dwarf.units();
     while let Ok(Some(unit)) = units.next() {
         if let Some(offset) = reference.to_unit_offset(&unit) {
             let abbreviations = unit.abbreviations(&dwarf.debug_abbrev).ok()?;
-            let target = gimli::AttributeValue::UnitRef(offset);
-            return type_size(dwarf, &unit, &abbreviations, &target);
+            return Some((unit, abbreviations, gimli::AttributeValue::UnitRef(offset)));
         }
     }
     None

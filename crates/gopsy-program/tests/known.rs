@@ -68,7 +68,8 @@ impl Built {
         let mut command = Command::new("sh");
         let filter = format!("echo {filter} > /proc/self/coredump_filter");
         command.args(["-c", &format!("{filter} && ulimit -c unlimited && rm -f core* && exec ./app {way}")]);
-        command.current_dir(self.folder.path()).env("GOTRACEBACK", "crash").stderr(Stdio::null());
+        command.current_dir(self.folder.path()).env("GOTRACEBACK", "crash").env("GOMEMLIMIT", "3GiB");
+        command.stderr(Stdio::null());
         let printed = String::from_utf8(command.output().unwrap().stdout).unwrap();
         let core = core_in(self.folder.path()).unwrap();
         let core = CoreEvidence::open(&core, Some(&self.folder.path().join("app"))).unwrap();
@@ -284,6 +285,31 @@ fn what_the_runtime_says_of_the_process() {
         // While all sleep the runtime may not have written down any time.
         let alive = runtime.last_seen_alive().unwrap_or(when - 3_600_000_000_000);
         assert!((3_400_000_000_000..3_601_000_000_000).contains(&(when - alive)), "{}: {when} {alive}", died.name);
+    }
+}
+
+#[test]
+fn what_the_collector_counted() {
+    for program in built() {
+        let died = program.dies("collected");
+        let heap = died.core.runtime().heap();
+        let printed = |name: &str| -> u64 {
+            died.printed.split_whitespace().find_map(|word| word.strip_prefix(name)).unwrap().parse().unwrap()
+        };
+        assert_eq!(heap.cycles.value(), Some(&printed("cycles=")), "{}", died.name);
+        assert!(printed("cycles=") >= 5, "{}", died.name);
+        assert_eq!(heap.gc_percent.value(), Some(&173), "{}", died.name);
+        // What was allocated since the last collection is counted by whole spans.
+        let live = heap.live.into_value().unwrap();
+        assert!(
+            live >= 40 << 20 && live.abs_diff(printed("live=")) < 1 << 20,
+            "{}: {live} {}",
+            died.name,
+            died.printed
+        );
+        assert!(heap.in_use.into_value().is_some_and(|bytes| bytes >= live), "{}", died.name);
+        let minor: u32 = program.name.split('.').nth(1).unwrap().parse().unwrap();
+        assert_eq!(heap.memory_limit.into_value(), (minor >= 19).then_some(3 << 30), "{}", died.name);
     }
 }
 

@@ -97,6 +97,9 @@
 //! | gcController A | `schedule` | `proc.go` | lea A, call (*gcControllerState).findRunnableGCWorker | Go 1.16 to 1.18 |
 //! | gcController A | `findRunnable` | `proc.go` | lea A, call (*gcControllerState).findRunnableGCWorker | Go 1.19 on |
 //! | gcController A | `gcinit` | `mgc.go` | lea A, call (*gcControllerState).init | Go 1.17 on, Go 1.18 under `-l` only |
+//! | gcpercent A, memstats B | `gcSetTriggerRatio` | `mgc.go` | load4 A, load8 B+6016, …, load4 A, load8 B+6016 | Go 1.16 |
+//! | gcpercent A, memstats B | `(*gcControllerState).revise` | `mgc.go` | load4 A, load8 B+6000, load8 B+6008 | Go 1.16 |
+//! | gcpercent A | `setGCPercent.func1` | `mgc.go` | load4 A, store4 A | Go 1.16 |
 //! | ncpu A | `osinit` | `os_linux.go` | call getproccount, store4 A | Go 1.16 to 1.24 |
 //! | ncpu A | `schedinit` | `proc.go` | load4 A, call gogetenv | Go 1.16 to 1.24 |
 //! | numCPUStartup A | `osinit` | `os_linux.go` | call getCPUCount, store4 A | Go 1.25 on |

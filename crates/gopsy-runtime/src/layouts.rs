@@ -33,6 +33,9 @@ const STRUCTS: &[&str] = &[
     "runtime._defer",
     "runtime.gcControllerState",
     "runtime.workType",
+    // Up to Go 1.18 its type has no name.
+    "var runtime.work",
+    "runtime.mstats",
     "runtime.mheap",
     "runtime.mspan",
     "runtime.timer",
@@ -65,6 +68,8 @@ const VARIABLES: &[&str] = &[
     "runtime.gcphase",
     "runtime.gcController",
     "runtime.work",
+    "runtime.memstats",
+    "runtime.gcpercent",
     "runtime.mheap_",
 ];
 

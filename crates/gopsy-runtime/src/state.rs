@@ -37,13 +37,13 @@ impl GcPhase {
 pub struct Heap {
     /// What the collector was doing.
     pub phase: Known<GcPhase>,
-    /// How many collections have begun (Go 1.19+).
+    /// How many collections have begun.
     pub cycles: Known<u64>,
-    /// `GOGC`; negative for off (Go 1.17+).
+    /// `GOGC`; negative for off.
     pub gc_percent: Known<i64>,
     /// `GOMEMLIMIT`; `i64::MAX` for none (Go 1.19+).
     pub memory_limit: Known<u64>,
-    /// What was marked by the last collection and allocated since (Go 1.17+; before that in another place).
+    /// What was marked by the last collection and allocated since.
     pub live: Known<u64>,
     /// The pages that hold objects.
     pub in_use: Known<u64>,
@@ -56,6 +56,17 @@ pub struct Limits {
     pub stack: Known<u64>,
     /// Threads (`debug.SetMaxThreads`; `thread exhaustion`).
     pub threads: Known<u64>,
+}
+
+/// What is known, else what is known of the place where another release has it.
+fn either<T>(known: Known<T>, other: impl FnOnce() -> Known<T>) -> Known<T> {
+    match known {
+        Known::Missing(why) => match other() {
+            Known::Missing(_) => Known::Missing(why),
+            found => found,
+        },
+        found => found,
+    }
 }
 
 impl Runtime<'_> {
@@ -92,12 +103,15 @@ impl Runtime<'_> {
         let controller = |name| self.member_of("runtime.gcController", "runtime.gcControllerState", name);
         Heap {
             phase: self.enumerated(self.global("runtime.gcphase", 4), phase, "the collector"),
-            cycles: self.member_of("runtime.work", "runtime.workType", "cycles"),
-            // int32.
-            gc_percent: controller("gcPercent")
+            // Up to Go 1.18 the type has no name.
+            cycles: either(self.member_of("runtime.work", "runtime.workType", "cycles"), || {
+                self.member_of("runtime.work", "var runtime.work", "cycles")
+            }),
+            // int32; in Go 1.16 not yet the controller's.
+            gc_percent: either(controller("gcPercent"), || self.global("runtime.gcpercent", 4))
                 .map(|percent| u32::try_from(percent).map_or(i64::MAX, |percent| i64::from(percent.cast_signed()))),
             memory_limit: controller("memoryLimit"),
-            live: controller("heapLive"),
+            live: either(controller("heapLive"), || self.member_of("runtime.memstats", "runtime.mstats", "heap_live")),
             in_use: self
                 .member_of("runtime.mheap_", "runtime.mheap", "pagesInUse")
                 .map(|pages| pages.saturating_mul(PAGE)),

@@ -7,7 +7,7 @@ use crate::file::open_regular;
 use crate::headers::{Damage, Headers};
 use crate::memory::Extent;
 use crate::notes::{FileMapping, ProcessInfo, Thread};
-use crate::registers::vectors;
+use crate::registers::{Registers, vectors};
 use crate::unpack::{self, Limits, Unpacked};
 use gopsy_image::{Bytes, Image, Machine};
 use gopsy_mem::{Addr, Bias, MemoryExt, Range};
@@ -231,6 +231,18 @@ impl Core {
     pub fn signal_of(&self, thread: &Thread) -> Option<u16> {
         let first = self.threads().first().is_some_and(|first| first.tid == thread.tid);
         ((first || thread.siginfo.is_some()) && thread.signal != 0).then_some(thread.signal)
+    }
+
+    /// Whether a thread of amd64 stands where it began: behind the `syscall` that made it, of which it sees 0 and its parent its
+    /// number (clone(2); orig_rax is the number of the call). Nobody called it; what its stack holds there is not of a caller.
+    #[must_use]
+    pub fn has_just_begun(&self, registers: &Registers) -> bool {
+        const CLONE: u64 = 56;
+        const CLONE3: u64 = 435;
+        const SYSCALL: [u8; 2] = [0x0f, 0x05];
+        let made = matches!(registers.get("orig_rax"), Some(CLONE | CLONE3)) && registers.get("rax") == Some(0);
+        let before = || self.bytes(registers.pc().checked_sub(2)?, 2, 2).ok();
+        made && before().is_some_and(|bytes| bytes == SYSCALL)
     }
 
     /// Where the shared object was that the kernel maps into every process, as far as the core holds it.

@@ -21,7 +21,7 @@ const TOP: u8 = 1;
 const SPWRITE: u8 = 2;
 
 /// Name, size of the frame without the return address, flags.
-const FUNCS: [(&str, u8, u8); 9] = [
+const FUNCS: [(&str, u8, u8); 10] = [
     ("main.leaf", 0x10, 0),
     ("main.caller", 0x20, 0),
     ("runtime.goexit", 0, TOP),
@@ -31,6 +31,7 @@ const FUNCS: [(&str, u8, u8); 9] = [
     ("runtime.gogo", 0, SPWRITE),
     ("runtime.morestack", 0, SPWRITE),
     ("runtime.gopanic", 0x30, 0),
+    ("runtime.asmcgocall", 0, SPWRITE),
 ];
 
 fn pc(name: &str, offset: u64) -> u64 {
@@ -252,6 +253,34 @@ fn from_the_system_stack_to_the_goroutine() {
     check(&plain(), start, &on_system, |walk| {
         assert_eq!([&trace(walk)[0].0, &trace(walk)[1].0], ["runtime.morestack", "main.leaf"]);
     });
+    // The goroutine has been given to others meanwhile: nobody waits for the thread to come back.
+    let given_up = Stacks { goroutine: None, ..stacks() };
+    check(&plain(), start, &given_up, |walk| assert_eq!((walk.frames.len(), &walk.end), (1, &End::Outermost)));
+    check(&plain(), start, &stacks(), |walk| assert!(matches!(walk.end, End::Broken(_))));
+}
+
+/// A fault in C that was called before Go 1.21: the runtime makes it a call of sigpanic, and what C left is asmcgocall's.
+#[test]
+fn from_a_call_of_c_to_the_goroutine() {
+    const G: u64 = 0xc000_0000;
+    let call = (Addr(pc("main.caller", 4)), vec![0xe8, 0, 0, 0, 0]);
+    // g, and how deep its stack was.
+    let memory = |g: u64| {
+        let left = [(0x7200_0108, g), (0x7200_0100, 0x7000_1000 - 0x7000_0100)];
+        let returns = [(0x7000_0100, pc("main.caller", 9)), (0x7000_0128, pc("runtime.goexit", 1))];
+        words(&[left, returns].concat()).with(call.0, call.1.clone())
+    };
+    let start = (Pc::Interrupted(Addr(pc("runtime.asmcgocall", 8))), 0x7200_0100);
+    let of_g = Stacks { g: Some(Addr(G)), ..stacks() };
+    check(&memory(G), start, &of_g, |walk| {
+        let crossed =
+            [row("runtime.asmcgocall", On::System, 0x7200_0108), row("main.caller", On::Goroutine, 0x7000_0130)];
+        assert_eq!((&trace(walk)[..2], &walk.end), (&crossed[..], &End::Outermost));
+    });
+    // Of another goroutine, or nowhere to return to.
+    check(&memory(G + 8), start, &of_g, |walk| assert!(matches!(walk.end, End::Broken(_)) && walk.frames.len() == 1));
+    let elsewhere = memory(G).with(Addr(0x7000_0100), 0x1234u64.to_le_bytes());
+    check(&elsewhere, start, &of_g, |walk| assert!(matches!(walk.end, End::Broken(_)) && walk.frames.len() == 1));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::code::FuncRef;
 use crate::near::Near;
 use crate::replaced::is_uretprobe;
 use crate::sites::{FuncRole, Site, Sites};
-use crate::{Code, ForeignRef, Found, On, SignalFrame, Stacks};
+use crate::{Code, ForeignRef, Found, On, SignalFrame, Stacks, handover};
 use gopsy_mem::{Addr, Memory, MemoryExt};
 use std::collections::VecDeque;
 
@@ -117,6 +117,13 @@ impl Walk {
             signals: Vec::new(),
             lost: Vec::new(),
         }
+    }
+
+    /// Of a thread that stands where it began: the innermost frame is all that there is.
+    #[must_use]
+    pub fn just_begun(mut self) -> Walk {
+        self.frames.truncate(1);
+        Walk { frames: self.frames, end: End::Outermost, ..Walk::empty() }
     }
 
     pub(crate) fn push(&mut self, frame: RawFrame) {
@@ -304,11 +311,18 @@ impl<'a> Walker<'a> {
             (FuncRole::Morestack, Some(sched)) => {
                 return Step::To(Cursor::new(Pc::Return(sched.pc), sched.sp));
             }
+            (FuncRole::Morestack, None) if on == On::System && stacks.goroutine.is_none() => {
+                return Step::End(End::Outermost);
+            }
             // It returns on the goroutine's stack, where it was called, as if its frame stood there.
             (FuncRole::Systemstack, Some(sched)) => match stacks.holding(sched.sp) {
                 Some((On::Goroutine, range)) => frame_end(sched.sp).filter(|fp| *fp <= range.end),
                 _ => None,
             },
+            (FuncRole::Asmcgocall, _) if on != On::Goroutine => {
+                let old = handover::asmcgocall(self, stacks, at.sp, delta);
+                old.and_then(|sp| frame_end(sp).filter(|fp| stacks.holding(sp).is_some_and(|(_, s)| *fp <= s.end)))
+            }
             _ if sp_write && role != FuncRole::Cgocallback => None,
             _ => Some(fp),
         };

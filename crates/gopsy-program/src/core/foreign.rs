@@ -78,11 +78,12 @@ impl CoreEvidence {
 
     pub(super) fn foreign_walk(&self, m: Option<&M>, registers: &Registers) -> Walk {
         let code = self.code();
-        Walker::new(&self.core, &code, &self.sites).walk_thread(
+        let walk = Walker::new(&self.core, &code, &self.sites).walk_thread(
             &RegisterSet::of_context(registers.iter()),
             &self.foreign,
             &self.stacks_of(m),
-        )
+        );
+        if self.core.has_just_begun(registers) { walk.just_begun() } else { walk }
     }
 
     /// The stacks that a thread may stand on.
@@ -106,6 +107,7 @@ impl CoreEvidence {
         // Signals came later than what they interrupted.
         let left = |f: &RawFrame| f.on == On::Goroutine;
         let walk = walker.walk_thread_until(&RegisterSet::of_context(registers.iter()), &self.foreign, &stacks, &left);
+        let walk = if self.core.has_just_begun(registers) { walk.just_begun() } else { walk };
         let range = self.system_frames(&walk, &code);
         walk.frames.get(range)?.iter().any(|f| f.foreign.is_some()).then_some(walk)
     }

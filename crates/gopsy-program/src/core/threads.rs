@@ -43,7 +43,8 @@ impl CoreEvidence {
             let registers = self.registers_of(m)?;
             let code = self.code();
             let walker = Walker::new(&self.core, &code, &self.sites);
-            Some(walker.walk(Pc::Interrupted(registers.pc()), registers.sp(), &self.stacks_of(Some(m))))
+            let walk = walker.walk(Pc::Interrupted(registers.pc()), registers.sp(), &self.stacks_of(Some(m)));
+            Some(if self.core.has_just_begun(registers) { walk.just_begun() } else { walk })
         };
         self.walks.get(thread)?.go.get_or_init(walk).as_ref()
     }

@@ -116,6 +116,22 @@ func queues() {
 	panic("enough")
 }
 
+var kept []byte
+
+// Five collections; one stretch of memory outlives them, others do not.
+func collected() {
+	debug.SetGCPercent(173)
+	kept = make([]byte, 40<<20)
+	for i := 0; i < 5; i++ {
+		kept[i] = make([]byte, 20<<20)[i]
+		runtime.GC()
+	}
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	fmt.Printf("cycles=%d live=%d\n", stats.NumGC, stats.HeapAlloc)
+	panic("enough")
+}
+
 func main() {
 	f := &failure{7, disk{"sd\"a", []int{1, 2, 3}}, fmt.Errorf("inner"), 3.5, true, 1.25, [3]uint8{1, 2, 3}}
 	switch os.Args[1] {
@@ -147,5 +163,7 @@ func main() {
 		waits()
 	case "queues":
 		queues()
+	case "collected":
+		collected()
 	}
 }

@@ -179,7 +179,8 @@ fn runtime(canvas: &mut Canvas, info: &Info) {
     };
     if let Some(goroutines) = &runtime.goroutines {
         let all: u64 = goroutines.iter().map(|(_, count)| count).sum();
-        let mut line = Line::new().plain(&format!("{}: {}", thousands(all), counts(goroutines)));
+        let states = if goroutines.is_empty() { String::new() } else { format!(": {}", counts(goroutines)) };
+        let mut line = Line::new().plain(&format!("{}{states}", thousands(all)));
         if let Some(dead @ 1..) = runtime.dead_goroutines {
             line = line.dim(&format!("   and {} dead, kept for reuse", thousands(dead)));
         }

@@ -492,6 +492,23 @@ pub(crate) const RECIPES: &[Recipe] = &[
         &[(A, "runtime.gcController")],
     )
     .only("Go 1.17 on, Go 1.18 under `-l` only"),
+    // `memstats` by its members heap_marked, heap_live and heap_scan.
+    recipe(
+        "runtime.gcSetTriggerRatio",
+        "mgc.go",
+        &[Load(4, A, 0), Load(8, B, 6016), Gap, Load(4, A, 0), Load(8, B, 6016)],
+        &[(A, "runtime.gcpercent"), (B, "runtime.memstats")],
+    )
+    .only("Go 1.16"),
+    recipe(
+        "runtime.(*gcControllerState).revise",
+        "mgc.go",
+        &[Load(4, A, 0), Load(8, B, 6000), Load(8, B, 6008)],
+        &[(A, "runtime.gcpercent"), (B, "runtime.memstats")],
+    )
+    .only("Go 1.16"),
+    recipe("runtime.setGCPercent.func1", "mgc.go", &[Load(4, A, 0), Store(4, A, 0)], &[(A, "runtime.gcpercent")])
+        .only("Go 1.16"),
     recipe("runtime.osinit", "os_linux.go", &[Call(&["runtime.getproccount"]), Store(4, A, 0)], &[(A, "runtime.ncpu")])
         .only("Go 1.16 to 1.24"),
     recipe("runtime.schedinit", "proc.go", &[Load(4, A, 0), Call(&["runtime.gogetenv"])], &[(A, "runtime.ncpu")])

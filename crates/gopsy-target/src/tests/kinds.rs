@@ -235,6 +235,23 @@ fn a_core_without_anonymous_memory_was_filtered() {
 }
 
 #[test]
+fn a_thread_stands_where_it_began() {
+    // rax, orig_rax, and the two bytes before rip, which is 0x1002.
+    let begun = |rax: u64, orig_rax: u64, code: [u8; 2]| {
+        let mut status = vec![0u8; 112 + 8 * 27 + 8];
+        for (index, value) in [(10, rax), (15, orig_rax), (16, 0x1002)] {
+            status[112 + 8 * index..][..8].copy_from_slice(&value.to_le_bytes());
+        }
+        let core = core(&CoreFile::new().note("CORE", 1, &status).memory(0x1000, 0x1000, RW, &code));
+        core.has_just_begun(&core.threads()[0].registers)
+    };
+    const SYSCALL: [u8; 2] = [0x0f, 0x05];
+    assert!(begun(0, 56, SYSCALL) && begun(0, 435, SYSCALL));
+    // Its parent; another call; a thread that has gone on.
+    assert!(!begun(4711, 56, SYSCALL) && !begun(0, 202, SYSCALL) && !begun(0, 56, [0x90, 0x90]));
+}
+
+#[test]
 fn the_vdso_is_given_as_it_stood() {
     let built = CoreFile::new().thread(1, 0).auxv(&[(33, 0x7000)]).memory(0x7000, 0x1000, 5, b"\x7fELF vdso");
     assert_eq!(core(&built).vdso(), Some(b"\x7fELF vdso".to_vec()));
