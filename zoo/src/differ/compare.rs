@@ -308,17 +308,17 @@ fn compare_frames(text: &Stack, core: &Stack, minor: Option<u32>, place: &mut Pl
         return;
     }
     if text.elided.is_empty() {
-        follow(&text.frames, &core.frames, 0, place);
+        follow(&text.frames, &core.frames, 0, minor, place);
         compare_lengths(&text.frames, core, minor, place);
         return;
     }
     let (inner, outer) = halves(&text.frames, &text.elided);
     let (their_inner, their_outer) = halves(&core.frames, &core.elided);
-    follow(inner, their_inner, 0, place);
+    follow(inner, their_inner, 0, minor, place);
     let their_outer = if core.elided.is_empty() { &core.frames[..] } else { their_outer };
     match their_outer.len().checked_sub(outer.len()) {
         Some(skip) => {
-            follow(outer, &their_outer[skip..], inner.len(), place);
+            follow(outer, &their_outer[skip..], inner.len(), minor, place);
         }
         None => place.absent("stack.outer", format!("{} outer frames", outer.len()), their_outer.len().to_string()),
     }
@@ -334,9 +334,10 @@ fn compare_frames(text: &Stack, core: &Stack, minor: Option<u32>, place: &mut Pl
 }
 
 /// Frame by frame, up to the first that is another function: what follows would only repeat it.
-fn follow(text: &[Frame], core: &[Frame], number: usize, place: &mut Place<'_>) {
+fn follow(text: &[Frame], core: &[Frame], number: usize, minor: Option<u32>, place: &mut Place<'_>) {
     let at = place.at.clone();
-    let mut strayed = false;
+    let (mut strayed, mut interrupted) = (false, false);
+    let before_1_21 = minor.is_some_and(|minor| minor <= 20);
     for (index, (text, core)) in text.iter().zip(core).enumerate() {
         place.at = format!("{at} frame {}", number + index);
         if strayed {
@@ -347,10 +348,15 @@ fn follow(text: &[Frame], core: &[Frame], number: usize, place: &mut Place<'_>) 
         let (at_rest, here) = (place.at_rest, same_place(text, core));
         place.at_rest |= here;
         let same = text.function.value() == core.function.value();
+        // Up to Go 1.20 a traceback looks up the instruction before the one at which a goroutine was interrupted, as if that were a
+        // call (gentraceback, runtime/traceback.go: `tracepc--` but for sigpanic).
+        let preempted = before_1_21 && interrupted && here;
+        interrupted = function(text) == "runtime.asyncPreempt" && same;
         if same {
-            compare_frame(text, core, place);
+            compare_frame(text, core, preempted, place);
         } else {
-            place.unequal("frame.function", function(text), function(core));
+            let kind = if preempted { "frame.function-of-preempted" } else { "frame.function" };
+            place.unequal(kind, function(text), function(core));
         }
         place.at_rest = at_rest;
         if !same {
@@ -409,10 +415,11 @@ fn same_place(text: &Frame, core: &Frame) -> bool {
     both(&text.pc, &core.pc) && both(&text.sp, &core.sp)
 }
 
-fn compare_frame(text: &Frame, core: &Frame, place: &mut Place<'_>) {
+fn compare_frame(text: &Frame, core: &Frame, preempted: bool, place: &mut Place<'_>) {
     if stated_line(text).is_some() {
         compare_files(["frame.file", "frame.path"], &text.file, &core.file, place);
-        place.value("frame.line", &text.line, &core.line, i64::to_string);
+        let line = if preempted { "frame.line-of-preempted" } else { "frame.line" };
+        place.value(line, &text.line, &core.line, i64::to_string);
     }
     // Of an ancestor's frames the runtime prints none of their arguments, inlined or not.
     let recorded = place.goroutines.as_ref().is_some_and(|(text, _)| text.role == Role::Ancestor);

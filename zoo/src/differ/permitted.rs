@@ -4,7 +4,7 @@
 //! arguments, and frames that the runtime itself left out or could not print (`...additional frames elided...`,
 //! `goroutine running on other thread; stack unavailable`).
 
-use gopsy_model::Status;
+use gopsy_model::{Goroutine, Status};
 
 use super::Difference;
 
@@ -73,6 +73,11 @@ pub const PERMITTED: &[Permitted] = &[
         applies: |d| ["stack.outer-of-racecall", "frame.fp-of-racecall"].contains(&d.kind),
     },
     Permitted {
+        name: "before-the-preempted",
+        reason: "up to Go 1.20 a traceback names the line before the one at which a goroutine was interrupted, as if that were a call",
+        applies: |d| !d.absent && ["frame.line-of-preempted", "frame.function-of-preempted"].contains(&d.kind),
+    },
+    Permitted {
         name: "cut-without-a-word",
         reason: "up to Go 1.20 a traceback that a frame with inlined ones took past its limit ends without saying so",
         applies: |d| d.kind == "stack.outer-cut",
@@ -95,11 +100,15 @@ fn one_more(difference: &Difference) -> bool {
     matches!((minutes(&difference.text), minutes(&difference.core)), (Some(a), Some(b)) if b == a + 1)
 }
 
+/// Whether a goroutine can run, or does: one that is called waiting and has a thread executes on its system stack, and lets others
+/// look at its own meanwhile (`casGToWaiting`, runtime/proc.go). Who waits for somebody has none.
 fn could_run(difference: &Difference) -> bool {
-    let able = |status: Option<&Status>| {
-        matches!(status, Some(Status::Runnable | Status::Running | Status::Syscall | Status::Preempted))
+    let able = |goroutine: &Goroutine| match goroutine.status.value() {
+        Some(Status::Runnable | Status::Running | Status::Syscall | Status::Preempted) => true,
+        Some(Status::Waiting) => goroutine.m.value().is_some(),
+        _ => false,
     };
-    difference.goroutines.as_deref().is_some_and(|(text, core)| able(text.status.value()) || able(core.status.value()))
+    difference.goroutines.as_deref().is_some_and(|(text, core)| able(text) || able(core))
 }
 
 /// The core has no wait reason because the goroutine does not wait any more, or no thread because it left it.
@@ -121,7 +130,7 @@ fn says_where_it_stands(kind: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gopsy_model::{Goroutine, Known, Role, Source, Trust};
+    use gopsy_model::{Known, Role, Source, Trust};
 
     fn about(kind: &'static str, text: Status, core: Status) -> Difference {
         let goroutine = |status, source| Goroutine {
@@ -143,6 +152,11 @@ mod tests {
         assert_eq!(named(&about("goroutine.status", Status::Waiting, Status::Running)), Some("moved-on"));
         assert_eq!(named(&about("frame.line", Status::Waiting, Status::Waiting)), None);
         assert_eq!(named(&about("creator.line", Status::Runnable, Status::Running)), None);
+        // It waits for nobody, but lends its stack.
+        let mut lent = about("goroutine.wait-reason", Status::Waiting, Status::Waiting);
+        assert_eq!(named(&lent), None);
+        lent.goroutines.as_mut().unwrap().0.m = Known::have(4, Trust::Exact, Source::Text);
+        assert_eq!(named(&lent), Some("moved-on"));
         // A wait that is over has no reason, and one that is not has.
         let reason = |core| Difference { absent: true, ..about("goroutine.wait-reason", Status::Waiting, core) };
         assert_eq!(named(&reason(Status::Runnable)), Some("moved-on"));

@@ -396,6 +396,30 @@ fn who_stands_where_it_stood_has_not_moved_on() {
 }
 
 #[test]
+fn only_before_an_interruption_old_texts_name_another_line() {
+    let found = |go, inner: &str, change: fn(&mut Frame)| {
+        let (mut text, mut core) = (Told::new(Source::Text), core());
+        for told in [&mut text, &mut core] {
+            told.stacks[1].1.frames[0] = told.frame(inner, 20);
+        }
+        change(frame(&mut core));
+        core.go = go;
+        let found = against(text, core);
+        found.iter().map(|d| (d.kind, permitted(d).map(|p| p.name))).collect::<Vec<_>>()
+    };
+    let before = Some("before-the-preempted");
+    let preempt = "runtime.asyncPreempt";
+    assert_eq!(found("go1.20.14", preempt, |f| f.line = other(31)), [("frame.line-of-preempted", before)]);
+    let inlined = found("go1.20.14", preempt, |f| f.function = other(FunctionName("main.x".into())));
+    assert_eq!(inlined, [("frame.function-of-preempted", before)]);
+    assert_eq!(found("go1.21.13", preempt, |f| f.line = other(31)), [("frame.line", None)]);
+    assert_eq!(found("go1.20.14", "main.wait", |f| f.line = other(31)), [("frame.line", None)]);
+    // Elsewhere it stands at another place.
+    let elsewhere = found("go1.20.14", preempt, |f| (f.line, f.pc) = (other(31), other(1)));
+    assert_eq!(elsewhere, [("frame.line", None), ("frame.pc", None)]);
+}
+
+#[test]
 fn only_a_signal_that_was_sent_may_lack_its_address() {
     let found = |code, address: Known<u64>| {
         let (mut text, mut core) = (Told::new(Source::Text), core());
