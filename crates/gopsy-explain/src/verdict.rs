@@ -3,7 +3,7 @@
 use crate::case::{Case, headline_text};
 use crate::culprit;
 use gopsy_model::{
-    Advice, Also, Cause, Claim, Confidence, Culprit, Finding, Headline, Kind, KnownIssue, Role, Verdict,
+    Advice, Also, Cause, Claim, Confidence, Culprit, Finding, Headline, Kind, KnownIssue, Role, Source, Verdict,
 };
 
 /// Ranks the findings and says what follows.
@@ -164,8 +164,12 @@ fn unseen(case: &Case<'_>) -> Vec<String> {
         out.push("the frames of the goroutine that failed were not printed".to_owned());
     }
     let cgo = case.has_function(|n| n == "runtime.cgocall" || n.contains("._Cfunc_"));
-    if cgo && matches!(case.kind, Kind::NativeFault | Kind::NativeAbort | Kind::RuntimeFault) {
-        out.push("the frames of the C code: a core has them (ulimit -c unlimited, GOTRACEBACK=crash)".to_owned());
+    let native = case.frames.system.as_ref().is_some_and(|stack| stack.frames.iter().any(|frame| frame.foreign));
+    if cgo && !native && matches!(case.kind, Kind::NativeFault | Kind::NativeAbort | Kind::RuntimeFault) {
+        out.push(match case.program.source() {
+            Source::Core => "the frames of the C code: they were not found in the core".to_owned(),
+            _ => "the frames of the C code: a core has them (ulimit -c unlimited, GOTRACEBACK=crash)".to_owned(),
+        });
     }
     if let Some((_, _, stack)) = &case.frames.crashed
         && !stack.elided.is_empty()

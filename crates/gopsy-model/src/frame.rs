@@ -1,6 +1,6 @@
 //! Frames and stacks.
 
-use crate::{Known, Str};
+use crate::{Known, Missing, Str};
 
 /// The name of a function as the Go runtime prints it, without arguments: `example.com/a/b.(*T).Method`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,6 +118,8 @@ pub struct Frame {
     pub inlined: bool,
     /// A C (or other foreign) frame.
     pub foreign: bool,
+    /// The file that holds the code of such a frame, by its base name (`libc.so.6`).
+    pub module: Known<Str>,
 }
 
 impl Frame {
@@ -135,6 +137,7 @@ impl Frame {
             args: Known::not_printed(),
             inlined: false,
             foreign: false,
+            module: Known::Missing(Missing::NotApplicable),
         }
     }
 }

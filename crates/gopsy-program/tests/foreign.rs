@@ -78,6 +78,40 @@ fn crossings() {
     });
 }
 
+/// The function, the line in `crossings.c`, whether it is inlined.
+type Place<'a> = (&'a str, Option<u64>, bool);
+
+/// The innermost frames of C.
+fn innermost(stack: &Stack) -> Vec<Place<'_>> {
+    let in_source = |f: &Frame| f.file.value().is_some_and(|file| file.ends_with("/crossings.c"));
+    let line = |f: &Frame| f.line.value().filter(|_| in_source(f)).and_then(|line| u64::try_from(*line).ok());
+    stack.frames.iter().filter(|f| f.foreign).map(|f| (name(f).unwrap(), line(f), f.inlined)).take(3).collect()
+}
+
+#[test]
+fn lines_of_c() {
+    let source = include_str!("foreign/crossings.c");
+    let line = |text: &str| source.lines().position(|l| l.contains(text)).map(|at| at as u64 + 1);
+    let described = [
+        ("touch", line("*p = 1;"), true),
+        ("c_fault", line("touch(p);"), false),
+        ("c_outer", line("{ c_fault(p)"), false),
+    ];
+    // Without debug information there are functions and no lines; nor is it known what was inlined.
+    let bare = [("c_fault", None, false), ("c_outer", None, false)];
+    each("crossings", &[Mode::Plain, Mode::Pie, Mode::NoTables], |built| {
+        let stack = dies(built, "fault", &["c_fault", "c_outer", C, "main.fault", "main.main"]);
+        let found = innermost(&stack);
+        match built.mode {
+            Mode::NoTables => assert_eq!(found[..2], bare, "{}", built.name),
+            _ => assert_eq!(found, described, "{}", built.name),
+        }
+        let module = |f: &Frame| f.module.value().map(ToString::to_string);
+        assert!(stack.frames.iter().all(|f| module(f).is_some() == f.foreign), "{}", built.name);
+        assert_eq!(stack.frames.iter().find_map(module).as_deref(), Some("app"), "{}", built.name);
+    });
+}
+
 #[test]
 fn without_the_usual_tables() {
     each("crossings", &[Mode::DebugFrame, Mode::FramePointers, Mode::NoTables], |built| {

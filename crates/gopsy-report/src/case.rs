@@ -1,7 +1,7 @@
 //! What every form of a verdict is made from.
 
 use crate::source::SourceLines;
-use gopsy_model::{Goroutine, Kind, Role, Verdict};
+use gopsy_model::{Frame, Goroutine, Kind, Role, Verdict};
 use gopsy_program::{Group, Program, StackId};
 
 /// A death and what was found out about it.
@@ -45,6 +45,11 @@ impl Case<'_> {
         crashed.filter(is_it).or_else(|| self.program.stacks().find(is_it)).or(crashed)
     }
 
+    /// The frames of C in which the thread that died stood, innermost first.
+    pub(crate) fn native(&self) -> Vec<Frame> {
+        native(self.program)
+    }
+
     /// `go1.27.3 linux/amd64 · module`, as far as it is known.
     pub(crate) fn identity(&self) -> String {
         identity(self.program)
@@ -54,6 +59,13 @@ impl Case<'_> {
     pub(crate) fn unseen(&self) -> impl Iterator<Item = &str> {
         self.verdict.unseen.iter().map(String::as_str)
     }
+}
+
+/// The frames of C in which the thread that died stood, above the goroutine that it ran; innermost first.
+pub(crate) fn native(program: &Program) -> Vec<Frame> {
+    let Some(id) = program.crash().system_stack.filter(|id| program.crashed() != Some(*id)) else { return Vec::new() };
+    let frames = program.stack(id).frames.into_iter();
+    frames.skip_while(|frame| !frame.foreign).take_while(|frame| frame.foreign).collect()
 }
 
 /// `go1.27.3 linux/amd64 · module`, as far as it is known.

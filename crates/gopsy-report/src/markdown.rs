@@ -105,6 +105,9 @@ fn stack(out: &mut String, case: &Case<'_>) {
         let _ = write!(text, " [{state}]");
     }
     text.push_str(":\n");
+    for frame in &case.native() {
+        push_frame(&mut text, frame);
+    }
     // Long stacks are those of recursions: both ends tell, as in the runtime's own form.
     let frames = stack.frames.len();
     let (head, tail) = if frames > MAX_FRAMES { (MAX_FRAMES * 2 / 3, MAX_FRAMES / 3) } else { (frames, 0) };
@@ -130,8 +133,14 @@ fn stack(out: &mut String, case: &Case<'_>) {
 fn push_frame(text: &mut String, frame: &Frame) {
     let name = frame.function.value().map_or("?", |f| f.as_str());
     let _ = writeln!(text, "{name}({})", frame.args.value().map_or_else(|| "...".to_owned(), arguments));
-    if let Some(file) = frame.file.value() {
-        let _ = writeln!(text, "\t{}", place(file, frame.line.value().copied()));
+    match (frame.file.value(), frame.module.value()) {
+        (Some(file), _) => {
+            let _ = writeln!(text, "\t{}", place(file, frame.line.value().copied()));
+        }
+        (None, Some(module)) => {
+            let _ = writeln!(text, "\t{module}");
+        }
+        (None, None) => {}
     }
 }
 

@@ -246,6 +246,7 @@ fn frame_of(store: &Store, rec: &crate::store::FrameRec, budget: &mut u32) -> Fr
             None => Known::not_printed(),
         },
         foreign,
+        module: if foreign { Known::not_printed() } else { Known::Missing(Missing::NotApplicable) },
     }
 }
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 /// What tables say is kept for so many pcs.
 const MAX_KEPT: usize = 1 << 16;
+/// The lines of so many addresses are looked for; each may cost as much as the unit that it lies in.
+const MAX_LINES: usize = 1 << 12;
 /// A call instruction has 2 to 8 bytes (`ff /2` with a prefix, SIB and displacement; Intel's manual, volume 2, CALL).
 const CALL_LENGTHS: std::ops::RangeInclusive<u64> = 2..=8;
 /// What the kernel returns to behind a handler: `mov $15, %rax; syscall`. gdb and libgcc know signal frames by these
@@ -44,6 +46,8 @@ pub struct ForeignRef {
 
 /// What tables say of pcs that were met: of each, if they say anything.
 type Kept = FxHashMap<(u32, Addr), Option<Rc<Rules>>>;
+/// The lines of addresses that were met.
+type KeptLines = FxHashMap<(u32, Addr), Rc<[ForeignLine]>>;
 
 /// What a symbol table says of a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,16 +60,29 @@ pub struct Symbolised {
     pub is_function: bool,
 }
 
+/// A place in the source of code that is not Go's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignLine {
+    /// The function that is inlined there, by its name if it has one; `None` for the function that holds the code.
+    pub inlined: Option<Option<String>>,
+    /// The file, as the compiler named it.
+    pub file: Option<Arc<str>>,
+    /// The line.
+    pub line: Option<u64>,
+}
+
 /// The files of a process with code that is not Go's, with what was read of their tables.
 pub struct Foreign {
     modules: Vec<Module>,
     kept: RefCell<Kept>,
+    lines: RefCell<KeptLines>,
     budget: Cell<u64>,
 }
 
 impl Default for Foreign {
     fn default() -> Self {
-        Foreign { modules: Vec::new(), kept: RefCell::default(), budget: cfi::budget() }
+        let (kept, lines) = (RefCell::default(), RefCell::default());
+        Foreign { modules: Vec::new(), kept, lines, budget: cfi::budget() }
     }
 }
 
@@ -114,6 +131,49 @@ impl Foreign {
         }
         let base = module.image.segments().iter().map(|s| s.address).min()?;
         Some(Symbolised { name: module.name.clone(), offset: stated.offset_from(base)?, is_function: false })
+    }
+
+    /// The base name of that file.
+    #[must_use]
+    pub fn name(&self, reference: ForeignRef) -> Option<&str> {
+        Some(&self.module(reference)?.name)
+    }
+
+    /// The lines of an address in that file by its debug information, innermost first: of what is inlined there, then of the
+    /// function itself. None where nothing tells.
+    #[must_use]
+    pub fn lines(&self, reference: ForeignRef, at: Addr) -> Rc<[ForeignLine]> {
+        let key = (reference.module, at);
+        if let Some(lines) = self.lines.borrow().get(&key) {
+            return Rc::clone(lines);
+        }
+        let mut kept = self.lines.borrow_mut();
+        if kept.len() >= MAX_LINES {
+            return Rc::default();
+        }
+        let lines: Rc<[ForeignLine]> = self.read_lines(reference, at).into();
+        kept.insert(key, Rc::clone(&lines));
+        lines
+    }
+
+    fn read_lines(&self, reference: ForeignRef, at: Addr) -> Vec<ForeignLine> {
+        let lines = |module: &Module| {
+            let stated = module.bias.unload(at);
+            let images = module.debug.iter().chain(std::iter::once(&module.image));
+            let found =
+                images.filter_map(|image| image.code_info().ok()).find_map(|info| Some((info, info.row_at(stated)?)));
+            let (info, row) = found?;
+            let inlined = info.function_at(stated).map(|function| function.inlined).unwrap_or_default();
+            let (mut file, mut line) = (row.file, row.line);
+            let mut lines = Vec::with_capacity(inlined.len().saturating_add(1));
+            for function in inlined.into_iter().rev() {
+                lines.push(ForeignLine { inlined: Some(function.name), file, line });
+                (file, line) = (function.call_file.map(Into::into), function.call_line);
+            }
+            lines.push(ForeignLine { inlined: None, file, line });
+            Some(lines)
+        };
+        self.module(reference).and_then(lines).unwrap_or_default()
     }
 
     /// Where the function begins that holds an address, if a symbol tells.

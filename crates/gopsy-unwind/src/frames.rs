@@ -1,6 +1,6 @@
 //! The model's frames.
 
-use crate::{Code, Foreign, Found, Pc, RawFrame, Walk, printed_name};
+use crate::{Code, Foreign, ForeignLine, Found, Pc, RawFrame, Walk, printed_name};
 use gopsy_image::{Func, SourceFrame};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Creation, Elision, Frame, FunctionName, Known, Missing, Source, Stack, Trust};
@@ -59,7 +59,6 @@ pub fn recorded(pcs: &[Addr], code: &Code<'_>, memory: Source) -> Stack {
         };
         let at = bias.unload(*pc);
         let Some(source) = func.source_frames(at).ok().and_then(|all| all.into_iter().next()) else { break };
-        let none = || Known::Missing(Missing::NotApplicable);
         let offset = at.offset_from(func.entry()).filter(|o| *o > 0);
         stack.frames.push(Frame {
             offset: offset.map_or_else(none, |o| Known::have(o, Trust::Table, memory)),
@@ -69,6 +68,7 @@ pub fn recorded(pcs: &[Addr], code: &Code<'_>, memory: Source) -> Stack {
             args: Known::Missing(Missing::OptimisedOut),
             inlined: source.inlined,
             foreign: false,
+            module: none(),
             function: listed(source.function).map(|n| FunctionName(printed_name(&n).into())),
             file: listed(source.file).map(Into::into),
             line: listed(source.line).map(i64::from),
@@ -128,11 +128,12 @@ pub(crate) fn source_key(pc: Pc, code: &Code<'_>) -> u64 {
 
 fn add(frames: &mut Vec<Frame>, raw: &RawFrame, code: &Code<'_>, foreign: &Foreign, memory: Source) {
     let Some((func, bias)) = raw.func.and_then(|f| code.func(f)) else {
-        frames.push(foreign_frame(raw, foreign, memory));
+        add_foreign(frames, raw, foreign, memory);
         return;
     };
     let source = func.source_frames(bias.unload(raw.pc.lookup()));
     match source {
+        _ if !func.has_pcsp() && raw.foreign.is_some() => add_foreign(frames, raw, foreign, memory),
         // The Go linker knows the names of the C functions that it links.
         _ if !func.has_pcsp() => {
             let named = frame(func.without_line(), raw, (&func, bias), memory);
@@ -163,6 +164,7 @@ fn frame(source: SourceFrame, raw: &RawFrame, (func, bias): (&Func<'_>, Bias), m
         args: Known::Missing(Missing::NotSupported("arguments of frames in memory".into())),
         inlined: source.inlined,
         foreign: false,
+        module: Known::Missing(Missing::NotApplicable),
         function: listed_at(source.function, raw.found).map(|n| FunctionName(printed_name(&n).into())),
         file: listed_at(source.file, raw.found).map(Into::into),
         line: listed_at(source.line, raw.found).map(i64::from),
@@ -177,27 +179,56 @@ fn listed_at<T>(value: Option<T>, found: Found) -> Known<T> {
     }
 }
 
-/// A frame of code that is not Go's. Where no symbol names its function, the file and the place in it do:
-/// `libc.so.6+0x8ae2c`.
-fn foreign_frame(raw: &RawFrame, foreign: &Foreign, memory: Source) -> Frame {
-    let symbol = raw.foreign.and_then(|r| foreign.symbolise(r, raw.pc.lookup()));
+/// A frame of code that is not Go's, behind those of the functions that the debug information says are inlined there. Where no
+/// symbol names its function, the file and the place in it do: `libc.so.6+0x8ae2c`.
+fn add_foreign(frames: &mut Vec<Frame>, raw: &RawFrame, foreign: &Foreign, memory: Source) {
+    let at = raw.pc.lookup();
+    let symbol = raw.foreign.and_then(|r| foreign.symbolise(r, at));
+    let lines = raw.foreign.map(|r| foreign.lines(r, at)).unwrap_or_default();
     let stated = |value: u64, found: Found| Known::have(value, found.trust(), memory);
-    let behind = raw.pc.address().0.wrapping_sub(raw.pc.lookup().0);
+    let behind = raw.pc.address().0.wrapping_sub(at.0);
+    let trust = raw.found.trust();
+    let module = match raw.foreign.and_then(|r| foreign.name(r)) {
+        Some(name) => Known::have(name.into(), trust, memory),
+        None => Known::Missing(Missing::Unreadable("no file that was loaded has code there".into())),
+    };
     let function = match &symbol {
         Some(s) => {
             let offset = s.offset.saturating_add(behind);
             let name = if s.is_function { s.name.clone() } else { format!("{}+{offset:#x}", s.name) };
-            Known::have(FunctionName(name.into()), raw.found.trust().max(Trust::Table), Source::Binary)
+            Known::have(FunctionName(name.into()), trust.max(Trust::Table), Source::Binary)
         }
         None => Known::Missing(Missing::Unreadable("no file that was loaded has code there".into())),
     };
-    Frame {
+    let place = |frame: Frame, line: Option<&ForeignLine>| Frame {
+        file: described(line.and_then(|line| line.file.as_deref()).map(Into::into), raw.found),
+        line: described(line.and_then(|line| line.line).and_then(|line| i64::try_from(line).ok()), raw.found),
+        ..frame
+    };
+    let inlined = lines.iter().filter_map(|line| Some((line, line.inlined.as_ref()?)));
+    frames.extend(inlined.map(|(line, name)| {
+        let frame = Frame {
+            function: described(name.as_deref().map(|name| FunctionName(name.into())), raw.found),
+            file: none(),
+            line: none(),
+            offset: none(),
+            pc: none(),
+            sp: none(),
+            fp: none(),
+            args: none(),
+            inlined: true,
+            foreign: true,
+            module: module.clone(),
+        };
+        place(frame, Some(line))
+    }));
+    let frame = Frame {
         function,
-        file: Known::Missing(Missing::NotSupported("lines of C code".into())),
-        line: Known::Missing(Missing::NotSupported("lines of C code".into())),
+        file: none(),
+        line: none(),
         offset: match symbol.filter(|s| s.is_function) {
             Some(s) => stated(s.offset.saturating_add(behind), raw.found),
-            None => Known::Missing(Missing::NotApplicable),
+            None => none(),
         },
         pc: stated(raw.pc.address().0, raw.found),
         sp: stated(raw.sp.0, raw.found),
@@ -208,7 +239,22 @@ fn foreign_frame(raw: &RawFrame, foreign: &Foreign, memory: Source) -> Frame {
         args: Known::Missing(Missing::NotSupported("arguments of frames in memory".into())),
         inlined: false,
         foreign: true,
+        module: module.clone(),
+    };
+    frames.push(place(frame, lines.iter().find(|line| line.inlined.is_none())));
+}
+
+/// What debug information says of a place is no surer than the place.
+fn described<T>(value: Option<T>, found: Found) -> Known<T> {
+    match value {
+        Some(value) => Known::have(value, found.trust().max(Trust::DebugInfo), Source::Binary),
+        None => Known::Missing(Missing::Unreadable("no debug information at hand tells".into())),
     }
+}
+
+/// What such a frame does not have.
+fn none<T>() -> Known<T> {
+    Known::Missing(Missing::NotApplicable)
 }
 
 fn listed<T>(value: Option<T>) -> Known<T> {

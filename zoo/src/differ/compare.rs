@@ -139,7 +139,12 @@ fn compare_stack(text: &Program, id: StackId, core: &Program, found: &mut Vec<Di
         Place { found, at, goroutines: None, at_rest }.unequal("goroutine.quoted", stated, "a panic's value has them");
         return;
     }
-    let Some(other) = counterpart(&goroutine, &stack, core) else {
+    let signals = text.crash().headlines.iter().filter_map(|h| match h {
+        Headline::Signal(signal) => Some(signal),
+        _ => None,
+    });
+    let died_at = signals.chain(&text.crash().signal).find_map(|signal| signal.pc.value().copied());
+    let Some(other) = counterpart(&goroutine, &stack, died_at, core) else {
         let what = match stack.frames.first() {
             Some(top) => format!("{} frames, the innermost {}", stack.frames.len(), function(top)),
             None => "it without frames".to_owned(),
@@ -187,8 +192,9 @@ fn minor(core: &Program) -> Option<u32> {
 }
 
 /// The core's stack that is the text's. A goroutine is found by its number; the stack of a thread, which has none of its
-/// own, by the address of its g, and where that is not printed by the outermost frame that the text has of it.
-fn counterpart(goroutine: &Goroutine, stack: &Stack, core: &Program) -> Option<StackId> {
+/// own, by the address of its g, and where that is not printed by the outermost frame that the text has of it. The one of which
+/// it has none, because the signal came in C, holds the place of the signal.
+fn counterpart(goroutine: &Goroutine, stack: &Stack, died_at: Option<u64>, core: &Program) -> Option<StackId> {
     let number = goroutine.id.value().filter(|id| **id != 0);
     if let (Role::Goroutine, Some(number)) = (goroutine.role, number) {
         return core.stacks().find(|id| {
@@ -209,12 +215,16 @@ fn counterpart(goroutine: &Goroutine, stack: &Stack, core: &Program) -> Option<S
     if let Some(gp) = goroutine.gp.value() {
         return core.stacks().find(|id| core.goroutine(*id).gp.value() == Some(gp));
     }
-    let fp = stack.frames.iter().rev().find_map(|f| f.fp.value())?;
+    let fp = stack.frames.iter().rev().find_map(|f| f.fp.value());
+    let is_it = |frame: &Frame| match fp {
+        Some(fp) => frame.fp.value() == Some(fp),
+        None => stack.frames.is_empty() && died_at.is_some() && frame.pc.value() == died_at.as_ref(),
+    };
     let system = |id: &StackId| {
         let theirs = core.goroutine(*id);
         theirs.role != Role::Goroutine || theirs.id.value() == Some(&0)
     };
-    core.stacks().filter(system).find(|id| core.stack(*id).frames.iter().any(|f| f.fp.value() == Some(fp)))
+    core.stacks().filter(system).find(|id| core.stack(*id).frames.iter().any(is_it))
 }
 
 fn name(goroutine: &Goroutine) -> String {

@@ -4,9 +4,9 @@
 
 mod compare;
 mod death;
+mod lacking;
 mod permitted;
 mod plan;
-mod ready;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -27,9 +27,9 @@ use serde::{Deserialize, Serialize};
 use crate::{Kit, Remains, Subject, Toolchain, Workshop};
 
 pub use compare::{Difference, compare};
+pub use lacking::may_lack_core;
 pub use permitted::{PERMITTED, Permitted, permitted};
 pub use plan::{Cell, every_cell, pairwise, program_cells};
-pub use ready::{NOT_READY, NotReady, is_ready, may_lack_core};
 pub use report::Report;
 
 /// What came of one run.

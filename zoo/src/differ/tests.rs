@@ -203,6 +203,19 @@ fn an_old_stack_without_addresses_is_found_by_its_outermost_frame() {
 }
 
 #[test]
+fn a_stack_that_could_not_be_printed_is_the_one_of_the_signal() {
+    let found = |pc: u64| {
+        let (mut text, mut core) = (Told::new(Source::Text), core());
+        text.stacks[2].0 = Goroutine::bare(Role::System);
+        text.stacks[2].1.frames.clear();
+        core.stacks[2].1.frames[0].pc = other(pc);
+        against(text, core).iter().map(Difference::group).collect::<Vec<_>>()
+    };
+    assert_eq!(found(0x400c), [""; 0]);
+    assert_eq!(found(0x400d), ["system-stack (absent)"]);
+}
+
+#[test]
 fn a_value_with_an_empty_line_is_cut_in_old_texts_only() {
     let found = |go, value: &str| {
         let (mut text, mut core) = (Told::new(Source::Text), core());

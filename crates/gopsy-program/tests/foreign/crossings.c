@@ -13,7 +13,13 @@ extern void goBlocks(void);
 // None of these may be a tail call: each does something behind it.
 volatile int after;
 
-__attribute__((noinline)) void c_fault(volatile int *p) { *p = 1; after++; }
+static inline __attribute__((always_inline)) void touch(volatile int *p) {
+	*p = 1;
+}
+__attribute__((noinline)) void c_fault(volatile int *p) {
+	touch(p);
+	after++;
+}
 __attribute__((noinline)) void c_outer(volatile int *p) { c_fault(p); after++; }
 __attribute__((noinline)) void c_large(volatile int *p) {
 	volatile char room[100000];

@@ -6,7 +6,7 @@ use crate::case::{Case, besides, evidence, others_matter, provenance, state, tit
 use crate::names::{place, plural, short_file, short_function, thousands};
 use gopsy_model::{
     Access, AccessKind, Cause, Confidence, Culprit, Evidence, FunctionName, Known, KnownIssue, Missing, Role, Signal,
-    Source, Verdict,
+    Source, Stack, Verdict,
 };
 use gopsy_program::{Group, StackId};
 
@@ -158,6 +158,11 @@ fn stack(canvas: &mut Canvas, case: &Case<'_>) {
         }
         canvas.field("in", &Line::new().plain(&name));
     }
+    let native = Stack { frames: case.native(), ..Stack::default() };
+    let native = frames::rows(&native, None, None, Detail::Rows(NATIVE));
+    if !native.is_empty() {
+        frames::write(canvas, FIELD, "in C", &native);
+    }
     frames::write(canvas, FIELD, "stack", &rows);
     let mut label = "deferred";
     for call in goroutine.deferred.iter().take(DEFERRED) {
@@ -175,6 +180,8 @@ fn stack(canvas: &mut Canvas, case: &Case<'_>) {
 
 /// Deferred calls that are shown.
 const DEFERRED: usize = 4;
+/// Frames of C that are shown.
+const NATIVE: usize = 12;
 
 fn races(canvas: &mut Canvas, case: &Case<'_>) {
     let races = &case.program.crash().races;

@@ -144,6 +144,11 @@ fn function_of(frame: &Frame) -> String {
 }
 
 fn place_of(frame: &Frame) -> String {
+    if let (None, Some(module)) = (frame.file.value(), frame.module.value()) {
+        // A place in the file is called by the file's name.
+        let named = frame.function.value().is_some_and(|name| name.as_str().starts_with(module.as_ref()));
+        return if named { String::new() } else { module.as_ref().to_owned() };
+    }
     match (&frame.file, frame.file.missing()) {
         (_, Some(Missing::NotPrinted | Missing::NotApplicable)) => String::new(),
         (_, Some(why)) => why.to_string(),

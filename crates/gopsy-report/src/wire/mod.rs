@@ -66,11 +66,13 @@ pub(crate) struct Frame {
     #[serde(skip_serializing_if = "is_false")]
     foreign: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    module: Option<Str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     trust: Option<&'static str>,
 }
 
 impl Frame {
-    fn new(frame: &model::Frame) -> Self {
+    pub(crate) fn new(frame: &model::Frame) -> Self {
         // Of function and place: the worse of the two is what the frame as a whole is worth.
         let trust = [frame.function.trust(), frame.file.trust(), frame.line.trust()].into_iter().flatten().max();
         Frame {
@@ -80,6 +82,7 @@ impl Frame {
             pc: frame.pc.value().copied().map(hex),
             inlined: frame.inlined,
             foreign: frame.foreign,
+            module: frame.module.value().cloned(),
             trust: trust.map(model::Trust::as_str),
         }
     }

@@ -1,0 +1,98 @@
+//! `gopsy explain` on deaths in C.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use gopsy_testing::{BuildMode, DiedInPlugin, NEWEST, Toolchain, core_in, run, skip};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const SOURCE: &str = "package main
+
+/*
+#include <stdlib.h>
+static inline void inner(int n) {
+	if (n > 0)
+		abort();
+}
+static void outer(int n) {
+	inner(n);
+}
+*/
+import \"C\"
+import \"os\"
+
+func main() {
+	if len(os.Args) > 1 {
+		var none *int
+		*none = 1
+	}
+	C.outer(7)
+}
+";
+
+fn explain(args: &[&str], folder: &Path) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gopsy"));
+    let output =
+        command.arg("explain").args(args).current_dir(folder).env("NO_COLOR", "1").env("COLUMNS", "100").output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
+}
+
+/// Lets it die, and keeps what it printed as `text`.
+fn dies(folder: &Path, args: &str) {
+    let mut command = Command::new("sh");
+    let core = core_in(folder);
+    core.into_iter().for_each(|core| std::fs::remove_file(core).unwrap());
+    command.args(["-c", &format!("ulimit -c unlimited && exec ./app {args} 2>text")]).current_dir(folder);
+    command.env("GOTRACEBACK", "crash").stdout(Stdio::null());
+    assert!(!command.status().unwrap().success());
+    let core = core_in(folder).unwrap();
+    std::fs::rename(core, folder.join("core")).unwrap();
+}
+
+#[test]
+fn a_death_in_c_shows_the_frames_of_c() {
+    if let Some(problem) = DiedInPlugin::problem() {
+        return skip("zoo", &problem);
+    }
+    let line = |text: &str| SOURCE.lines().position(|l| l.contains(text)).unwrap() as u64 + 1;
+    for (version, mode) in [("1.16", BuildMode::Plain), ("1.20", BuildMode::Pie), (NEWEST, BuildMode::Plain)] {
+        let toolchain = match Toolchain::find(version) {
+            Ok(toolchain) => toolchain,
+            Err(why) => return skip("zoo", &why),
+        };
+        let name = format!("{} {}", toolchain.release, mode.as_str());
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        std::fs::write(folder.join("main.go"), SOURCE).unwrap();
+        std::fs::write(folder.join("go.mod"), "module example.com/native\n\ngo 1.16\n").unwrap();
+        run(&mut toolchain.build(folder, &folder.join("app"), mode.flags(), true)).unwrap();
+
+        dies(folder, "");
+        let found: Value = serde_json::from_str(&explain(&["core", "--json"], folder)).unwrap();
+        assert_eq!(found["verdict"]["kind"], "native-abort", "{name}");
+        let frames = found["native_frames"].as_array().unwrap();
+        let at = frames.iter().position(|f| f["function"] == "abort").unwrap();
+        let [abort, inner, outer] = &frames[at..at + 3] else { panic!("{name}: {frames:#?}") };
+        assert!(abort["module"].as_str().unwrap().starts_with("libc"), "{name}: {abort:#}");
+        assert_eq!((&inner["function"], &inner["line"]), (&"inner".into(), &line("abort();").into()), "{name}");
+        assert_eq!((&outer["function"], &outer["line"]), (&"outer".into(), &line("inner(n);").into()), "{name}");
+        let in_c = |frame: &Value| frame["foreign"] == true && frame["module"].is_string();
+        assert!(frames.iter().all(in_c), "{name}: {frames:#?}");
+        let page = explain(&["core"], folder);
+        assert!(page.contains("  in C ") && !page.contains("a core has them"), "{name}: {page}");
+        // The text has no frames of C, and says who has.
+        let text = explain(&["text"], folder);
+        assert!(!text.contains("  in C ") && text.contains("a core has them"), "{name}: {text}");
+
+        // Go itself fails.
+        dies(folder, "go");
+        let found: Value = serde_json::from_str(&explain(&["core", "--json"], folder)).unwrap();
+        assert_eq!(
+            (&found["verdict"]["kind"], &found["native_frames"]),
+            (&"nil-dereference".into(), &Value::Array(Vec::new())),
+            "{name}"
+        );
+        assert!(!explain(&["core"], folder).contains("  in C "), "{name}");
+    }
+}
