@@ -163,7 +163,7 @@ impl Sum {
                     self.said += reading.true_statements;
                     self.withheld += reading.withheld;
                 }
-                Err(CoreError::Runtime(RuntimeError::DoNotFit(_))) => self.refuted += 1,
+                Err(CoreError::Runtime(RuntimeError::DoNotFit(_) | RuntimeError::NotBorneOut(_))) => self.refuted += 1,
                 Err(error) => panic!("{} by {table}: {error}", core.display()),
             }
         }

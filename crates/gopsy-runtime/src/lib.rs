@@ -82,4 +82,7 @@ pub enum RuntimeError {
     /// The memory contradicts the layouts.
     #[error("the memory is not that of a Go program of any known layout:{}", .0.iter().map(|w| format!("\n  {w}")).collect::<String>())]
     DoNotFit(Vec<String>),
+    /// The memory neither contradicts the layouts nor bears them out: most of it is missing.
+    #[error("nothing in the memory bears out how the runtime would be read:{}", .0.iter().map(|w| format!("\n  {w}")).collect::<String>())]
+    NotBorneOut(Vec<String>),
 }

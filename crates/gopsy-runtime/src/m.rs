@@ -2,6 +2,7 @@
 
 use crate::{Known, Runtime, RuntimeError};
 use gopsy_mem::{Addr, MemoryExt};
+use gopsy_model::Missing;
 use std::collections::HashSet;
 
 /// The runtime itself throws at 10,000 threads unless told otherwise (`debug.SetMaxThreads`).
@@ -35,6 +36,8 @@ pub struct Threads {
     pub list: Vec<M>,
     /// Why the list breaks off, if it does: what follows in it is not known.
     pub broken: Option<String>,
+    /// It breaks off because the memory there was not saved.
+    pub cut: bool,
 }
 
 impl Runtime<'_> {
@@ -47,7 +50,7 @@ impl Runtime<'_> {
         let variable = self.layouts.variable("runtime.allm").ok_or(RuntimeError::NotFound("runtime.allm"))?;
         let unreadable = |why: String| RuntimeError::Unreadable { what: "threads", why };
         let mut next = self.mem.ptr(self.bias.load(variable.address)).map_err(|f| unreadable(f.to_string()))?;
-        let (mut list, mut seen) = (Vec::new(), HashSet::new());
+        let (mut list, mut seen, mut cut) = (Vec::new(), HashSet::new(), false);
         let broken = loop {
             if next.is_null() {
                 break None;
@@ -56,18 +59,29 @@ impl Runtime<'_> {
                 break Some("it runs in a circle".to_owned());
             }
             let m = self.m(next);
-            match m.g0.value().and_then(|g0| self.pointer(*g0, &[("runtime.g", "m")]).into_value()) {
-                Some(back) if back == next => {}
-                Some(_) => break Some(format!("the g0 of the m at {next} does not point back to it")),
-                None => break Some(format!("the m at {next} or its g0 is not there")),
+            let back = match &m.g0 {
+                Known::Have { value, .. } => self.pointer(*value, &[("runtime.g", "m")]),
+                Known::Missing(why) => Known::Missing(why.clone()),
+            };
+            match back {
+                Known::Have { value, .. } if value == next => {}
+                Known::Have { .. } => break Some(format!("the g0 of the m at {next} does not point back to it")),
+                Known::Missing(why) => {
+                    cut = why == Missing::NotInCore;
+                    let there = if cut { "in the core" } else { "there" };
+                    break Some(format!("the m at {next} or its g0 is not {there}"));
+                }
             }
             list.push(m);
             match self.pointer(next, &[("runtime.m", "alllink")]) {
                 Known::Have { value, .. } => next = value,
-                Known::Missing(why) => break Some(why.to_string()),
+                Known::Missing(why) => {
+                    cut = why == Missing::NotInCore;
+                    break Some(why.to_string());
+                }
             }
         };
-        Ok(Threads { list, broken })
+        Ok(Threads { list, broken, cut })
     }
 
     /// The thread at that address.

@@ -9,7 +9,7 @@
 //! Memory may be damaged: that is why its program is looked at. A member holds if nearly all goroutines or threads agree.
 
 use crate::g::GSCAN;
-use crate::{Basis, Layouts, Runtime, Threads};
+use crate::{Basis, Layouts, Runtime, RuntimeError, Threads};
 use gopsy_mem::{Addr, Bias, Memory, MemoryExt, Range};
 use gopsy_model::{Source, Status};
 use std::collections::HashSet;
@@ -47,7 +47,7 @@ pub struct Witness<'a> {
 pub struct Proof {
     /// Why the layouts are not those of this memory; `None` when they fit.
     pub refuted: Option<String>,
-    /// The memory does not speak against them, but nothing in it bears them out: the process had hardly begun.
+    /// The memory does not speak against them, but nothing in it bears them out: it is missing, or the process had hardly begun.
     pub silent: bool,
     /// The members that the memory proves, as `struct.member`.
     pub proved: HashSet<String>,
@@ -159,7 +159,8 @@ impl Runtime<'_> {
         let (threads, listed) = match (self.threads(), self.goroutines()) {
             (Ok(threads), Ok(listed)) => (threads, listed),
             (Err(error), _) | (_, Err(error)) => {
-                return Proof { refuted: Some(error.to_string()), ..Proof::default() };
+                let silent = matches!(error, RuntimeError::Unreadable { .. });
+                return Proof { refuted: Some(error.to_string()), silent, ..Proof::default() };
             }
         };
         let of_m = self.prove_threads(&threads, witness);
@@ -182,12 +183,17 @@ impl Runtime<'_> {
             (of_g.sched, "goroutines left off outside of their stack"),
             (of_g.m, "goroutines run on threads that do not know it"),
         ];
-        let chain = (threads.broken.is_some() || !ends_at_m0).then_some("the list of threads has no end where it must");
+        let endless = if threads.broken.is_some() { !threads.cut } else { !ends_at_m0 };
+        let chain = endless.then_some("the list of threads has no end where it must");
         let denied = must.iter().find(|(votes, _)| !votes.hold() && !votes.none());
         let denied = denied.or_else(|| may.iter().find(|(votes, _)| votes.yes > 0 && !votes.hold()));
         let denied = chain.or(denied.map(|(_, why)| *why));
-        let silent = denied.is_none() && must.iter().any(|(votes, _)| votes.none());
-        let refuted = denied.or(silent.then_some("no goroutine or thread bears them out")).map(str::to_owned);
+        let missing = match must.iter().any(|(votes, _)| votes.none()) {
+            true => Some("no goroutine or thread bears them out"),
+            false => threads.cut.then_some("part of the list of threads is not in the core"),
+        };
+        let silent = denied.is_none() && missing.is_some();
+        let refuted = denied.or(missing).map(str::to_owned);
         let proved = if refuted.is_some() { HashSet::new() } else { proved(&of_g, &of_m) };
         Proof { refuted, silent, proved }
     }

@@ -2,7 +2,7 @@
 
 use crate::{Basis, Layouts, Runtime};
 use gopsy_image::{Field, StructLayout, TypeSection, Variable};
-use gopsy_mem::{Addr, Bias, LinkAddr, SliceMemory};
+use gopsy_mem::{Addr, Bias, LinkAddr, Memory, SliceMemory};
 use gopsy_model::Source;
 use std::collections::HashMap;
 
@@ -124,7 +124,7 @@ pub(crate) fn memory() -> SliceMemory {
         .with(loaded(0x60_0200), b"SIGX: why".to_vec())
 }
 
-pub(crate) fn check<T>(memory: &SliceMemory, question: impl FnOnce(Runtime<'_>) -> T) -> T {
+pub(crate) fn check<T>(memory: &dyn Memory, question: impl FnOnce(Runtime<'_>) -> T) -> T {
     let layouts = layouts();
     question(Runtime::new(memory, &layouts, Bias::between(LinkAddr(0), Addr(BIAS)), Source::Core))
 }

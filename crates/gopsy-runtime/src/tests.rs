@@ -2,7 +2,7 @@
 
 use crate::testkit::{BACKLOG, BIAS, G0, G1, M0, PANIC, TYPES, check, memory, words};
 use crate::{FloatFormat, How, RuntimeError, Threads, Witness};
-use gopsy_mem::{Addr, Range, SliceMemory};
+use gopsy_mem::{Addr, Fault, Memory, Range, SliceMemory, Why};
 use gopsy_model::{Known, Missing, Source, Status, Trust};
 use std::collections::HashSet;
 
@@ -67,7 +67,7 @@ fn lists_of_goroutines_are_read_as_far_as_they_go() {
 fn threads_are_proved() {
     let threads = |memory: &SliceMemory| {
         check(memory, |runtime| {
-            let Threads { list, broken } = runtime.threads().unwrap();
+            let Threads { list, broken, .. } = runtime.threads().unwrap();
             (list.iter().map(|m| m.tid.value().copied()).collect::<Vec<_>>(), broken.unwrap_or_default())
         })
     };
@@ -82,6 +82,15 @@ fn threads_are_proved() {
     check(&SliceMemory::new(), |runtime| {
         assert!(matches!(runtime.threads(), Err(RuntimeError::Unreadable { what: "threads", .. })));
     });
+}
+
+/// Memory of which nothing else was saved.
+struct Saved(SliceMemory);
+
+impl Memory for Saved {
+    fn read(&self, addr: Addr, buf: &mut [u8]) -> Result<(), Fault> {
+        self.0.read(addr, buf).map_err(|fault| Fault { why: Why::NotHeld, ..fault })
+    }
 }
 
 /// Nothing that is wrong is another matter than nothing that is right.
@@ -100,6 +109,12 @@ fn a_process_that_has_hardly_begun_is_not_damaged() {
     assert!(!stranger.silent && stranger.refuted.unwrap().contains("numbers that the kernel did not give"));
     let torn = proof(&begun.with(Addr(M0 + 0x20), words(&[M0])), 4242);
     assert!(!torn.silent && torn.refuted.is_some());
+    // What was not saved may be as it should; what never was mapped is not.
+    let chain = none.with(Addr(M0 + 0x20), words(&[0xdead_0000]));
+    assert!(!proof(&chain, 4242).silent);
+    let tids = HashSet::from([4242]);
+    let cut = check(&Saved(chain), |runtime| runtime.prove(&Witness { function: &|_| None, tids: &tids }));
+    assert!(cut.silent && cut.refuted.is_some(), "{cut:?}");
     // A goroutine of which nothing fits.
     let wrong = proof(&memory(), 4242);
     assert!(!wrong.silent && wrong.refuted.is_some());

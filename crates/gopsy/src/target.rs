@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, anyhow};
 use gopsy_image::Image;
-use gopsy_program::{CoreEvidence, CoreOptions, CoreWithText, Fit, Program, TextEvidence, TextWithBinary};
+use gopsy_program::{CoreError, CoreEvidence, CoreOptions, CoreWithText, Fit, Program, TextEvidence, TextWithBinary};
 use gopsy_target::finder::{self, Finder};
 use gopsy_target::input::{self, Input};
 use gopsy_text::{Dump, Options};
@@ -209,8 +209,17 @@ fn file_name(path: &str) -> String {
 /// A core file: its program finds itself where the core says, or beside it.
 fn core(path: &Path, binary: &Binary) -> Result<Target> {
     let name = path.display().to_string();
-    let evidence =
-        CoreEvidence::open_with(path, &binary.options()).with_context(|| format!("cannot read the core {name}"))?;
+    let evidence = CoreEvidence::open_with(path, &binary.options()).map_err(|error| {
+        let hint = match &error {
+            CoreError::Runtime(_) => {
+                format!(
+                    "\n\nhint: gopsy info {name} says what is there: the signal, the threads, what is missing and why"
+                )
+            }
+            _ => String::new(),
+        };
+        anyhow!("cannot read the core {name}: {error}{hint}")
+    })?;
     let programs = vec![Program::new(evidence)];
     Ok(Target { name, programs, notes: Vec::new(), lines: 0, joined: 0 })
 }

@@ -49,7 +49,7 @@ fn a_death_before_the_first_goroutine() {
         assert!(said(&stacks, "the process had no goroutine"), "{name}: {:#}", stacks["notes"]);
         let explained = gopsy("explain", &core);
         for found in [&stacks, &explained] {
-            assert!(said(found, "had not come far") && !said(found, "damaged"), "{name}: {:#}", found["notes"]);
+            assert!(said(found, "is not proved") && !said(found, "damaged"), "{name}: {:#}", found["notes"]);
         }
         assert_eq!(explained["verdict"]["kind"], "runtime-throw", "{name}: {:#}", explained["verdict"]);
     }

@@ -85,14 +85,13 @@ impl Process<'_> {
                 if attachment == Attachment::Same && !matches!(first.basis(), Basis::Nearest(_)) =>
             {
                 notes.extend(why.first().map(|why| match silent {
-                    true => format!(
-                        "the process had not come far: what is said of its runtime's structures is not proved ({why})"
-                    ),
+                    true => format!("what is said of the runtime's structures is not proved ({why})"),
                     false => format!("the runtime's structures look damaged ({why})"),
                 }));
                 *first
             }
-            Err(refuted) => return Err(RuntimeError::DoNotFit(refuted.why).into()),
+            Err(Refuted { silent: true, why, .. }) => return Err(RuntimeError::NotBorneOut(why).into()),
+            Err(Refuted { why, .. }) => return Err(RuntimeError::DoNotFit(why).into()),
         };
         for module in modules {
             layouts.add_types(TypeSection::of(module.data()));
