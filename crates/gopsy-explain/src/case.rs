@@ -1,7 +1,7 @@
 //! What every rule asks for: the program with the stack that failed, read once.
 
 use crate::packages::{Owner, Owners};
-use gopsy_model::{Crash, Evidence, Frame, Goroutine, Headline, Kind, Role, Signal, Stack, Trust};
+use gopsy_model::{Crash, Evidence, Frame, Goroutine, Headline, Kind, Role, Signal, Source, Stack, Trust};
 use gopsy_program::{Program, StackId};
 
 /// Goroutines that are looked at when a question is about all of them. A question about more is a sample, and says so.
@@ -31,6 +31,12 @@ impl Frames {
     /// are left out.
     pub(crate) fn is_deep(&self) -> bool {
         self.crashed.as_ref().is_some_and(|(_, _, stack)| stack.frames.len() > 100 || !stack.elided.is_empty())
+    }
+
+    /// Whether functions of C are known in which the thread stood.
+    pub(crate) fn has_native(&self) -> bool {
+        let is_c = |frame: &Frame| frame.foreign && frame.function.value().is_some();
+        self.system.as_ref().is_some_and(|stack| stack.frames.iter().any(is_c))
     }
 
     /// Function names of the stack that failed, innermost first.
@@ -87,6 +93,15 @@ impl<'p> Case<'p> {
         self.program.crash()
     }
 
+    /// Where to look for what C did.
+    pub(crate) fn where_c_stood(&self) -> &'static str {
+        match self.program.source() {
+            _ if self.frames.has_native() => "begin with the innermost frame of C that is your own",
+            Source::Core => "no function of C is known that stood there: look at what the Go frame calls",
+            _ => "the C frames are in a core: GOTRACEBACK=crash, ulimit -c unlimited",
+        }
+    }
+
     /// A fact that stands in the source as it is.
     pub(crate) fn fact(&self, fact: impl Into<String>) -> Evidence {
         Evidence { fact: fact.into(), source: self.program.source(), trust: Trust::Exact }
@@ -114,7 +129,7 @@ impl<'p> Case<'p> {
 
     /// A fact that gopsy knows of Go or the kernel, not of this program.
     pub(crate) fn known(fact: impl Into<String>) -> Evidence {
-        Evidence { fact: fact.into(), source: gopsy_model::Source::Knowledge, trust: Trust::Exact }
+        Evidence { fact: fact.into(), source: Source::Knowledge, trust: Trust::Exact }
     }
 
     /// The signal: that of a headline, or the one noted beside a panic or a fatal error.

@@ -164,8 +164,8 @@ fn unseen(case: &Case<'_>) -> Vec<String> {
         out.push("the frames of the goroutine that failed were not printed".to_owned());
     }
     let cgo = case.has_function(|n| n == "runtime.cgocall" || n.contains("._Cfunc_"));
-    let native = case.frames.system.as_ref().is_some_and(|stack| stack.frames.iter().any(|frame| frame.foreign));
-    if cgo && !native && matches!(case.kind, Kind::NativeFault | Kind::NativeAbort | Kind::RuntimeFault) {
+    let in_c = matches!(case.kind, Kind::NativeFault | Kind::NativeAbort | Kind::RuntimeFault);
+    if cgo && in_c && !case.frames.has_native() {
         out.push(match case.program.source() {
             Source::Core => "the frames of the C code: they were not found in the core".to_owned(),
             _ => "the frames of the C code: a core has them (ulimit -c unlimited, GOTRACEBACK=crash)".to_owned(),

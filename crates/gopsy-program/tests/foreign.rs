@@ -40,7 +40,9 @@ const GO: &str = "runtime.cgocallback";
 
 /// Lets the program die one way, and holds the one stack that it is about against what the source says.
 fn dies(built: &Built, way: &str, expected: &[&str]) -> Stack {
-    let found = stacks(&built.core(way));
+    let core = built.core(way);
+    assert!(!core.notes().iter().any(|note| note.contains("damaged")), "{} {way}: {:?}", built.name, core.notes());
+    let found = stacks(&core);
     let about = |s: &&Stack| told(s).contains(&expected[0]);
     let mut matching = found.iter().filter(about);
     let all = || found.iter().map(told).collect::<Vec<_>>();

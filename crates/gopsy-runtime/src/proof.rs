@@ -250,7 +250,10 @@ impl Runtime<'_> {
             let g = self.g(*address);
             let start = g.start_pc.value().and_then(|pc| function(*pc)).filter(|(_, entry)| *entry).map(|(n, _)| n);
             votes.goid.cast(g.id.value().is_some_and(|id| (1..MAX_GOID).contains(id) && goids.insert(*id)));
-            votes.start.cast(start.is_some());
+            // Those that C's threads bring along begin nowhere (`oneNewExtraM`).
+            if !g.start_pc.value().is_some_and(|pc| pc.is_null()) {
+                votes.start.cast(start.is_some());
+            }
             votes.created.cast(g.go_pc.value().is_some_and(|pc| pc.is_null() || returns_to(*pc)));
             let stack = g.stack.value().copied().filter(|s| s.len() <= MAX_STACK && s.start.0 % 8 == 0);
             votes.stack.cast(stack.is_some());

@@ -18,11 +18,18 @@ static inline void inner(int n) {
 static void outer(int n) {
 	inner(n);
 }
+static void (*volatile nothing)(void);
+static void last(void) {
+	nothing();
+}
 */
 import \"C\"
 import \"os\"
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == \"null\" {
+		C.last()
+	}
 	if len(os.Args) > 1 {
 		var none *int
 		*none = 1
@@ -84,6 +91,15 @@ fn a_death_in_c_shows_the_frames_of_c() {
         // The text has no frames of C, and says who has.
         let text = explain(&["text"], folder);
         assert!(!text.contains("  in C ") && text.contains("a core has them"), "{name}: {text}");
+
+        // C calls nothing, as the last thing that it does: no frame of C is left, and nobody is sent for a core that is there.
+        dies(folder, "null");
+        let page = explain(&["core"], folder);
+        assert!(!page.contains("ulimit") && page.contains("main.main"), "{name}: {page}");
+        if version == NEWEST {
+            assert!(page.contains("  in C     0x0 ") && page.contains("no function of C is known"), "{name}: {page}");
+        }
+        assert!(explain(&["text"], folder).contains("ulimit"), "{name}");
 
         // Go itself fails.
         dies(folder, "go");

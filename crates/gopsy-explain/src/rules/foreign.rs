@@ -41,7 +41,7 @@ fn abort(case: &Case<'_>) -> Vec<Finding> {
                     Cause::CHeapCorruption => "run the C code under AddressSanitizer (go build -asan) or valgrind: glibc notices later than it happens",
                     Cause::UseAfterFree => "AddressSanitizer's report has the stacks of the allocation, the free and the use",
                     Cause::ForeignException => "catch the exception in the C++ code before it reaches the cgo boundary",
-                    _ => "the C frames are in a core: GOTRACEBACK=crash, ulimit -c unlimited",
+                    _ => case.where_c_stood(),
                 })
                 .done(),
         ];

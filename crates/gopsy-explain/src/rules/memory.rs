@@ -152,7 +152,7 @@ fn runtime_fault(case: &Case<'_>) -> Vec<Finding> {
                 .because(case.fact(format!("the fault address {:#x} is near 0", case.fault_address().unwrap_or(0))))
                 .claims(Cause::NullInC, Confidence::Likely);
         }
-        return vec![d.advise("get the C frames from a core: GOTRACEBACK=crash, ulimit -c unlimited").done()];
+        return vec![d.advise(case.where_c_stood()).done()];
     }
     if names.first().is_some_and(|n| memory_code(n)) {
         let address = case.fault_address().map_or_else(String::new, |a| format!(" at {a:#x}"));

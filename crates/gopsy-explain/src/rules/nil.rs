@@ -211,9 +211,13 @@ fn null_in_c(case: &Case<'_>) -> Vec<Finding> {
     vec![
         draft("null-in-c", sentence)
             .claims(Cause::NullInC, confidence)
-            .because(case.fact(format!("{} at {address:#x}, code {}", signal.name, signal.code.value().copied().unwrap_or(0))))
+            .because(case.fact(format!(
+                "{} at {address:#x}, code {}",
+                signal.name,
+                signal.code.value().copied().unwrap_or(0)
+            )))
             .because(case.fact("the signal arrived while C code was running"))
-            .advise("the Go frame that made the call is known; the C frames are in a core: GOTRACEBACK=crash and `ulimit -c unlimited`")
+            .advise(case.where_c_stood())
             .done(),
     ]
 }

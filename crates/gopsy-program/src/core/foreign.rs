@@ -109,6 +109,8 @@ impl CoreEvidence {
         let walk = walker.walk_thread_until(&RegisterSet::of_context(registers.iter()), &self.foreign, &stacks, &left);
         let walk = if self.core.has_just_begun(registers) { walk.just_begun() } else { walk };
         let range = self.system_frames(&walk, &code);
-        walk.frames.get(range)?.iter().any(|f| f.foreign.is_some()).then_some(walk)
+        // A call of nothing stands in no file.
+        let in_c = |f: &RawFrame| f.foreign.is_some() || f.func.is_none();
+        walk.frames.get(range)?.iter().any(in_c).then_some(walk)
     }
 }

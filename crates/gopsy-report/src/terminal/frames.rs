@@ -149,6 +149,9 @@ fn place_of(frame: &Frame) -> String {
         let named = frame.function.value().is_some_and(|name| name.as_str().starts_with(module.as_ref()));
         return if named { String::new() } else { module.as_ref().to_owned() };
     }
+    if let (true, Some(why)) = (frame.foreign, frame.function.missing()) {
+        return why.to_string();
+    }
     match (&frame.file, frame.file.missing()) {
         (_, Some(Missing::NotPrinted | Missing::NotApplicable)) => String::new(),
         (_, Some(why)) => why.to_string(),

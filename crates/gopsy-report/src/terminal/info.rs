@@ -284,7 +284,8 @@ fn files(canvas: &mut Canvas, files: &[File]) {
         return;
     }
     canvas.gap();
-    canvas.raw(0, &Line::of(Ink::Bold, &plural(count(files.len()), "file")).dim("  that were mapped"));
+    let mapped = if files.len() == 1 { "  that was mapped" } else { "  that were mapped" };
+    canvas.raw(0, &Line::of(Ink::Bold, &plural(count(files.len()), "file")).dim(mapped));
     for file in files.iter().take(FILES) {
         let held = match file.held {
             0 => "none of it in the core".to_owned(),
