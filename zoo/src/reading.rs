@@ -125,6 +125,12 @@ impl Reading {
         let known: HashSet<_> = right.frames.iter().map(place).collect();
         // What a goroutine does to die is left out, where it can be seen that it does no more.
         let begins = other.frames.iter().take(DYING).position(|f| right.frames.first().map(place) == Some(place(f)));
+        // That it does no more cannot be seen where the stack breaks off before.
+        let dies = other.frames.first().and_then(|f| f.function.value()).is_some_and(|f| f.as_str() == "runtime.raise");
+        if begins.is_none() && dies && other.unavailable.is_some() && other.frames.len() < DYING {
+            self.withheld += right.frames.len() as u64;
+            return;
+        }
         for (index, frame) in other.frames.iter().skip(begins.unwrap_or(0)).enumerate() {
             // How a stack goes on that is too deep to be shown whole nobody has said.
             if index >= in_right {
@@ -359,5 +365,19 @@ mod tests {
             assert_eq!(reading.false_statements, [""; 0]);
             assert_eq!((reading.true_statements, reading.withheld), (all - left_out, left_out));
         }
+    }
+
+    #[test]
+    fn what_a_thread_does_to_die_is_left_out_only_where_the_stack_can_be_followed() {
+        let found = |innermost: &str, unavailable: Option<&str>| {
+            let (right, mut other) = (Told::new(Source::Core), Told::new(Source::Core));
+            other.stacks[2].1.frames = vec![other.frame(innermost, 1)];
+            other.stacks[2].1.unavailable = unavailable.map(Into::into);
+            let reading = Reading::of(&Program::new(right), &Program::new(other));
+            reading.false_statements.len()
+        };
+        assert_eq!(found("runtime.raise", Some("a return address is 0")), 0);
+        assert_eq!(found("runtime.raise", None), 1);
+        assert_eq!(found("runtime.futex", Some("a return address is 0")), 1);
     }
 }
