@@ -129,12 +129,28 @@ impl Runtime<'_> {
         let room = slice.checked_add(16).and_then(|at| self.mem.u64(at).ok()).unwrap_or(u64::MAX);
         let listed = claimed.min(room).min(MAX_GOROUTINES);
         self.mem.prefetch(&[Range::new(array, listed.saturating_mul(8))]);
-        let mut addresses = Vec::new();
-        for index in 0..listed {
-            let Some(Ok(g)) = array.checked_add(index.saturating_mul(8)).map(|at| self.mem.ptr(at)) else { break };
-            addresses.push(g);
+        Ok(Goroutines { addresses: self.pointers(array, listed), claimed })
+    }
+
+    /// Pointers that stand one behind the other, as far as they can be read.
+    fn pointers(&self, array: Addr, count: u64) -> Vec<Addr> {
+        const BATCH: u64 = 512;
+        let (mut found, mut batch) = (Vec::new(), [0u8; 8 * BATCH as usize]);
+        for first in (0..count).step_by(BATCH as usize) {
+            let Some(at) = array.checked_add(first.saturating_mul(8)) else { break };
+            let words = count.saturating_sub(first).min(BATCH);
+            let Some(bytes) = batch.get_mut(..usize::try_from(words.saturating_mul(8)).unwrap_or(0)) else { break };
+            if self.mem.read(at, bytes).is_ok() {
+                let (words, _) = bytes.as_chunks::<8>();
+                found.extend(words.iter().map(|word| Addr(u64::from_le_bytes(*word))));
+                continue;
+            }
+            // It breaks off somewhere in these.
+            let one = |index: u64| self.mem.ptr(at.checked_add(index.saturating_mul(8))?).ok();
+            found.extend((0..words).map_while(one));
+            break;
         }
-        Ok(Goroutines { addresses, claimed })
+        found
     }
 
     /// The goroutines that there can be: a damaged list may be long, and each of its entries would be asked for.

@@ -58,6 +58,15 @@ fn lists_of_goroutines_are_read_as_far_as_they_go() {
         let listed = runtime.goroutines().unwrap();
         assert_eq!((listed.addresses, listed.claimed), (vec![Addr(G1)], u64::MAX));
     });
+    // One that breaks off in the middle, and one that does not.
+    for (held, claimed) in [(700, 1000), (512, 513), (1025, 1025)] {
+        let all: Vec<u64> = (0..held).map(|index| 0xc100_0000 + index * 0x200).collect();
+        let long = memory()
+            .with(Addr(0x60_0000 + BIAS), words(&[0xd000_0000, claimed, claimed]))
+            .with(Addr(0xd000_0000), words(&all));
+        let listed = check(&long, |runtime| runtime.goroutines().unwrap());
+        assert_eq!(listed.addresses.iter().map(|g| g.0).collect::<Vec<_>>(), all);
+    }
     check(&SliceMemory::new(), |runtime| {
         assert!(matches!(runtime.goroutines(), Err(RuntimeError::Unreadable { what: "goroutines", .. })));
     });
