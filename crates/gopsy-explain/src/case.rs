@@ -138,12 +138,7 @@ impl<'p> Case<'p> {
             Some(Headline::Signal(s)) => Some(s),
             _ => None,
         };
-        of_headline.or(self.crash().signal.as_ref()).or_else(|| {
-            self.crash().headlines.iter().find_map(|h| match h {
-                Headline::Signal(s) => Some(s),
-                _ => None,
-            })
-        })
+        of_headline.or_else(|| self.crash().any_signal())
     }
 
     /// A signal that stands without any headline: a debugger stopped at it, or the runtime's words before it are lost.

@@ -165,12 +165,8 @@ impl Search<'_> {
                 }
                 gimli::DW_TAG_member => {
                     let entry = read_entry(dwarf, &mut entries, abbreviation)?;
-                    if let (Some((_, layout, members)), Some(name), Some(offset)) =
-                        (&mut open, entry.name, entry.offset)
-                        && depth == *members
-                    {
-                        let size = entry.target.and_then(|t| type_size(dwarf, unit, &abbreviations, &t));
-                        layout.fields.insert(String::from_utf8_lossy(name).into_owned(), Field { offset, size });
+                    if let Some((_, layout, _)) = open.as_mut().filter(|(_, _, members)| depth == *members) {
+                        layout.fields.extend(member(dwarf, unit, &abbreviations, &entry));
                     }
                 }
                 gimli::DW_TAG_variable if depth == 1 && !self.variables.is_empty() => {
@@ -282,12 +278,22 @@ fn struct_type(
     // Members have no children; the list ends with an empty entry.
     while let Some(abbreviation) = entries.read_abbreviation().ok()? {
         let entry = read_entry(dwarf, &mut entries, abbreviation).ok()?;
-        if let (gimli::DW_TAG_member, Some(name), Some(offset)) = (abbreviation.tag(), entry.name, entry.offset) {
-            let size = entry.target.and_then(|t| type_size(dwarf, unit, abbreviations, &t));
-            layout.fields.insert(String::from_utf8_lossy(name).into_owned(), Field { offset, size });
+        if abbreviation.tag() == gimli::DW_TAG_member {
+            layout.fields.extend(member(dwarf, unit, abbreviations, &entry));
         }
     }
     Some(layout)
+}
+
+/// A member of a struct.
+fn member(
+    dwarf: &gimli::Dwarf<Slice<'_>>,
+    unit: &UnitHeader<Slice<'_>>,
+    abbreviations: &gimli::Abbreviations,
+    entry: &Entry<'_>,
+) -> Option<(String, Field)> {
+    let size = entry.target.as_ref().and_then(|t| type_size(dwarf, unit, abbreviations, t));
+    Some((String::from_utf8_lossy(entry.name?).into_owned(), Field { offset: entry.offset?, size }))
 }
 
 fn within(unit: &UnitHeader<Slice<'_>>, value: &gimli::AttributeValue<Slice<'_>>) -> Option<UnitOffset> {

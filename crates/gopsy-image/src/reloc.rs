@@ -86,13 +86,13 @@ impl Relocations {
             of(DT_SYMTAB).and_then(|table| held(file, segments, LinkAddr(table), u64::MAX)).unwrap_or_default();
         let mut words = Vec::new();
         for entry in data.chunks_exact(usize::try_from(RELA).ok()?) {
-            let (Some(at), Some(info), Some(addend)) =
-                (bytes::u64(entry, 0), bytes::u64(entry, 8), bytes::u64(entry, 16))
+            // `r_info` is one word: the kind is its lower half, the symbol its upper.
+            let (Some(at), Some(kind), Some(symbol), Some(addend)) =
+                (bytes::u64(entry, 0), bytes::u32(entry, 8), bytes::u32(entry, 12), bytes::u64(entry, 16))
             else {
                 continue;
             };
-            let kind = u32::try_from(info & 0xffff_ffff).ok()?;
-            let word = filled_in(machine, kind, addend, || defined(symbols, info >> 32));
+            let word = filled_in(machine, kind, addend, || defined(symbols, symbol.into()));
             words.extend(word.map(|word| (LinkAddr(at), word)));
         }
         words.sort_unstable();

@@ -181,15 +181,8 @@ impl Locator<'_> {
             let file = row.file.as_deref().map(str::to_owned);
             place.line.add(Witness::LineTable, SourceLine { file, line: row.line }, |a, b| a == b);
         }
-        if let Some(function) = info.function_at(place.pc) {
-            let at = row.map(|r| SourceLine { file: r.file.as_deref().map(str::to_owned), line: r.line });
-            let mut at = at.unwrap_or(SourceLine { file: None, line: None });
-            let mut frames = Vec::new();
-            for inlined in function.inlined.into_iter().rev() {
-                let call = SourceLine { file: inlined.call_file, line: inlined.call_line };
-                frames.push(Frame { function: inlined.name, at: std::mem::replace(&mut at, call) });
-            }
-            frames.push(Frame { function: function.name, at });
+        let frames: Vec<Frame> = info.source_frames(place.pc, row.as_ref()).iter().map(Frame::of).collect();
+        if !frames.is_empty() {
             place.frames.add(Witness::DebugInfo, frames, |a, b| same_frames(a, b));
         }
     }

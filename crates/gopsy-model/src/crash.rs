@@ -181,3 +181,16 @@ pub struct Crash {
     /// Threads that died at the same time, of whose words the runtime has kept no record.
     pub unrecorded: usize,
 }
+
+impl Crash {
+    /// The signal of this death: the one that belongs to a panic or fatal error, else the first that is a headline itself.
+    #[must_use]
+    pub fn any_signal(&self) -> Option<&Signal> {
+        self.signal.as_ref().or_else(|| {
+            self.headlines.iter().find_map(|headline| match headline {
+                Headline::Signal(signal) => Some(signal),
+                _ => None,
+            })
+        })
+    }
+}

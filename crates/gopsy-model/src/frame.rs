@@ -1,6 +1,6 @@
 //! Frames and stacks.
 
-use crate::{Known, Missing, Str};
+use crate::{Known, Missing, Str, Trust};
 
 /// The name of a function as the Go runtime prints it, without arguments: `example.com/a/b.(*T).Method`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,6 +139,18 @@ impl Frame {
             foreign: false,
             module: Known::Missing(Missing::NotApplicable),
         }
+    }
+
+    /// What the frame as a whole is worth: the worst of how its pc, its function and its place are known.
+    #[must_use]
+    pub fn trust(&self) -> Option<Trust> {
+        [self.pc.trust(), self.function.trust(), self.file.trust(), self.line.trust()].into_iter().flatten().max()
+    }
+
+    /// Whether it was found by a search of the stack: it may be left over from a call that has long returned.
+    #[must_use]
+    pub fn is_scanned(&self) -> bool {
+        self.trust() == Some(Trust::Scanned)
     }
 }
 

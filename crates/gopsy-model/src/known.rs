@@ -192,6 +192,18 @@ impl<T> Known<T> {
         }
     }
 
+    /// This, or the other where this is missing; where both are, why this is.
+    #[must_use]
+    pub fn or_else(self, other: impl FnOnce() -> Self) -> Self {
+        match self {
+            Known::Missing(why) => match other() {
+                Known::Missing(_) => Known::Missing(why),
+                found @ Known::Have { .. } => found,
+            },
+            found @ Known::Have { .. } => found,
+        }
+    }
+
     /// Applies `f` to the value and keeps its provenance.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Known<U> {
         match self {

@@ -9,11 +9,10 @@ mod printed;
 
 use gopsy_model::{Headline, Known, Role, Source, Status, Trust};
 use gopsy_program::{CoreError, CoreEvidence, CoreOptions, Evidence, Program};
-use gopsy_testing::{Toolchain, core_in, core_pattern_problem, skip};
+use gopsy_testing::{Toolchain, core_pattern_problem, skip};
 use printed::Printed;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 const NIL: &str = "runtime error: invalid memory address or nil pointer dereference";
 
@@ -253,15 +252,7 @@ fn make() -> Result<(tempfile::TempDir, String), String> {
         std::fs::copy(specimen().join(file), dir.path().join(file)).unwrap();
     }
     gopsy_testing::run(go.build(dir.path(), Path::new("nilfield"), &[], false).arg("."))?;
-    let died = Command::new("sh")
-        .args(["-c", "ulimit -c unlimited && exec ./nilfield"])
-        .current_dir(dir.path())
-        .env("GOTRACEBACK", "crash")
-        .output()
-        .map_err(|e| format!("there is no shell here ({e})"))?;
-    let Some(core) = core_in(dir.path()) else { return Err("the kernel wrote no core (ulimit -c?)".to_owned()) };
-    if core != dir.path().join("core") {
-        std::fs::rename(core, dir.path().join("core")).unwrap();
-    }
+    let died = gopsy_testing::dies(dir.path(), "./nilfield", &[])?;
+    std::fs::rename(died.core, dir.path().join("core")).unwrap();
     Ok((dir, String::from_utf8(died.stderr).unwrap()))
 }

@@ -11,7 +11,6 @@ use gopsy_runtime::{SpanState, Timer};
 use gopsy_testing::{BuildMode, NEWEST, RELEASES, Toolchain, core_in, core_pattern_problem, run, skip};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// Go 1.16 lays names of types out in its own way; floats are printed in another since 1.26, when sudogs grew too.
 const VERSIONS: [&str; 5] = ["1.16", "1.20", "1.22", "1.24", NEWEST];
@@ -65,15 +64,10 @@ impl Built {
 
     /// The same with another choice of what its core holds.
     fn dies_with(&self, way: &str, filter: &str) -> Died {
-        let mut command = Command::new("sh");
-        let filter = format!("echo {filter} > /proc/self/coredump_filter");
-        command.args(["-c", &format!("{filter} && ulimit -c unlimited && rm -f core* && exec ./app {way}")]);
-        command.current_dir(self.folder.path()).env("GOTRACEBACK", "crash").env("GOMEMLIMIT", "3GiB");
-        command.stderr(Stdio::null());
-        let printed = String::from_utf8(command.output().unwrap().stdout).unwrap();
-        let core = core_in(self.folder.path()).unwrap();
-        let core = CoreEvidence::open(&core, Some(&self.folder.path().join("app"))).unwrap();
-        Died { name: format!("{} {way}", self.name), core, printed }
+        let line = format!("sh -c 'echo {filter} > /proc/self/coredump_filter && exec ./app {way}'");
+        let died = gopsy_testing::dies(self.folder.path(), &line, &[("GOMEMLIMIT", "3GiB")]).unwrap();
+        let core = CoreEvidence::open(&died.core, Some(&self.folder.path().join("app"))).unwrap();
+        Died { name: format!("{} {way}", self.name), core, printed: String::from_utf8(died.stdout).unwrap() }
     }
 }
 

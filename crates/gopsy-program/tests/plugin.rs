@@ -4,7 +4,7 @@
 
 use gopsy_model::{Headline, Role, Stack};
 use gopsy_program::{CoreEvidence, Evidence, Program, TextEvidence};
-use gopsy_testing::{BuildMode, DiedInPlugin, NEWEST, RELEASES, Toolchain, skip};
+use gopsy_testing::{BuildMode, NEWEST, RELEASES, Toolchain, cgo_core_problem, dies_in_plugin, skip};
 
 /// Those at which moduledata changed; `GOPSY_ZOO=all` takes all.
 const VERSIONS: [&str; 5] = ["1.16", "1.20", "1.22", "1.26", NEWEST];
@@ -21,15 +21,15 @@ fn frames(stack: &Stack) -> Vec<(String, Option<i64>, Option<u64>)> {
 /// Lets the program die in one way, and reads both accounts of it.
 fn dies(toolchain: &Toolchain, mode: BuildMode, way: &str) -> (CoreEvidence, Program) {
     let folder = tempfile::tempdir().unwrap();
-    let died = DiedInPlugin::make(folder.path(), toolchain, mode, way).unwrap();
-    let dump = gopsy_text::read_bytes(&died.printed, &gopsy_text::Options::default());
+    let died = dies_in_plugin(folder.path(), toolchain, mode, way).unwrap();
+    let dump = gopsy_text::read_bytes(&died.stderr, &gopsy_text::Options::default());
     let text = TextEvidence::programs(dump).pop().expect("it printed its death");
     (CoreEvidence::open(&died.core, Some(&folder.path().join("host"))).unwrap(), text)
 }
 
 #[test]
 fn goroutines_in_a_plugin_are_as_the_runtime_printed_them() {
-    if let Some(problem) = DiedInPlugin::problem() {
+    if let Some(problem) = cgo_core_problem() {
         return skip("zoo", &problem);
     }
     let all: Vec<&str> =

@@ -1,7 +1,7 @@
 //! What every form of a verdict is made from.
 
 use crate::source::SourceLines;
-use gopsy_model::{Frame, Goroutine, Kind, Role, Verdict};
+use gopsy_model::{Elision, Frame, Goroutine, Kind, Role, Stack, Status, Verdict};
 use gopsy_program::{Group, Program, StackId};
 
 /// A death and what was found out about it.
@@ -45,11 +45,6 @@ impl Case<'_> {
         crashed.filter(is_it).or_else(|| self.program.stacks().find(is_it)).or(crashed)
     }
 
-    /// The frames of C in which the thread that died stood, innermost first.
-    pub(crate) fn native(&self) -> Vec<Frame> {
-        native(self.program)
-    }
-
     /// `go1.27.3 linux/amd64 · module`, as far as it is known.
     pub(crate) fn identity(&self) -> String {
         identity(self.program)
@@ -62,10 +57,18 @@ impl Case<'_> {
 }
 
 /// The frames of C in which the thread that died stood, above the goroutine that it ran; innermost first.
-pub(crate) fn native(program: &Program) -> Vec<Frame> {
-    let Some(id) = program.crash().system_stack.filter(|id| program.crashed() != Some(*id)) else { return Vec::new() };
-    let frames = program.stack(id).frames.into_iter();
-    frames.skip_while(|frame| !frame.foreign).take_while(|frame| frame.foreign).collect()
+pub(crate) fn native(program: &Program) -> Option<Stack> {
+    let id = program.crash().system_stack.filter(|id| program.crashed() != Some(*id))?;
+    let Stack { frames, elided, unavailable, remarks } = program.stack(id);
+    let from = frames.iter().position(|frame| frame.foreign)?;
+    let run: Vec<Frame> = frames.iter().skip(from).take_while(|frame| frame.foreign).cloned().collect();
+    // Of what is told of the stack as a whole: what is about these frames.
+    let to_its_end = from + run.len() == frames.len();
+    let within = |after: &usize| (1..run.len()).contains(after) || (to_its_end && *after == run.len());
+    let shifted = |gap: Elision| gap.after.checked_sub(from).filter(within).map(|after| Elision { after, ..gap });
+    let elided = elided.into_iter().filter_map(shifted).collect();
+    let (unavailable, remarks) = if to_its_end { (unavailable, remarks) } else { (None, Vec::new()) };
+    Some(Stack { frames: run, elided, unavailable, remarks })
 }
 
 /// `go1.27.3 linux/amd64 · module`, as far as it is known.
@@ -96,12 +99,14 @@ pub(crate) fn title(goroutine: &Goroutine) -> String {
     }
 }
 
-/// What a goroutine is doing: `chan receive, 5 minutes`. A thread's own is always called idle, whatever it does.
+/// The state of a goroutine. A thread's own is always called idle, whatever it does.
+pub(crate) fn status(goroutine: &Goroutine) -> Option<&Status> {
+    goroutine.status.value().filter(|_| goroutine.role != Role::System)
+}
+
+/// What a goroutine is doing: `chan receive, 5 minutes`.
 pub(crate) fn state(goroutine: &Goroutine) -> Option<String> {
-    if goroutine.role == Role::System {
-        return None;
-    }
-    let word = match (goroutine.wait_reason.value(), goroutine.status.value()) {
+    let word = match (goroutine.wait_reason.value(), status(goroutine)) {
         (Some(reason), _) => reason.as_ref().to_owned(),
         (None, Some(status)) => status.as_str().to_owned(),
         (None, None) => return None,

@@ -1,6 +1,6 @@
 //! A verdict for an issue, a chat or a job summary.
 
-use crate::case::{Case, besides, evidence, provenance, state, title};
+use crate::case::{Case, besides, evidence, native, provenance, state, title};
 use crate::escape::{markdown, markdown_cell, markdown_code, markdown_fence};
 use crate::names::{place, plural, short_function};
 use gopsy_model::{Arg, Args, Cause, Confidence, Frame, FunctionName, KnownIssue};
@@ -105,21 +105,10 @@ fn stack(out: &mut String, case: &Case<'_>) {
         let _ = write!(text, " [{state}]");
     }
     text.push_str(":\n");
-    for frame in &case.native() {
-        push_frame(&mut text, frame);
+    if let Some(native) = native(case.program) {
+        push_frames(&mut text, &native.frames);
     }
-    // Long stacks are those of recursions: both ends tell, as in the runtime's own form.
-    let frames = stack.frames.len();
-    let (head, tail) = if frames > MAX_FRAMES { (MAX_FRAMES * 2 / 3, MAX_FRAMES / 3) } else { (frames, 0) };
-    for frame in stack.frames.iter().take(head) {
-        push_frame(&mut text, frame);
-    }
-    if frames > MAX_FRAMES {
-        let _ = writeln!(text, "... {} left out", plural((frames - head - tail) as u64, "frame"));
-        for frame in stack.frames.iter().skip(frames - tail) {
-            push_frame(&mut text, frame);
-        }
-    }
+    push_frames(&mut text, &stack.frames);
     if let Some(creation) = goroutine.created_by.value() {
         let _ = writeln!(text, "created by {}", creation.function.as_str());
         if let Some(file) = creation.file.value() {
@@ -129,10 +118,23 @@ fn stack(out: &mut String, case: &Case<'_>) {
     line(out, markdown_fence(&text, "text").trim_end());
 }
 
+/// Long stacks are those of recursions: both ends tell, as in the runtime's own form.
+fn push_frames(text: &mut String, frames: &[Frame]) {
+    let left_out = frames.len().saturating_sub(MAX_FRAMES);
+    let (head, rest) = frames.split_at(if left_out > 0 { MAX_FRAMES * 2 / 3 } else { frames.len() });
+    head.iter().for_each(|frame| push_frame(text, frame));
+    if left_out > 0 {
+        let _ = writeln!(text, "... {} left out", plural(left_out as u64, "frame"));
+    }
+    rest.iter().skip(left_out).for_each(|frame| push_frame(text, frame));
+}
+
 /// A frame as the runtime prints it: that is what search engines and other people know.
 fn push_frame(text: &mut String, frame: &Frame) {
     let name = frame.function.value().map_or("?", |f| f.as_str());
-    let _ = writeln!(text, "{name}({})", frame.args.value().map_or_else(|| "...".to_owned(), arguments));
+    let args = frame.args.value().map_or_else(|| "...".to_owned(), arguments);
+    let _ =
+        writeln!(text, "{name}({args}){}", if frame.is_scanned() { "  (found by a search of the stack)" } else { "" });
     match (frame.file.value(), frame.module.value()) {
         (Some(file), _) => {
             let _ = writeln!(text, "\t{}", place(file, frame.line.value().copied()));

@@ -118,13 +118,11 @@ impl Runtime<'_> {
     /// # Errors
     /// When `allgs` cannot be read. A list that breaks off is returned as far as it goes: compare with `claimed`.
     pub(crate) fn goroutines(&self) -> Result<Goroutines, RuntimeError> {
-        let unreadable = |why: String| RuntimeError::Unreadable { what: "goroutines", why };
+        let unreadable = |fault| RuntimeError::unreadable("goroutines", fault);
         let variable = self.layouts.variable("runtime.allgs").ok_or(RuntimeError::NotFound("runtime.allgs"))?;
         let slice = self.bias.load(variable.address);
-        let array = self.mem.ptr(slice).map_err(|f| unreadable(f.to_string()))?;
-        let len_at =
-            slice.checked_add(8).ok_or_else(|| unreadable("an address beyond the end of memory".to_owned()))?;
-        let claimed = self.mem.u64(len_at).map_err(|f| unreadable(f.to_string()))?;
+        let array = self.mem.ptr(slice).map_err(unreadable)?;
+        let claimed = self.mem.u64(Addr(slice.0.wrapping_add(8))).map_err(unreadable)?;
         // A slice that is longer than its room was damaged; what stands behind its room are no goroutines.
         let room = slice.checked_add(16).and_then(|at| self.mem.u64(at).ok()).unwrap_or(u64::MAX);
         let listed = claimed.min(room).min(MAX_GOROUTINES);

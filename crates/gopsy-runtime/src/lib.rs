@@ -42,6 +42,8 @@ mod testkit;
 #[cfg(test)]
 mod tests;
 
+use gopsy_mem::{Fault, Why};
+
 pub use ancestors::Ancestor;
 pub use death::{Culprit, How};
 pub use defers::Defer;
@@ -78,6 +80,8 @@ pub enum RuntimeError {
         what: &'static str,
         /// Why not.
         why: String,
+        /// The memory was there and was not saved: that says nothing against the layouts.
+        not_saved: bool,
     },
     /// The memory contradicts the layouts.
     #[error("the memory is not that of a Go program of any known layout:{}", .0.iter().map(|w| format!("\n  {w}")).collect::<String>())]
@@ -85,4 +89,11 @@ pub enum RuntimeError {
     /// The memory neither contradicts the layouts nor bears them out: most of it is missing.
     #[error("nothing in the memory bears out how the runtime would be read:{}", .0.iter().map(|w| format!("\n  {w}")).collect::<String>())]
     NotBorneOut(Vec<String>),
+}
+
+impl RuntimeError {
+    /// A list that cannot be read because of that fault.
+    pub(crate) fn unreadable(what: &'static str, fault: Fault) -> RuntimeError {
+        RuntimeError::Unreadable { what, why: fault.to_string(), not_saved: fault.why == Why::NotHeld }
+    }
 }

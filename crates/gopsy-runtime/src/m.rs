@@ -35,9 +35,26 @@ pub struct Threads {
     /// Those of which the g0 points back to them, the youngest first.
     pub list: Vec<M>,
     /// Why the list breaks off, if it does: what follows in it is not known.
-    pub broken: Option<String>,
-    /// It breaks off because the memory there was not saved.
-    pub cut: bool,
+    pub broken: Option<Break>,
+}
+
+/// Why a list breaks off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Break {
+    /// In words.
+    pub why: String,
+    /// The memory there was not saved: that says nothing against the list.
+    pub not_saved: bool,
+}
+
+impl Break {
+    fn wrong(why: impl Into<String>) -> Option<Break> {
+        Some(Break { why: why.into(), not_saved: false })
+    }
+
+    fn missing(why: &Missing, what: &str) -> Option<Break> {
+        Some(Break { why: format!("{what}: {why}"), not_saved: *why == Missing::NotInCore })
+    }
 }
 
 impl Runtime<'_> {
@@ -48,15 +65,15 @@ impl Runtime<'_> {
     /// it goes.
     pub fn threads(&self) -> Result<Threads, RuntimeError> {
         let variable = self.layouts.variable("runtime.allm").ok_or(RuntimeError::NotFound("runtime.allm"))?;
-        let unreadable = |why: String| RuntimeError::Unreadable { what: "threads", why };
-        let mut next = self.mem.ptr(self.bias.load(variable.address)).map_err(|f| unreadable(f.to_string()))?;
-        let (mut list, mut seen, mut cut) = (Vec::new(), HashSet::new(), false);
+        let head = self.mem.ptr(self.bias.load(variable.address));
+        let mut next = head.map_err(|fault| RuntimeError::unreadable("threads", fault))?;
+        let (mut list, mut seen) = (Vec::new(), HashSet::new());
         let broken = loop {
             if next.is_null() {
                 break None;
             }
             if !seen.insert(next) || list.len() >= MAX_THREADS {
-                break Some("it runs in a circle".to_owned());
+                break Break::wrong("it runs in a circle");
             }
             let m = self.m(next);
             let back = match &m.g0 {
@@ -65,23 +82,18 @@ impl Runtime<'_> {
             };
             match back {
                 Known::Have { value, .. } if value == next => {}
-                Known::Have { .. } => break Some(format!("the g0 of the m at {next} does not point back to it")),
-                Known::Missing(why) => {
-                    cut = why == Missing::NotInCore;
-                    let there = if cut { "in the core" } else { "there" };
-                    break Some(format!("the m at {next} or its g0 is not {there}"));
+                Known::Have { .. } => {
+                    break Break::wrong(format!("the g0 of the m at {next} does not point back to it"));
                 }
+                Known::Missing(why) => break Break::missing(&why, &format!("the m at {next} or its g0 is not there")),
             }
             list.push(m);
             match self.pointer(next, &[("runtime.m", "alllink")]) {
                 Known::Have { value, .. } => next = value,
-                Known::Missing(why) => {
-                    cut = why == Missing::NotInCore;
-                    break Some(why.to_string());
-                }
+                Known::Missing(why) => break Break::missing(&why, &format!("what follows the m at {next}")),
             }
         };
-        Ok(Threads { list, broken, cut })
+        Ok(Threads { list, broken })
     }
 
     /// The thread at that address.

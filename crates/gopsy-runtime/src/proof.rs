@@ -159,7 +159,7 @@ impl Runtime<'_> {
         let (threads, listed) = match (self.threads(), self.goroutines()) {
             (Ok(threads), Ok(listed)) => (threads, listed),
             (Err(error), _) | (_, Err(error)) => {
-                let silent = matches!(error, RuntimeError::Unreadable { .. });
+                let silent = matches!(error, RuntimeError::Unreadable { not_saved: true, .. });
                 return Proof { refuted: Some(error.to_string()), silent, ..Proof::default() };
             }
         };
@@ -183,14 +183,14 @@ impl Runtime<'_> {
             (of_g.sched, "goroutines left off outside of their stack"),
             (of_g.m, "goroutines run on threads that do not know it"),
         ];
-        let endless = if threads.broken.is_some() { !threads.cut } else { !ends_at_m0 };
+        let endless = threads.broken.as_ref().map_or(!ends_at_m0, |broken| !broken.not_saved);
         let chain = endless.then_some("the list of threads has no end where it must");
         let denied = must.iter().find(|(votes, _)| !votes.hold() && !votes.none());
         let denied = denied.or_else(|| may.iter().find(|(votes, _)| votes.yes > 0 && !votes.hold()));
         let denied = chain.or(denied.map(|(_, why)| *why));
         let missing = match must.iter().any(|(votes, _)| votes.none()) {
             true => Some("no goroutine or thread bears them out"),
-            false => threads.cut.then_some("part of the list of threads is not in the core"),
+            false => threads.broken.is_some().then_some("part of the list of threads is not in the core"),
         };
         let silent = denied.is_none() && missing.is_some();
         let refuted = denied.or(missing).map(str::to_owned);

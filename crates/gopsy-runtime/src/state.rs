@@ -58,17 +58,6 @@ pub struct Limits {
     pub threads: Known<u64>,
 }
 
-/// What is known, else what is known of the place where another release has it.
-fn either<T>(known: Known<T>, other: impl FnOnce() -> Known<T>) -> Known<T> {
-    match known {
-        Known::Missing(why) => match other() {
-            Known::Missing(_) => Known::Missing(why),
-            found => found,
-        },
-        found => found,
-    }
-}
-
 impl Runtime<'_> {
     /// The command line.
     #[must_use]
@@ -104,14 +93,15 @@ impl Runtime<'_> {
         Heap {
             phase: self.enumerated(self.global("runtime.gcphase", 4), phase, "the collector"),
             // Up to Go 1.18 the type has no name.
-            cycles: either(self.member_of("runtime.work", "runtime.workType", "cycles"), || {
-                self.member_of("runtime.work", "var runtime.work", "cycles")
-            }),
+            cycles: self
+                .member_of("runtime.work", "runtime.workType", "cycles")
+                .or_else(|| self.member_of("runtime.work", "var runtime.work", "cycles")),
             // int32; in Go 1.16 not yet the controller's.
-            gc_percent: either(controller("gcPercent"), || self.global("runtime.gcpercent", 4))
+            gc_percent: controller("gcPercent")
+                .or_else(|| self.global("runtime.gcpercent", 4))
                 .map(|percent| u32::try_from(percent).map_or(i64::MAX, |percent| i64::from(percent.cast_signed()))),
             memory_limit: controller("memoryLimit"),
-            live: either(controller("heapLive"), || self.member_of("runtime.memstats", "runtime.mstats", "heap_live")),
+            live: controller("heapLive").or_else(|| self.member_of("runtime.memstats", "runtime.mstats", "heap_live")),
             in_use: self
                 .member_of("runtime.mheap_", "runtime.mheap", "pagesInUse")
                 .map(|pages| pages.saturating_mul(PAGE)),

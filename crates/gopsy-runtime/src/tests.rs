@@ -76,8 +76,9 @@ fn lists_of_goroutines_are_read_as_far_as_they_go() {
 fn threads_are_proved() {
     let threads = |memory: &SliceMemory| {
         check(memory, |runtime| {
-            let Threads { list, broken, .. } = runtime.threads().unwrap();
-            (list.iter().map(|m| m.tid.value().copied()).collect::<Vec<_>>(), broken.unwrap_or_default())
+            let Threads { list, broken } = runtime.threads().unwrap();
+            let why = broken.map(|broken| broken.why).unwrap_or_default();
+            (list.iter().map(|m| m.tid.value().copied()).collect::<Vec<_>>(), why)
         })
     };
     assert_eq!(threads(&memory()), (vec![Some(4242)], String::new()));

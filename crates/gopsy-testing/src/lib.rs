@@ -4,15 +4,16 @@
 //! It knows nothing of gopsy, and nothing of it is shipped.
 
 mod build_mode;
+mod death;
 mod plugin;
 mod toolchain;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub use build_mode::BuildMode;
-pub use plugin::{DiedInPlugin, PLUGIN_SOURCE};
+pub use death::{Died, cgo_core_problem, core_in, dies};
+pub use plugin::{PLUGIN_SOURCE, dies_in_plugin};
 pub use toolchain::{NEWEST, RELEASES, Toolchain, go_command, run};
 
 /// Writes to standard error. Not `eprint!`, which the test harness keeps to itself when all is well.
@@ -56,16 +57,6 @@ pub fn core_pattern_problem() -> Option<String> {
         Ok(pattern) => pattern_problem(pattern.trim_end()),
         Err(error) => Some(format!("{file}: {error}")),
     }
-}
-
-/// The core that the kernel has left in a folder: `core`, or `core.PID` with `kernel.core_uses_pid`, or as a pattern that begins
-/// so has it.
-#[must_use]
-pub fn core_in(folder: &Path) -> Option<PathBuf> {
-    let is_core = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"core")) && path.is_file()
-    };
-    std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).find(is_core)
 }
 
 fn pattern_problem(pattern: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 //! The code of a process that is not Go's: C in the executable, shared libraries, the vDSO.
 
 use crate::cfi::{self, Rules, Tables};
-use gopsy_image::{Image, Symbol};
+use gopsy_image::{Image, SourceFrame, Symbol};
 use gopsy_insn::{Decoder, Flow};
 use gopsy_mem::{Addr, Bias, LinkAddr, Memory, Range};
 use rustc_hash::FxHashMap;
@@ -47,7 +47,7 @@ pub struct ForeignRef {
 /// What tables say of pcs that were met: of each, if they say anything.
 type Kept = FxHashMap<(u32, Addr), Option<Rc<Rules>>>;
 /// The lines of addresses that were met.
-type KeptLines = FxHashMap<(u32, Addr), Rc<[ForeignLine]>>;
+type KeptLines = FxHashMap<(u32, Addr), Rc<[SourceFrame]>>;
 
 /// What a symbol table says of a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,17 +58,6 @@ pub struct Symbolised {
     pub offset: u64,
     /// It is a function's name.
     pub is_function: bool,
-}
-
-/// A place in the source of code that is not Go's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForeignLine {
-    /// The function that is inlined there, by its name if it has one; `None` for the function that holds the code.
-    pub inlined: Option<Option<String>>,
-    /// The file, as the compiler named it.
-    pub file: Option<Arc<str>>,
-    /// The line.
-    pub line: Option<u64>,
 }
 
 /// The files of a process with code that is not Go's, with what was read of their tables.
@@ -139,41 +128,39 @@ impl Foreign {
         Some(&self.module(reference)?.name)
     }
 
-    /// The lines of an address in that file by its debug information, innermost first: of what is inlined there, then of the
-    /// function itself. None where nothing tells.
+    /// The functions of the source at an address in that file, by its debug information: those that are inlined there, innermost
+    /// first, then the one that holds the code. Empty where nothing tells; `None` where so many places were looked up that no more are.
     #[must_use]
-    pub fn lines(&self, reference: ForeignRef, at: Addr) -> Rc<[ForeignLine]> {
+    pub fn source_frames(&self, reference: ForeignRef, at: Addr) -> Option<Rc<[SourceFrame]>> {
         let key = (reference.module, at);
-        if let Some(lines) = self.lines.borrow().get(&key) {
-            return Rc::clone(lines);
+        if let Some(frames) = self.lines.borrow().get(&key) {
+            return Some(Rc::clone(frames));
         }
         let mut kept = self.lines.borrow_mut();
         if kept.len() >= MAX_LINES {
-            return Rc::default();
+            return None;
         }
-        let lines: Rc<[ForeignLine]> = self.read_lines(reference, at).into();
-        kept.insert(key, Rc::clone(&lines));
-        lines
+        let frames: Rc<[SourceFrame]> = self.read_frames(reference, at).unwrap_or_default().into();
+        kept.insert(key, Rc::clone(&frames));
+        Some(frames)
     }
 
-    fn read_lines(&self, reference: ForeignRef, at: Addr) -> Vec<ForeignLine> {
-        let lines = |module: &Module| {
-            let stated = module.bias.unload(at);
-            let images = module.debug.iter().chain(std::iter::once(&module.image));
-            let found =
-                images.filter_map(|image| image.code_info().ok()).find_map(|info| Some((info, info.row_at(stated)?)));
-            let (info, row) = found?;
-            let inlined = info.function_at(stated).map(|function| function.inlined).unwrap_or_default();
-            let (mut file, mut line) = (row.file, row.line);
-            let mut lines = Vec::with_capacity(inlined.len().saturating_add(1));
-            for function in inlined.into_iter().rev() {
-                lines.push(ForeignLine { inlined: Some(function.name), file, line });
-                (file, line) = (function.call_file.map(Into::into), function.call_line);
-            }
-            lines.push(ForeignLine { inlined: None, file, line });
-            Some(lines)
+    fn read_frames(&self, reference: ForeignRef, at: Addr) -> Option<Vec<SourceFrame>> {
+        let module = self.module(reference)?;
+        let stated = module.bias.unload(at);
+        let images = module.debug.iter().chain(std::iter::once(&module.image));
+        let described = |image: &Arc<Image>| {
+            let info = image.code_info().ok()?;
+            let row = info.row_at(stated)?;
+            let frames = info.source_frames(stated, Some(&row));
+            // A line table alone tells the line of the function that the symbols name.
+            let bare = || {
+                let line = row.line.and_then(|line| i32::try_from(line).ok());
+                SourceFrame { function: None, file: row.file.as_deref().map(str::to_owned), line, inlined: false }
+            };
+            Some(if frames.is_empty() { vec![bare()] } else { frames })
         };
-        self.module(reference).and_then(lines).unwrap_or_default()
+        images.filter_map(described).next()
     }
 
     /// Where the function begins that holds an address, if a symbol tells.

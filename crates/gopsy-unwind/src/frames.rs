@@ -1,9 +1,10 @@
 //! The model's frames.
 
-use crate::{Code, Foreign, ForeignLine, Found, Pc, RawFrame, Walk, printed_name};
+use crate::{Code, Foreign, Found, Pc, RawFrame, Walk, printed_name};
 use gopsy_image::{Func, SourceFrame};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Creation, Elision, Frame, FunctionName, Known, Missing, Source, Stack, Trust};
+use std::rc::Rc;
 
 /// The frames of a walk from the `skip`-th on, each with those inlined into it.
 ///
@@ -128,16 +129,15 @@ pub(crate) fn source_key(pc: Pc, code: &Code<'_>) -> u64 {
 
 fn add(frames: &mut Vec<Frame>, raw: &RawFrame, code: &Code<'_>, foreign: &Foreign, memory: Source) {
     let Some((func, bias)) = raw.func.and_then(|f| code.func(f)) else {
-        add_foreign(frames, raw, foreign, memory);
+        add_foreign(frames, raw, None, foreign, memory);
         return;
     };
     let source = func.source_frames(bias.unload(raw.pc.lookup()));
     match source {
-        _ if !func.has_pcsp() && raw.foreign.is_some() => add_foreign(frames, raw, foreign, memory),
         // The Go linker knows the names of the C functions that it links.
         _ if !func.has_pcsp() => {
             let named = frame(func.without_line(), raw, (&func, bias), memory);
-            frames.push(Frame { foreign: true, ..named });
+            add_foreign(frames, raw, Some(named), foreign, memory);
         }
         Ok(source) => frames.extend(source.into_iter().map(|s| frame(s, raw, (&func, bias), memory))),
         // The function itself is known; which line of which function was inlined into it there is not.
@@ -179,57 +179,70 @@ fn listed_at<T>(value: Option<T>, found: Found) -> Known<T> {
     }
 }
 
-/// A frame of code that is not Go's, behind those of the functions that the debug information says are inlined there. Where no
-/// symbol names its function, the file and the place in it do: `libc.so.6+0x8ae2c`.
-fn add_foreign(frames: &mut Vec<Frame>, raw: &RawFrame, foreign: &Foreign, memory: Source) {
+/// A frame of code that is not Go's, behind those of the functions that the debug information says are inlined there. `named` is what the
+/// Go linker's tables say of it, if they do. Where nothing names its function, the file and the place in it do: `libc.so.6+0x8ae2c`.
+fn add_foreign(frames: &mut Vec<Frame>, raw: &RawFrame, named: Option<Frame>, foreign: &Foreign, memory: Source) {
     let at = raw.pc.lookup();
-    let symbol = raw.foreign.and_then(|r| foreign.symbolise(r, at));
-    let lines = raw.foreign.map(|r| foreign.lines(r, at)).unwrap_or_default();
-    let stated = |value: u64, found: Found| Known::have(value, found.trust(), memory);
-    let behind = raw.pc.address().0.wrapping_sub(at.0);
-    let trust = raw.found.trust();
+    let (source, why) = match raw.foreign.map(|r| foreign.source_frames(r, at)) {
+        Some(Some(source)) => (source, "no debug information at hand tells"),
+        Some(None) => (Rc::default(), "the lines of so many places in C were looked up that no more are"),
+        None => (Rc::default(), NO_FILE),
+    };
     let module = match raw.foreign.and_then(|r| foreign.name(r)) {
-        Some(name) => Known::have(name.into(), trust, memory),
-        None => Known::Missing(Missing::Unreadable("no file that was loaded has code there".into())),
+        Some(name) => Known::have(name.into(), raw.found.trust(), memory),
+        None => Known::Missing(Missing::Unreadable(NO_FILE.into())),
     };
-    let function = match &symbol {
-        Some(s) => {
-            let offset = s.offset.saturating_add(behind);
-            let name = if s.is_function { s.name.clone() } else { format!("{}+{offset:#x}", s.name) };
-            Known::have(FunctionName(name.into()), trust.max(Trust::Table), Source::Binary)
-        }
-        None => Known::Missing(Missing::Unreadable("no file that was loaded has code there".into())),
-    };
-    let place = |frame: Frame, line: Option<&ForeignLine>| Frame {
-        file: described(line.and_then(|line| line.file.as_deref()).map(Into::into), raw.found),
-        line: described(line.and_then(|line| line.line).and_then(|line| i64::try_from(line).ok()), raw.found),
+    let placed = |frame: Frame, source: Option<&SourceFrame>| Frame {
+        file: described(source.and_then(|s| s.file.as_deref()).map(Into::into), raw.found, why),
+        line: described(source.and_then(|s| s.line).map(i64::from), raw.found, why),
+        foreign: true,
+        module: module.clone(),
         ..frame
     };
-    let inlined = lines.iter().filter_map(|line| Some((line, line.inlined.as_ref()?)));
-    frames.extend(inlined.map(|(line, name)| {
+    for inlined in source.iter().filter(|source| source.inlined) {
+        let name = inlined.function.as_deref().map(|name| FunctionName(name.into()));
         let frame = Frame {
-            function: described(name.as_deref().map(|name| FunctionName(name.into())), raw.found),
-            file: none(),
-            line: none(),
+            function: described(name, raw.found, why),
             offset: none(),
             pc: none(),
             sp: none(),
             fp: none(),
             args: none(),
             inlined: true,
-            foreign: true,
-            module: module.clone(),
+            ..Frame::named("")
         };
-        place(frame, Some(line))
-    }));
-    let frame = Frame {
+        frames.push(placed(frame, Some(inlined)));
+    }
+    let own = source.iter().find(|source| !source.inlined);
+    let frame = named.unwrap_or_else(|| foreign_frame(raw, own, foreign, memory));
+    frames.push(placed(frame, own));
+}
+
+const NO_FILE: &str = "no file that was loaded has code there";
+
+/// What symbols and debug information say of the function of such a frame.
+fn foreign_frame(raw: &RawFrame, source: Option<&SourceFrame>, foreign: &Foreign, memory: Source) -> Frame {
+    let symbol = raw.foreign.and_then(|r| foreign.symbolise(r, raw.pc.lookup()));
+    let stated = |value: u64, found: Found| Known::have(value, found.trust(), memory);
+    let behind = raw.pc.address().0.wrapping_sub(raw.pc.lookup().0);
+    let trust = raw.found.trust();
+    let by_source = source.and_then(|s| s.function.as_deref());
+    let (function, offset) = match (&symbol, by_source) {
+        (Some(s), _) if s.is_function => {
+            let offset = s.offset.saturating_add(behind);
+            let name = Known::have(FunctionName(s.name.as_str().into()), trust.max(Trust::Table), Source::Binary);
+            (name, stated(offset, raw.found))
+        }
+        (_, Some(name)) => (described(Some(FunctionName(name.into())), raw.found, ""), none()),
+        (Some(s), None) => {
+            let name = format!("{}+{:#x}", s.name, s.offset.saturating_add(behind));
+            (Known::have(FunctionName(name.into()), trust.max(Trust::Table), Source::Binary), none())
+        }
+        (None, None) => (Known::Missing(Missing::Unreadable(NO_FILE.into())), none()),
+    };
+    Frame {
         function,
-        file: none(),
-        line: none(),
-        offset: match symbol.filter(|s| s.is_function) {
-            Some(s) => stated(s.offset.saturating_add(behind), raw.found),
-            None => none(),
-        },
+        offset,
         pc: stated(raw.pc.address().0, raw.found),
         sp: stated(raw.sp.0, raw.found),
         fp: match raw.end {
@@ -237,18 +250,15 @@ fn add_foreign(frames: &mut Vec<Frame>, raw: &RawFrame, foreign: &Foreign, memor
             None => Known::Missing(Missing::Unreadable("its caller was not found".into())),
         },
         args: Known::Missing(Missing::NotSupported("arguments of frames in memory".into())),
-        inlined: false,
-        foreign: true,
-        module: module.clone(),
-    };
-    frames.push(place(frame, lines.iter().find(|line| line.inlined.is_none())));
+        ..Frame::named("")
+    }
 }
 
 /// What debug information says of a place is no surer than the place.
-fn described<T>(value: Option<T>, found: Found) -> Known<T> {
+fn described<T>(value: Option<T>, found: Found, why: &str) -> Known<T> {
     match value {
         Some(value) => Known::have(value, found.trust().max(Trust::DebugInfo), Source::Binary),
-        None => Known::Missing(Missing::Unreadable("no debug information at hand tells".into())),
+        None => Known::Missing(Missing::Unreadable(why.into())),
     }
 }
 

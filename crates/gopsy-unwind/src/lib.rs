@@ -45,7 +45,7 @@ mod tests;
 mod thread_tests;
 
 pub use code::{Code, FuncRef};
-pub use foreign::{Foreign, ForeignLine, ForeignRef, Symbolised};
+pub use foreign::{Foreign, ForeignRef, Symbolised};
 pub(crate) use frames::source_key;
 pub use frames::{creation, definition, frames, frames_with, recorded};
 pub use name::printed_name;

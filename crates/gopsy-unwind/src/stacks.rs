@@ -38,6 +38,8 @@ pub struct Stacks {
     pub entry: Option<Addr>,
     /// Where the thread's system stack was left for the goroutine's: `m.g0.sched.sp`. A callback from C saves it.
     pub system_sp: Option<Addr>,
+    /// It is known that the thread runs no goroutine: nobody waits for it to come back from its system stack.
+    pub without_goroutine: bool,
 }
 
 impl Stacks {
@@ -57,6 +59,7 @@ impl Stacks {
                 .and_then(|g0| runtime.g(*g0).sched.into_value())
                 .map(|s| s.sp)
                 .filter(|sp| !sp.is_null()),
+            without_goroutine: m.and_then(|m| m.curg.value()).is_some_and(|curg| curg.is_null()),
         }
     }
 

@@ -155,7 +155,7 @@ impl Thread<'_> {
         let Some(end) = end_of(self.at.sp).filter(|end| *end <= limit) else {
             return broken(format!("a frame at {} would reach beyond the end of its stack", self.at.sp));
         };
-        let left = site.role == FuncRole::Morestack && self.stacks.sched.is_none() && self.stacks.goroutine.is_none();
+        let left = site.role == FuncRole::Morestack && self.stacks.without_goroutine;
         if (site.role == FuncRole::Mcall || left) && on == On::System {
             visit(&self.frame(Some(site), on, Some((end, Found::Table))));
             return Step::End(End::Outermost);

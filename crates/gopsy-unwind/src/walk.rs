@@ -311,7 +311,7 @@ impl<'a> Walker<'a> {
             (FuncRole::Morestack, Some(sched)) => {
                 return Step::To(Cursor::new(Pc::Return(sched.pc), sched.sp));
             }
-            (FuncRole::Morestack, None) if on == On::System && stacks.goroutine.is_none() => {
+            (FuncRole::Morestack, _) if on == On::System && stacks.without_goroutine => {
                 return Step::End(End::Outermost);
             }
             // It returns on the goroutine's stack, where it was called, as if its frame stood there.

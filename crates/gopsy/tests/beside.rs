@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, DiedInPlugin, NEWEST, PLUGIN_SOURCE, Toolchain, skip};
+use gopsy_testing::{BuildMode, NEWEST, PLUGIN_SOURCE, Toolchain, cgo_core_problem, dies_in_plugin, skip};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -29,7 +29,7 @@ fn frames(printed: &str) -> Vec<(String, u64, String)> {
 
 #[test]
 fn places_in_a_plugin() {
-    if let Some(problem) = DiedInPlugin::problem() {
+    if let Some(problem) = cgo_core_problem() {
         return skip("zoo", &problem);
     }
     let line_of = |text: &str| PLUGIN_SOURCE.lines().position(|line| line.contains(text)).unwrap() as u64 + 1;
@@ -40,7 +40,7 @@ fn places_in_a_plugin() {
         };
         let name = format!("{} {}", toolchain.release, mode.as_str());
         let folder = tempfile::tempdir().unwrap();
-        let died = DiedInPlugin::make(folder.path(), &toolchain, mode, "Boom").unwrap();
+        let died = dies_in_plugin(folder.path(), &toolchain, mode, "Boom").unwrap();
         let plugin = folder.path().join("p.so").canonicalize().unwrap();
         let plugin = Some(plugin.to_str().unwrap());
         let core = |args: &[&str]| asked(&died.core, args)["answers"].as_array().unwrap().clone();
@@ -55,7 +55,7 @@ fn places_in_a_plugin() {
         assert!(names.iter().all(|args| !not_asked(args)), "{name}");
         // Everything that the runtime printed with a pc, in the executable and in the plugin.
         let (mut of_plugin, mut of_program) = (0, 0);
-        for (function, line, pc) in frames(&String::from_utf8_lossy(&died.printed)) {
+        for (function, line, pc) in frames(&String::from_utf8_lossy(&died.stderr)) {
             let answer = core(&[&pc]).remove(0);
             let place = &answer["place"];
             let said = place["function"][0]["name"].as_str().unwrap_or_default();

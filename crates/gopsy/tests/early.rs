@@ -2,10 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, core_in, core_pattern_problem, run, skip};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, core_pattern_problem, dies, run, skip};
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 fn gopsy(verb: &str, core: &Path) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_gopsy")).arg(verb).arg(core).arg("--json").output().unwrap();
@@ -31,11 +31,7 @@ fn a_death_before_the_first_goroutine() {
         std::fs::write(folder.path().join("main.go"), "package main\n\nfunc main() {}\n").unwrap();
         std::fs::write(folder.path().join("go.mod"), "module example.com/early\n\ngo 1.16\n").unwrap();
         run(&mut toolchain.build(folder.path(), &app, mode.flags(), mode.needs_cgo())).unwrap();
-        let mut died = Command::new("sh");
-        died.args(["-c", "ulimit -c unlimited && exec ./app"]).current_dir(folder.path());
-        died.env("GOMEMLIMIT", "1GB").env("GOTRACEBACK", "crash");
-        assert!(!died.stderr(Stdio::null()).status().unwrap().success(), "{name}");
-        let core = core_in(folder.path()).unwrap();
+        let core = dies(folder.path(), "./app", &[("GOMEMLIMIT", "1GB")]).unwrap().core;
 
         let stacks = gopsy("stacks", &core);
         assert_eq!((&stacks["goroutines"], stacks["groups"].as_array().unwrap().len()), (&1.into(), 1), "{name}");
@@ -46,7 +42,7 @@ fn a_death_before_the_first_goroutine() {
         let said = |found: &Value, what: &str| {
             found["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains(what))
         };
-        assert!(said(&stacks, "the process had no goroutine"), "{name}: {:#}", stacks["notes"]);
+        assert!(said(&stacks, "no goroutine is known"), "{name}: {:#}", stacks["notes"]);
         let explained = gopsy("explain", &core);
         for found in [&stacks, &explained] {
             assert!(said(found, "is not proved") && !said(found, "damaged"), "{name}: {:#}", found["notes"]);

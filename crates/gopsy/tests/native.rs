@@ -2,10 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, DiedInPlugin, NEWEST, Toolchain, core_in, run, skip};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, run, skip};
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 const SOURCE: &str = "package main
 
@@ -47,19 +47,14 @@ fn explain(args: &[&str], folder: &Path) -> String {
 
 /// Lets it die, and keeps what it printed as `text`.
 fn dies(folder: &Path, args: &str) {
-    let mut command = Command::new("sh");
-    let core = core_in(folder);
-    core.into_iter().for_each(|core| std::fs::remove_file(core).unwrap());
-    command.args(["-c", &format!("ulimit -c unlimited && exec ./app {args} 2>text")]).current_dir(folder);
-    command.env("GOTRACEBACK", "crash").stdout(Stdio::null());
-    assert!(!command.status().unwrap().success());
-    let core = core_in(folder).unwrap();
-    std::fs::rename(core, folder.join("core")).unwrap();
+    let died = gopsy_testing::dies(folder, &format!("./app {args}"), &[]).unwrap();
+    std::fs::write(folder.join("text"), died.stderr).unwrap();
+    std::fs::rename(died.core, folder.join("core")).unwrap();
 }
 
 #[test]
 fn a_death_in_c_shows_the_frames_of_c() {
-    if let Some(problem) = DiedInPlugin::problem() {
+    if let Some(problem) = cgo_core_problem() {
         return skip("zoo", &problem);
     }
     let line = |text: &str| SOURCE.lines().position(|l| l.contains(text)).unwrap() as u64 + 1;
@@ -78,7 +73,7 @@ fn a_death_in_c_shows_the_frames_of_c() {
         dies(folder, "");
         let found: Value = serde_json::from_str(&explain(&["core", "--json"], folder)).unwrap();
         assert_eq!(found["verdict"]["kind"], "native-abort", "{name}");
-        let frames = found["native_frames"].as_array().unwrap();
+        let frames = found["native"]["frames"].as_array().unwrap();
         let at = frames.iter().position(|f| f["function"] == "abort").unwrap();
         let [abort, inner, outer] = &frames[at..at + 3] else { panic!("{name}: {frames:#?}") };
         assert!(abort["module"].as_str().unwrap().starts_with("libc"), "{name}: {abort:#}");
@@ -104,11 +99,7 @@ fn a_death_in_c_shows_the_frames_of_c() {
         // Go itself fails.
         dies(folder, "go");
         let found: Value = serde_json::from_str(&explain(&["core", "--json"], folder)).unwrap();
-        assert_eq!(
-            (&found["verdict"]["kind"], &found["native_frames"]),
-            (&"nil-dereference".into(), &Value::Array(Vec::new())),
-            "{name}"
-        );
+        assert_eq!((&found["verdict"]["kind"], &found["native"]), (&"nil-dereference".into(), &Value::Null), "{name}");
         assert!(!explain(&["core"], folder).contains("  in C "), "{name}");
     }
 }

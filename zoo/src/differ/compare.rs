@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use gopsy_model::{Creation, Elision, Frame, Goroutine, Headline, Known, Role, Stack, Status};
+use gopsy_model::{Creation, Elision, Frame, FunctionName, Goroutine, Headline, Known, Role, Stack, Status};
 use gopsy_program::{Program, StackId};
 
 use super::death::compare_deaths;
@@ -139,11 +139,7 @@ fn compare_stack(text: &Program, id: StackId, core: &Program, found: &mut Vec<Di
         Place { found, at, goroutines: None, at_rest }.unequal("goroutine.quoted", stated, "a panic's value has them");
         return;
     }
-    let signals = text.crash().headlines.iter().filter_map(|h| match h {
-        Headline::Signal(signal) => Some(signal),
-        _ => None,
-    });
-    let died_at = signals.chain(&text.crash().signal).find_map(|signal| signal.pc.value().copied());
+    let died_at = text.crash().any_signal().and_then(|signal| signal.pc.value().copied());
     let Some(other) = counterpart(&goroutine, &stack, died_at, core) else {
         let what = match stack.frames.first() {
             Some(top) => format!("{} frames, the innermost {}", stack.frames.len(), function(top)),
@@ -344,11 +340,11 @@ fn compare_frames(text: &Stack, core: &Stack, minor: Option<u32>, place: &mut Pl
 }
 
 /// Frame by frame, up to the first that is another function: what follows would only repeat it.
-fn follow(text: &[Frame], core: &[Frame], number: usize, minor: Option<u32>, place: &mut Place<'_>) {
+fn follow(texts: &[Frame], cores: &[Frame], number: usize, minor: Option<u32>, place: &mut Place<'_>) {
     let at = place.at.clone();
     let (mut strayed, mut interrupted) = (false, false);
     let before_1_21 = minor.is_some_and(|minor| minor <= 20);
-    for (index, (text, core)) in text.iter().zip(core).enumerate() {
+    for (index, (text, core)) in texts.iter().zip(cores).enumerate() {
         place.at = format!("{at} frame {}", number + index);
         if strayed {
             place.unequal("stack.outer-of-racecall", function(text), function(core));
@@ -365,7 +361,9 @@ fn follow(text: &[Frame], core: &[Frame], number: usize, minor: Option<u32>, pla
         if same {
             compare_frame(text, core, preempted, place);
         } else {
-            let kind = if preempted { "frame.function-of-preempted" } else { "frame.function" };
+            // Only what is inlined at the one instruction and not at the other may differ.
+            let one_function = whole(texts, index) == whole(cores, index);
+            let kind = if preempted && one_function { "frame.function-of-preempted" } else { "frame.function" };
             place.unequal(kind, function(text), function(core));
         }
         place.at_rest = at_rest;
@@ -374,6 +372,11 @@ fn follow(text: &[Frame], core: &[Frame], number: usize, minor: Option<u32>, pla
         }
     }
     place.at = at;
+}
+
+/// The function that a frame is of, or is inlined into.
+fn whole(frames: &[Frame], index: usize) -> Option<&FunctionName> {
+    frames.iter().skip(index).find(|frame| !frame.inlined)?.function.value()
 }
 
 /// Up to Go 1.20 a traceback ends after `_TracebackMaxFrames` frames, and says so only when it counted exactly that many:

@@ -423,8 +423,21 @@ fn only_before_an_interruption_old_texts_name_another_line() {
     let before = Some("before-the-preempted");
     let preempt = "runtime.asyncPreempt";
     assert_eq!(found("go1.20.14", preempt, |f| f.line = other(31)), [("frame.line-of-preempted", before)]);
-    let inlined = found("go1.20.14", preempt, |f| f.function = other(FunctionName("main.x".into())));
-    assert_eq!(inlined, [("frame.function-of-preempted", before)]);
+    assert_eq!(
+        found("go1.20.14", preempt, |f| f.function = other(FunctionName("main.x".into()))),
+        [("frame.function", None)]
+    );
+    let inlined = |outer: &str| {
+        let (mut text, mut core) = (Told::new(Source::Text), core());
+        for (told, inner, outer) in [(&mut text, "main.x", "main.outer"), (&mut core, "main.y", outer)] {
+            let called = Frame { inlined: true, ..told.frame(inner, 20) };
+            told.stacks[1].1.frames = vec![told.frame(preempt, 20), called, told.frame(outer, 20)];
+        }
+        core.go = "go1.20.14";
+        against(text, core).first().map(|d| (d.kind, permitted(d).map(|p| p.name)))
+    };
+    assert_eq!(inlined("main.outer"), Some(("frame.function-of-preempted", before)));
+    assert_eq!(inlined("main.another"), Some(("frame.function", None)));
     assert_eq!(found("go1.21.13", preempt, |f| f.line = other(31)), [("frame.line", None)]);
     assert_eq!(found("go1.20.14", "main.wait", |f| f.line = other(31)), [("frame.line", None)]);
     // Elsewhere it stands at another place.

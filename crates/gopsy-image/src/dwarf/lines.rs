@@ -3,7 +3,7 @@
 //! Of Go code it is made from the same lists as pclntab (`cmd/internal/obj/dwarf.go`), of C code it is all there is.
 
 use super::section;
-use crate::{Image, ImageError};
+use crate::{Image, ImageError, SourceFrame};
 use gimli::{AttributeValue, DebugInfoOffset, DebuggingInformationEntry, EndianSlice, LittleEndian, SectionId};
 use gopsy_mem::LinkAddr;
 use std::collections::HashMap;
@@ -211,6 +211,25 @@ impl CodeInfo {
         let dwarf = self.dwarf();
         let units = self.units_within(pc, pc.checked_add(1)?);
         units.into_iter().find_map(|unit| function(&dwarf, &CodeInfo::unit(&dwarf, unit)?, pc).ok().flatten())
+    }
+}
+
+impl CodeInfo {
+    /// The functions of the source at an address, innermost first: those that are inlined there, each where the next one calls it
+    /// and the innermost at the row of the line table, then the function that holds the code. None where no function is known.
+    #[must_use]
+    pub fn source_frames(&self, pc: LinkAddr, row: Option<&LineRow>) -> Vec<SourceFrame> {
+        let Some(function) = self.function_at(pc) else { return Vec::new() };
+        let number = |line: Option<u64>| line.and_then(|line| i32::try_from(line).ok());
+        let own = row.map(|row| (row.file.as_deref().map(str::to_owned), number(row.line)));
+        let (mut file, mut line) = own.unwrap_or_default();
+        let mut frames = Vec::with_capacity(function.inlined.len().saturating_add(1));
+        for inlined in function.inlined.into_iter().rev() {
+            frames.push(SourceFrame { function: inlined.name, file, line, inlined: true });
+            (file, line) = (inlined.call_file, number(inlined.call_line));
+        }
+        frames.push(SourceFrame { function: function.name, file, line, inlined: false });
+        frames
     }
 }
 

@@ -83,6 +83,11 @@ impl CoreEvidence {
             &self.foreign,
             &self.stacks_of(m),
         );
+        self.up_to_its_beginning(walk, registers)
+    }
+
+    /// A walk that ends where its thread began, if that is where the thread stands.
+    pub(super) fn up_to_its_beginning(&self, walk: Walk, registers: &Registers) -> Walk {
         if self.core.has_just_begun(registers) { walk.just_begun() } else { walk }
     }
 
@@ -107,7 +112,7 @@ impl CoreEvidence {
         // Signals came later than what they interrupted.
         let left = |f: &RawFrame| f.on == On::Goroutine;
         let walk = walker.walk_thread_until(&RegisterSet::of_context(registers.iter()), &self.foreign, &stacks, &left);
-        let walk = if self.core.has_just_begun(registers) { walk.just_begun() } else { walk };
+        let walk = self.up_to_its_beginning(walk, registers);
         let range = self.system_frames(&walk, &code);
         // A call of nothing stands in no file.
         let in_c = |f: &RawFrame| f.foreign.is_some() || f.func.is_none();

@@ -201,9 +201,11 @@ impl CoreEvidence {
         let process = Process { core: &core, image: &image, bias, modules: &modules };
         let layouts = process.layouts(build.as_ref(), attachment, options.layouts_of.as_ref(), &mut notes)?;
         let runtime = Runtime::new(&core, &layouts, bias, Source::Core);
-        let Threads { list: threads, broken, .. } = runtime.threads()?;
+        let Threads { list: threads, broken } = runtime.threads()?;
         let all_threads = broken.is_none();
-        notes.extend(broken.map(|why| format!("the list of threads breaks off behind {}: {why}", threads.len())));
+        notes.extend(
+            broken.map(|broken| format!("the list of threads breaks off behind {}: {}", threads.len(), broken.why)),
+        );
         let listed = runtime.possible_goroutines()?;
         notes.extend(listed.remarks);
         let all_goroutines = listed.complete;

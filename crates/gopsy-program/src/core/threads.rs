@@ -44,7 +44,7 @@ impl CoreEvidence {
             let code = self.code();
             let walker = Walker::new(&self.core, &code, &self.sites);
             let walk = walker.walk(Pc::Interrupted(registers.pc()), registers.sp(), &self.stacks_of(Some(m)));
-            Some(if self.core.has_just_begun(registers) { walk.just_begun() } else { walk })
+            Some(self.up_to_its_beginning(walk, registers))
         };
         self.walks.get(thread)?.go.get_or_init(walk).as_ref()
     }

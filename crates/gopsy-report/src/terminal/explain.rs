@@ -2,11 +2,11 @@
 
 use super::canvas::{Canvas, FIELD, Ink, Line, View};
 use super::frames::{self, Detail};
-use crate::case::{Case, besides, evidence, others_matter, provenance, state, title};
+use crate::case::{Case, besides, evidence, native, others_matter, provenance, state, title};
 use crate::names::{place, plural, short_file, short_function, thousands};
 use gopsy_model::{
     Access, AccessKind, Cause, Confidence, Culprit, Evidence, FunctionName, Known, KnownIssue, Missing, Role, Signal,
-    Source, Stack, Verdict,
+    Source, Verdict,
 };
 use gopsy_program::{Group, StackId};
 
@@ -158,10 +158,8 @@ fn stack(canvas: &mut Canvas, case: &Case<'_>) {
         }
         canvas.field("in", &Line::new().plain(&name));
     }
-    let native = Stack { frames: case.native(), ..Stack::default() };
-    let native = frames::rows(&native, None, None, Detail::Rows(NATIVE));
-    if !native.is_empty() {
-        frames::write(canvas, FIELD, "in C", &native);
+    if let Some(native) = native(case.program) {
+        frames::write(canvas, FIELD, "in C", &frames::rows(&native, None, None, Detail::Rows(NATIVE)));
     }
     frames::write(canvas, FIELD, "stack", &rows);
     let mut label = "deferred";

@@ -31,6 +31,9 @@ impl Row {
     }
 }
 
+/// The sign of a frame that was found by a search of the stack.
+const SCANNED: &str = "?";
+
 /// The rows of a stack.
 pub(crate) fn rows(
     stack: &Stack,
@@ -60,7 +63,8 @@ pub(crate) fn rows(
                     frames: times.saturating_sub(1).saturating_mul(period as u64),
                 });
                 let frames = stack.frames.get(start..start + period).unwrap_or(&[]);
-                rows.extend(frames.iter().map(|f| Row { sign: "│", ..row(f, culprit, &mut marked) }));
+                let within = |row: Row| Row { sign: if row.sign == SCANNED { SCANNED } else { "│" }, ..row };
+                rows.extend(frames.iter().map(|f| within(row(f, culprit, &mut marked))));
             }
             Part::Gap(Some(count)) => rows.push(Row::note(format!("… {} left out", plural(count, "frame")), count)),
             Part::Gap(None) => rows.push(Row::note("… frames left out".to_owned(), 0)),
@@ -72,6 +76,10 @@ pub(crate) fn rows(
         Detail::Rows(limit) => limit.max(4),
     };
     cut(&mut rows, limit);
+    if rows.iter().any(|row| row.sign == SCANNED) {
+        let note = format!("{SCANNED}: found by a search of the stack; it, and what called it, may be left over");
+        rows.push(Row::note(note, 0));
+    }
     if let Some(why) = &stack.unavailable {
         rows.push(Row::note(why.as_ref().to_owned(), 0));
     }
@@ -123,7 +131,11 @@ fn row(frame: &Frame, culprit: Option<&Culprit>, marked: &mut bool) -> Row {
     *marked |= is_culprit;
     let theirs = std_package(frame).is_some() || is_generated(frame);
     Row {
-        sign: if is_culprit { "▸" } else { "" },
+        sign: match (is_culprit, frame.is_scanned()) {
+            (true, _) => "▸",
+            (false, true) => SCANNED,
+            (false, false) => "",
+        },
         function: function_of(frame),
         place: place_of(frame),
         ink: match (is_culprit, theirs) {
@@ -145,9 +157,13 @@ fn function_of(frame: &Frame) -> String {
 
 fn place_of(frame: &Frame) -> String {
     if let (None, Some(module)) = (frame.file.value(), frame.module.value()) {
-        // A place in the file is called by the file's name.
-        let named = frame.function.value().is_some_and(|name| name.as_str().starts_with(module.as_ref()));
-        return if named { String::new() } else { module.as_ref().to_owned() };
+        // A place without a symbol is called by the file's name and how far it is into it.
+        let name = frame.function.value().and_then(|name| name.as_str().strip_prefix(module.as_ref()));
+        return if name.is_some_and(|rest| rest.starts_with("+0x")) {
+            String::new()
+        } else {
+            module.as_ref().to_owned()
+        };
     }
     if let (true, Some(why)) = (frame.foreign, frame.function.missing()) {
         return why.to_string();

@@ -1,6 +1,6 @@
 //! `gopsy.explain/1`.
 
-use super::{Form, Frame, Frames, Goroutine, Identity, Streamed, json, known_hex};
+use super::{Form, Frames, Goroutine, Identity, Streamed, json, known_hex};
 use gopsy_model as model;
 use gopsy_model::Str;
 use gopsy_program::{Program, StackId};
@@ -36,7 +36,7 @@ struct Explain<'a, G: Serialize> {
     findings: Vec<Finding<'a>>,
     program: Identity,
     goroutines: G,
-    native_frames: Vec<Frame>,
+    native: Option<Frames>,
     panics: Vec<Panic<'a>>,
     races: Vec<Race>,
     notes: Vec<&'a str>,
@@ -262,7 +262,7 @@ pub fn explain(
         findings: verdict.findings.iter().map(Finding::new).collect(),
         program: Identity::new(program.identity()),
         goroutines: Streamed::new(ids.map(|id| Goroutine::new(program, id))),
-        native_frames: crate::case::native(program).iter().map(Frame::new).collect(),
+        native: crate::case::native(program).as_ref().map(Frames::new),
         panics: Panic::all(program.crash()),
         races: program.crash().races.iter().map(Race::new).collect(),
         notes: notes.iter().map(String::as_str).collect(),

@@ -72,9 +72,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    pub(crate) fn new(frame: &model::Frame) -> Self {
-        // Of function and place: the worse of the two is what the frame as a whole is worth.
-        let trust = [frame.function.trust(), frame.file.trust(), frame.line.trust()].into_iter().flatten().max();
+    fn new(frame: &model::Frame) -> Self {
         Frame {
             function: frame.function.value().map(|f| f.0.clone()),
             file: frame.file.value().cloned(),
@@ -83,7 +81,7 @@ impl Frame {
             inlined: frame.inlined,
             foreign: frame.foreign,
             module: frame.module.value().cloned(),
-            trust: trust.map(model::Trust::as_str),
+            trust: frame.trust().map(model::Trust::as_str),
         }
     }
 }
@@ -231,7 +229,7 @@ impl Goroutine {
         Goroutine {
             id: goroutine.id.value().copied(),
             role: (goroutine.role != model::Role::Goroutine).then(|| role(goroutine.role)),
-            state: goroutine.status.value().map(|s| Str::from(s.as_str())),
+            state: crate::case::status(&goroutine).map(|s| Str::from(s.as_str())),
             wait_reason: goroutine.wait_reason.into_value(),
             waits_at: goroutine.waits_at.value().into_iter().flatten().map(WaitsAt::new).collect(),
             wait_minutes: goroutine.wait_minutes.into_value(),

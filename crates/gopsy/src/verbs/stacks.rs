@@ -135,7 +135,7 @@ impl Stacks {
         let filter = Filter { goroutine: self.goroutine, grep: self.grep.clone() };
         let goroutines = program.goroutines();
         if goroutines.is_empty() && !self.threads {
-            notes.push("the process had no goroutine: these are the stacks of its threads".to_owned());
+            notes.push("no goroutine is known: these are the stacks of the threads".to_owned());
         }
         let ids = if self.threads || goroutines.is_empty() { 0..program.stack_count() } else { goroutines };
         let hidden = program.stack_count().saturating_sub(ids.len());

@@ -156,7 +156,11 @@ fn notes(opened: &Opened, all: &Questions<'_, '_>) -> Vec<String> {
     }
     let missing = all.not_asked();
     if !missing.is_empty() {
-        notes.push(format!("not asked, for the file is not here or not proved to be the one: {}", missing.join(", ")));
+        let missing: Vec<&str> = missing.into_iter().collect();
+        notes.push(format!(
+            "not asked, for they are not here or not proved to be what was mapped: {}",
+            missing.join(", ")
+        ));
     }
     notes
 }

@@ -7,7 +7,7 @@ use gopsy_locate::{CodeOfLine, Found, Line, Locator, MAX_FOUND, MapUse, MapUses,
 use gopsy_mem::Addr;
 use gopsy_report::whereabouts::{Answer, Answered, LineAnswer, LineListing, PlaceAnswer, ThreadAt, Writers};
 use gopsy_target::{Core, signal_name};
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 /// Stretches of a line whose instructions are listed.
@@ -20,8 +20,6 @@ pub(super) struct Questions<'q, 'f> {
     /// The files, listed when one of them is first needed.
     files: &'q OnceCell<Vec<Beside<'f>>>,
     others: OnceCell<Vec<Other<'q>>>,
-    /// Those in which a name, a line or a type was to be looked for, and nobody could.
-    not_asked: RefCell<BTreeSet<String>>,
 }
 
 /// A file beside the executable, and what answers for it.
@@ -41,7 +39,7 @@ impl<'q, 'f> Questions<'q, 'f> {
         'f: 'q,
     {
         let own = Question { verb, core: opened.core.as_ref(), file: None, locator, uses: OnceCell::new() };
-        Questions { own, opened, files, others: OnceCell::new(), not_asked: RefCell::default() }
+        Questions { own, opened, files, others: OnceCell::new() }
     }
 
     /// Whether code of the executable's machine is decoded.
@@ -67,20 +65,16 @@ impl<'q, 'f> Questions<'q, 'f> {
         other.question.get_or_init(question).as_ref().map_err(String::as_str)
     }
 
-    /// The others that answer. Who does not is remembered.
+    /// The others that answer.
     fn answering(&self) -> impl Iterator<Item = &Question<'q>> {
-        self.others().iter().filter_map(|other| {
-            let question = self.ask(other).ok();
-            if question.is_none() {
-                self.not_asked.borrow_mut().insert(other.file.name.clone());
-            }
-            question
-        })
+        self.others().iter().filter_map(|other| self.ask(other).ok())
     }
 
     /// The files that were to be asked and could not, by path.
-    pub(super) fn not_asked(&self) -> Vec<String> {
-        self.not_asked.borrow().iter().cloned().collect()
+    pub(super) fn not_asked(&self) -> BTreeSet<&str> {
+        let others = self.others.get().into_iter().flatten();
+        let failed = others.filter(|other| matches!(other.question.get(), Some(Err(_))));
+        failed.map(|other| other.file.name.as_str()).collect()
     }
 
     /// A place in the executable; what it does not know, in the first of the files beside it that does.
