@@ -1,7 +1,9 @@
 //! What every rule asks for: the program with the stack that failed, read once.
 
 use crate::packages::{Owner, Owners};
-use gopsy_model::{Crash, Evidence, Frame, Goroutine, Headline, Kind, Role, Signal, Source, Stack, Trust};
+use gopsy_model::{
+    Crash, Elision, Evidence, Frame, Goroutine, Headline, Kind, Missing, Role, Signal, Source, Stack, Trust,
+};
 use gopsy_program::{Program, StackId};
 
 /// Goroutines that are looked at when a question is about all of them. A question about more is a sample, and says so.
@@ -28,15 +30,17 @@ impl Frames {
     }
 
     /// Whether the stack that failed is as deep as of a recursion without end: more than the runtime prints (100), or frames of it
-    /// are left out.
+    /// are left out because there are so many. One that could not be read says nothing of that.
     pub(crate) fn is_deep(&self) -> bool {
-        self.crashed.as_ref().is_some_and(|(_, _, stack)| stack.frames.len() > 100 || !stack.elided.is_empty())
+        let lost = |gap: &Elision| matches!(gap.count.missing(), Some(Missing::Unreadable(_)));
+        let left_out = |stack: &Stack| stack.elided.iter().any(|gap| !lost(gap));
+        self.crashed.as_ref().is_some_and(|(_, _, stack)| stack.frames.len() > 100 || left_out(stack))
     }
 
     /// Whether functions of C are known in which the thread stood.
     pub(crate) fn has_native(&self) -> bool {
         let is_c = |frame: &Frame| frame.foreign && frame.function.value().is_some();
-        self.system.as_ref().is_some_and(|stack| stack.frames.iter().any(is_c))
+        self.system.iter().flat_map(|stack| &stack.frames).chain(self.stack()).any(is_c)
     }
 
     /// Function names of the stack that failed, innermost first.

@@ -391,6 +391,9 @@ fn of_frames(frames: &Frames, source: Source) -> Option<Kind> {
         Kind::BadUnlock
     } else if below == "runtime.newstack" && frames.is_deep() {
         Kind::StackOverflow
+    } else if below == "runtime.sigpanic" && rest.get(1).is_some_and(|n| !n.contains('.')) {
+        // In C it may not panic either: up to Go 1.20 a fault there is taken for one of the runtime.
+        Kind::RuntimeFault
     } else if below == "runtime.sigpanic" && rest.get(1).is_some_and(|n| !of_runtime(n)) {
         // The runtime may not panic where it faults itself, nor in a system call; elsewhere it refuses only an address that is
         // not near nil (signal_unix.go, `canpanic`).

@@ -16,6 +16,8 @@ pub enum Role {
     Bare,
     /// An ancestor of a goroutine (`[originating from goroutine N]`).
     Ancestor,
+    /// A thread of a process of which the goroutines are not known.
+    Thread,
 }
 
 /// What a goroutine is doing, as the runtime counts it (`runtime2.go`).
@@ -184,6 +186,8 @@ pub struct Goroutine {
     /// For [`Role::Ancestor`]: the number of the goroutine whose stack this was when it started the one before. It may
     /// be gone, so it is no `id`.
     pub ancestor: Option<u64>,
+    /// For [`Role::Thread`]: the kernel's number of it.
+    pub thread: Option<u32>,
 }
 
 impl Goroutine {
@@ -210,6 +214,7 @@ impl Goroutine {
             deferred: Vec::new(),
             copies: 1,
             ancestor: None,
+            thread: None,
         }
     }
 }

@@ -152,6 +152,7 @@ fn role(hasher: &mut KeyHasher, role: Role) {
         Role::Signal => 3,
         Role::Bare => 4,
         Role::Ancestor => 5,
+        Role::Thread => 6,
     });
 }
 

@@ -8,7 +8,7 @@
 use gopsy_model::{Headline, HeldValue, Status, WaitsAt};
 use gopsy_program::{CoreEvidence, Evidence};
 use gopsy_runtime::{SpanState, Timer};
-use gopsy_testing::{BuildMode, NEWEST, RELEASES, Toolchain, core_in, core_pattern_problem, run, skip};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, core_in, core_pattern_problem, run, skip, versions};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
@@ -32,11 +32,8 @@ fn built() -> Vec<Built> {
         skip("zoo", &problem);
         return Vec::new();
     }
-    let all: Vec<&str> =
-        RELEASES.iter().filter_map(|release| release.strip_prefix("go")?.rsplit_once('.')).map(|v| v.0).collect();
-    let versions = if std::env::var("GOPSY_ZOO").is_ok_and(|zoo| zoo == "all") { all } else { VERSIONS.to_vec() };
     let mut built = Vec::new();
-    for version in versions {
+    for version in versions(&VERSIONS) {
         let toolchain = match Toolchain::find(version) {
             Ok(toolchain) => toolchain,
             Err(why) => {

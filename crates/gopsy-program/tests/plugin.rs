@@ -4,7 +4,7 @@
 
 use gopsy_model::{Headline, Role, Stack};
 use gopsy_program::{CoreEvidence, Evidence, Program, TextEvidence};
-use gopsy_testing::{BuildMode, NEWEST, RELEASES, Toolchain, cgo_core_problem, dies_in_plugin, skip};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies_in_plugin, skip, versions};
 
 /// Those at which moduledata changed; `GOPSY_ZOO=all` takes all.
 const VERSIONS: [&str; 5] = ["1.16", "1.20", "1.22", "1.26", NEWEST];
@@ -32,10 +32,7 @@ fn goroutines_in_a_plugin_are_as_the_runtime_printed_them() {
     if let Some(problem) = cgo_core_problem() {
         return skip("zoo", &problem);
     }
-    let all: Vec<&str> =
-        RELEASES.iter().filter_map(|release| release.strip_prefix("go")?.rsplit_once('.')).map(|v| v.0).collect();
-    let versions = if std::env::var("GOPSY_ZOO").is_ok_and(|zoo| zoo == "all") { all } else { VERSIONS.to_vec() };
-    for version in versions {
+    for version in versions(&VERSIONS) {
         let toolchain = match Toolchain::find(version) {
             Ok(toolchain) => toolchain,
             Err(why) => return skip("zoo", &why),

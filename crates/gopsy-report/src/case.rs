@@ -96,6 +96,7 @@ pub(crate) fn title(goroutine: &Goroutine) -> String {
         (Role::Bare, _) => "a stack without a header".to_owned(),
         (Role::Ancestor, Some(number)) => format!("ancestor goroutine {number}"),
         (Role::Ancestor, None) => "an ancestor".to_owned(),
+        (Role::Thread, _) => goroutine.thread.map_or_else(|| "a thread".to_owned(), |tid| format!("thread {tid}")),
     }
 }
 

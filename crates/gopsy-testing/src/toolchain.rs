@@ -119,6 +119,15 @@ pub fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
+/// The versions to make programs with: all where `GOPSY_ZOO` is `all`, else these.
+#[must_use]
+pub fn versions(some: &[&'static str]) -> Vec<&'static str> {
+    match std::env::var("GOPSY_ZOO").as_deref() {
+        Ok("all") => RELEASES.iter().map(|release| version_of(release)).collect(),
+        _ => some.to_vec(),
+    }
+}
+
 /// `1.21` of `go1.21.13`.
 fn version_of(release: &str) -> &str {
     let version = release.strip_prefix("go").unwrap_or(release);

@@ -6,7 +6,7 @@ use crate::sites::{FuncRole, Site};
 use crate::walk::WORD;
 use crate::{Found, Pc, Register, RegisterSet, Stacks, Walker};
 use gopsy_insn::{Decoder, Flow, Insn, Operation, Reg, RegPart};
-use gopsy_mem::{Addr, Memory, MemoryExt};
+use gopsy_mem::{Addr, Memory, MemoryExt, Range};
 
 /// Where `asmcgocall` keeps the goroutine and the depth of its stack, from the stack pointer that C was called with
 /// (`runtime/asm_amd64.s`): up to Go 1.21 above a home for four registers, which Windows wants; since 1.22 at once.
@@ -24,6 +24,9 @@ const MAX_INSN: usize = 15;
 ///
 /// It saves the goroutine and how deep its stack is, not where: stacks move. On a system stack already it saves no
 /// goroutine and the bare stack pointer.
+///
+/// Which goroutine that is may be all that is known of it: its stack is the first of its members, at an offset that C knows, too
+/// (`type g` in `runtime/runtime2.go`, Go 1.16 to 1.27). Who called is the proof.
 pub(crate) fn asmcgocall(walker: &Walker<'_>, stacks: &Stacks, sp: Addr, delta: u64) -> Option<Addr> {
     SAVED_BY_ASMCGOCALL.iter().find_map(|(g_at, depth_at)| {
         let g = walker.mem.ptr(sp.checked_add(*g_at)?).ok()?;
@@ -32,11 +35,41 @@ pub(crate) fn asmcgocall(walker: &Walker<'_>, stacks: &Stacks, sp: Addr, delta: 
             let (old, here) = (Addr(saved), stacks.holding(sp).map(|s| s.0));
             (old > sp && stacks.holding(old).map(|s| s.0) == here).then_some(old)?
         } else {
-            let stack = stacks.goroutine.filter(|_| stacks.g == Some(g))?;
+            let stack = match stacks.g {
+                Some(known) => stacks.goroutine.filter(|_| known == g)?,
+                None => Range { start: walker.mem.ptr(g).ok()?, end: walker.mem.ptr(g.checked_add(WORD)?).ok()? },
+            };
             stack.end.checked_sub(saved).filter(|old| stack.start <= *old)?
         };
         is_called_from_go(walker, walker.mem.ptr(old.checked_add(delta)?).ok()?).then_some(old)
     })
+}
+
+/// The stack pointer with which `systemstack` goes on after what it calls, where no g tells: from the one before.
+///
+/// What it calls on the system stack saves the frame pointer first. That is still the one of the goroutine's stack: of
+/// `systemstack` itself where it has a frame (its table says so), else of its caller. That a call of `systemstack` left its
+/// return address right there is the proof.
+pub(crate) fn left_for_system_stack(walker: &Walker<'_>, site: &Site, sp: Addr, delta: u64) -> Option<Addr> {
+    let (func, bias) = walker.code.func(site.func)?;
+    let entry = bias.load(func.entry());
+    let fp = walker.mem.ptr(sp.checked_sub(2 * WORD)?).ok()?;
+    let called = |slot: Addr| {
+        let back = walker.mem.ptr(slot).ok()?;
+        let is_it = matches!(call_before(walker.mem, back), Some(CallBefore::Direct(target)) if target == entry);
+        is_it.then_some(back)
+    };
+    let slot = if delta > 0 {
+        fp.checked_add(WORD).filter(|slot| called(*slot).is_some())?
+    } else {
+        // The caller's own table tells how far below its saved frame pointer it called.
+        (1..=MAX_SAVED).find_map(|words| {
+            let slot = fp.checked_sub(words.checked_mul(WORD)?)?;
+            let caller = walker.sites.at(Pc::Return(called(slot)?), walker.code)?;
+            (caller.delta.and_then(|delta| slot.checked_add(delta)) == Some(fp)).then_some(slot)
+        })?
+    };
+    slot.checked_sub(delta)
 }
 
 /// Whether an address is one behind a call in a Go function.

@@ -155,8 +155,10 @@ impl Thread<'_> {
         let Some(end) = end_of(self.at.sp).filter(|end| *end <= limit) else {
             return broken(format!("a frame at {} would reach beyond the end of its stack", self.at.sp));
         };
-        let left = site.role == FuncRole::Morestack && self.stacks.without_goroutine;
-        if (site.role == FuncRole::Mcall || left) && on == On::System {
+        // What `mcall` has called stands on the system stack, whether that is known or not.
+        let on_system = on == On::System || (on == On::Other && matches!(self.at.pc, Pc::Return(_)));
+        let left = site.role == FuncRole::Morestack && self.stacks.without_goroutine && on == On::System;
+        if (site.role == FuncRole::Mcall && on_system) || left {
             visit(&self.frame(Some(site), on, Some((end, Found::Table))));
             return Step::End(End::Outermost);
         }
@@ -312,7 +314,8 @@ impl Thread<'_> {
 
     /// The goroutine's stack pointer, or that of who called C on the system stack already.
     fn old_stack_of_asmcgocall(&self, delta: u64) -> Option<(Addr, Found)> {
-        handover::asmcgocall(self.walker, self.stacks, self.at.sp, delta).map(|sp| (sp, Found::Table))
+        let found = if self.stacks.g.is_some() { Found::Table } else { Found::FramePointer };
+        handover::asmcgocall(self.walker, self.stacks, self.at.sp, delta).map(|sp| (sp, found))
     }
 
     /// For a function that sets the stack pointer: the one it will set when it is done with the other stack. `Some(None)`
@@ -325,7 +328,11 @@ impl Thread<'_> {
             FuncRole::Morestack if sched.is_some() => return None,
             FuncRole::Systemstack => {
                 let left = sched.filter(|s| self.stacks.holding(s.sp).is_some_and(|(on, _)| on == On::Goroutine));
-                return Some(left.map(|s| (s.sp, Found::Table)));
+                let by_frame_pointer = || handover::left_for_system_stack(self.walker, site, self.at.sp, delta);
+                return Some(
+                    left.map(|s| (s.sp, Found::Table))
+                        .or_else(|| by_frame_pointer().map(|sp| (sp, Found::FramePointer))),
+                );
             }
             _ if site.top_frame => return None,
             _ => {}

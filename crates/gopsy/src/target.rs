@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result, anyhow};
 use gopsy_image::Image;
-use gopsy_program::{CoreError, CoreEvidence, CoreOptions, CoreWithText, Fit, Program, TextEvidence, TextWithBinary};
+use gopsy_program::{
+    CoreError, CoreEvidence, CoreOptions, CoreWithText, Fit, Program, TextEvidence, TextWithBinary, UnreadCore,
+};
 use gopsy_target::finder::{self, Finder};
 use gopsy_target::input::{self, Input};
 use gopsy_text::{Dump, Options};
@@ -209,9 +211,14 @@ fn file_name(path: &str) -> String {
 /// A core file: its program finds itself where the core says, or beside it.
 fn core(path: &Path, binary: &Binary) -> Result<Target> {
     let name = path.display().to_string();
-    let evidence = CoreEvidence::open_with(path, &binary.options()).map_err(|error| {
+    let options = binary.options();
+    let program = match CoreEvidence::open_with(path, &options) {
+        Ok(evidence) => Ok(Program::new(evidence)),
+        Err(why) => UnreadCore::open_with(path, &options, why).map(Program::new),
+    };
+    let program = program.map_err(|error| {
         let hint = match &error {
-            CoreError::Runtime(_) => {
+            CoreError::Runtime(_) | CoreError::Binary { .. } | CoreError::Machine(_) => {
                 format!(
                     "\n\nhint: gopsy info {name} says what is there: the signal, the threads, what is missing and why"
                 )
@@ -220,7 +227,7 @@ fn core(path: &Path, binary: &Binary) -> Result<Target> {
         };
         anyhow!("cannot read the core {name}: {error}{hint}")
     })?;
-    let programs = vec![Program::new(evidence)];
+    let programs = vec![program];
     Ok(Target { name, programs, notes: Vec::new(), lines: 0, joined: 0 })
 }
 

@@ -151,6 +151,7 @@ fn compare_stack(text: &Program, id: StackId, core: &Program, found: &mut Vec<Di
             Role::Signal => "signal-stack",
             Role::Bare => "bare-stack",
             Role::Ancestor => "ancestor",
+            Role::Thread => "thread",
         };
         Place { found, at, goroutines: None, at_rest }.absent(kind, what, "no such stack");
         return;
@@ -230,6 +231,7 @@ fn name(goroutine: &Goroutine) -> String {
         Role::Signal => "signal stack",
         Role::Bare => "bare stack",
         Role::Ancestor => "ancestor",
+        Role::Thread => "thread",
     };
     let number = goroutine.id.value().copied().or(goroutine.ancestor);
     let thread = goroutine.m.value().filter(|_| number == Some(0)).map(|m| format!(" of m={m}"));

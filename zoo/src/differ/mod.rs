@@ -172,7 +172,7 @@ fn fingerprint(cell: &Cell<'_>, go: &Toolchain) -> Result<String> {
 fn judge(remains: &Remains, binary: &Path) -> Outcome {
     match (&remains.core, remains.exit) {
         // A program that was killed while the kernel wrote its core leaves a piece of one.
-        (_, None) => Outcome::NoCore("it did not die".to_owned()),
+        (_, None) => Outcome::NoCore("it was not dead in time, or its core not written".to_owned()),
         (None, Some(exit)) => Outcome::NoCore(format!("it ended with status {exit}")),
         (Some(core), Some(_)) => hold_against(&remains.text, core, binary),
     }

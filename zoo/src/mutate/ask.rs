@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gopsy_image::{Bytes, Image};
-use gopsy_program::{By, CoreEvidence, CoreOptions, Evidence, Filter, Program};
+use gopsy_program::{By, CoreError, CoreEvidence, CoreOptions, Evidence, Filter, Program, UnreadCore};
 use gopsy_report::redact::{Private, Redaction};
 use gopsy_report::terminal::{self, StacksPage, View};
 use gopsy_report::{Case, github, markdown, wire};
@@ -28,12 +28,14 @@ pub(super) struct Answer {
 }
 
 /// Opens a core with its binary, and reads it by the layouts of another release if one is named.
-pub(super) fn open(core: Bytes, image: &Arc<Image>, layouts_of: Option<Release>) -> Result<CoreEvidence, String> {
-    let core = Core::parse(core).map_err(|error| error.to_string())?;
-    // Nothing else of this machine has a part in it.
-    let finder = Finder { debug_dirs: Vec::new(), ..Finder::default() };
-    let options = CoreOptions { finder, layouts_of };
-    CoreEvidence::join(core, Arc::clone(image), Path::new("app"), &options).map_err(|error| error.to_string())
+pub(super) fn open(core: Bytes, image: &Arc<Image>, layouts_of: Option<Release>) -> Result<CoreEvidence, CoreError> {
+    let options = CoreOptions { layouts_of, ..options() };
+    CoreEvidence::join(Core::parse(core)?, Arc::clone(image), Path::new("app"), &options)
+}
+
+/// Nothing else of this machine has a part in it.
+fn options() -> CoreOptions {
+    CoreOptions { finder: Finder { debug_dirs: Vec::new(), ..Finder::default() }, layouts_of: None }
 }
 
 /// How a case is asked.
@@ -50,12 +52,12 @@ pub(super) struct Manner<'a> {
 /// Asks for everything.
 pub(super) fn everything(core: Bytes, image: &Arc<Image>, manner: Manner<'_>) -> Answer {
     let Manner { whole, layouts_of, written } = manner;
-    let evidence = match open(core, image, layouts_of) {
+    let evidence = match open(core.clone(), image, layouts_of) {
         Ok(evidence) => evidence,
-        Err(error) if error.is_empty() => {
+        Err(error) if error.to_string().is_empty() => {
             return Answer { wrong: vec!["a core is refused without a word".to_owned()], ..Answer::default() };
         }
-        Err(_) => return Answer::default(),
+        Err(error) => return only_threads(core, image, error, written),
     };
     let mut sum = DefaultHasher::new();
     runtime(&evidence, &mut sum);
@@ -91,6 +93,21 @@ pub(super) fn everything(core: Bytes, image: &Arc<Image>, manner: Manner<'_>) ->
     }
     explained(program, written, &mut wrong);
     Answer { read: true, said: sum.finish(), wrong }
+}
+
+/// Asks for the threads of a core of which the goroutines cannot be read.
+fn only_threads(core: Bytes, image: &Arc<Image>, why: CoreError, written: bool) -> Answer {
+    let Ok(core) = Core::parse(core) else { return Answer::default() };
+    let (mut sum, mut wrong) = (DefaultHasher::new(), Vec::new());
+    let Ok(unread) = UnreadCore::join(core, Arc::clone(image), Path::new("app"), &options(), why) else {
+        return Answer::default();
+    };
+    let program = Program::new(unread);
+    for id in 0..program.stack_count().min(STACKS) {
+        format!("{:?}", program.stack(id)).hash(&mut sum);
+    }
+    explained(program, written, &mut wrong);
+    Answer { read: false, said: sum.finish(), wrong }
 }
 
 /// What `gopsy info` asks of the runtime, and what no verb does.

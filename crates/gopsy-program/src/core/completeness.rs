@@ -8,39 +8,12 @@ impl CoreEvidence {
     /// What is missing, why, and what that costs. Nothing is said of memory that nobody misses: that of files whose very build
     /// is at hand, and of the C library.
     pub(super) fn missing(&self) -> Vec<String> {
-        let mut notes: Vec<String> = self.core.unpacked().map(ToString::to_string).into_iter().collect();
-        if self.core.damaged_notes() > 0 {
-            notes.push(format!("{} notes of the core are damaged", self.core.damaged_notes()));
-        }
-        let completeness = self.core.completeness();
-        let of_others = |l: &&Lost| !matches!(l, Lost::Files { .. } | Lost::NotNamed { .. } | Lost::Shared { .. });
-        let lost: Vec<&Lost> = completeness.lost.iter().filter(of_others).collect();
-        if lost.is_empty() {
-            return notes;
-        }
-        let sum = |of: &dyn Fn(&gopsy_target::Amount) -> u64| {
-            completeness.amounts.iter().fold(0u64, |sum, amount| sum.saturating_add(of(amount)))
-        };
-        let (named, there) = (sum(&|a| a.named), sum(&|a| a.held.saturating_add(a.backed)));
-        let percent = u128::from(there).saturating_mul(100).checked_div(u128::from(named)).unwrap_or(0);
-        let goroutines = self.entries.iter().filter(|e| matches!(e, Entry::Goroutine(_))).count();
-        let unreadable = self.entries.iter().filter(|e| !self.is_there(e)).count();
-        notes.push(match unreadable {
-            0 => format!("the core holds {percent}% of the memory that it names"),
-            n => format!(
-                "the core holds {percent}% of the memory that it names; of {n} of {goroutines} goroutines the g or the \
-                 stack cannot be read"
-            ),
-        });
-        notes.extend(lost.iter().map(ToString::to_string));
-        notes
-    }
-
-    /// Whether a signal ended the process, as far as the core tells. gcore writes one that lives on.
-    pub(super) fn may_have_died(&self) -> bool {
-        let threads = self.core.threads();
-        let nobody = !threads.is_empty() && threads.iter().all(|t| t.signal == 0);
-        !nobody && !self.core.completeness().by_gdb
+        missing(&self.core, || {
+            let goroutines = self.entries.iter().filter(|e| matches!(e, Entry::Goroutine(_))).count();
+            let unreadable = self.entries.iter().filter(|e| !self.is_there(e)).count();
+            let cannot = || format!("of {unreadable} of {goroutines} goroutines the g or the stack cannot be read");
+            (unreadable > 0).then(cannot)
+        })
     }
 
     /// Whether the g of a goroutine and the place on its stack where it left off can be read.
@@ -49,6 +22,36 @@ impl CoreEvidence {
         let standing = self.runtime().standing(*address);
         standing.status.is_some() && standing.sched.is_some_and(|s| s.sp.is_null() || self.core.u64(s.sp).is_ok())
     }
+}
+
+/// What is missing from a core and why; `cost` tells what that costs, if anything is missing.
+pub(super) fn missing(core: &Core, cost: impl FnOnce() -> Option<String>) -> Vec<String> {
+    let mut notes: Vec<String> = core.unpacked().map(ToString::to_string).into_iter().collect();
+    if core.damaged_notes() > 0 {
+        notes.push(format!("{} notes of the core are damaged", core.damaged_notes()));
+    }
+    let completeness = core.completeness();
+    let of_others = |l: &&Lost| !matches!(l, Lost::Files { .. } | Lost::NotNamed { .. } | Lost::Shared { .. });
+    let lost: Vec<&Lost> = completeness.lost.iter().filter(of_others).collect();
+    if lost.is_empty() {
+        return notes;
+    }
+    let sum = |of: &dyn Fn(&gopsy_target::Amount) -> u64| {
+        completeness.amounts.iter().fold(0u64, |sum, amount| sum.saturating_add(of(amount)))
+    };
+    let (named, there) = (sum(&|a| a.named), sum(&|a| a.held.saturating_add(a.backed)));
+    let percent = u128::from(there).saturating_mul(100).checked_div(u128::from(named)).unwrap_or(0);
+    let cost = cost().map_or_else(String::new, |cost| format!("; {cost}"));
+    notes.push(format!("the core holds {percent}% of the memory that it names{cost}"));
+    notes.extend(lost.iter().map(ToString::to_string));
+    notes
+}
+
+/// Whether a signal ended the process, as far as the core tells. gcore writes one that lives on.
+pub(super) fn may_have_died(core: &Core) -> bool {
+    let threads = core.threads();
+    let nobody = !threads.is_empty() && threads.iter().all(|t| t.signal == 0);
+    !nobody && !core.completeness().by_gdb
 }
 
 /// What a core says of its process without any binary.

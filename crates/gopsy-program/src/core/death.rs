@@ -174,7 +174,8 @@ impl CoreEvidence {
 
     /// A fatal signal, from the frame that the kernel made for it.
     fn signalled(&self, runtime: &Runtime<'_>, frame: &SignalFrame, culprit: &Culprit) -> Told {
-        let mut signal = fatal_signal(runtime, frame, &culprit.m);
+        let text = runtime.signal_text(u64::from(frame.number));
+        let mut signal = fatal_signal(frame, &text, culprit.m.id.clone());
         signal.in_foreign_code = !self.in_go(frame.pc);
         // As the runtime prints it (`sighandler`).
         if matches!(frame.number, SIGILL | SIGFPE) {
@@ -243,19 +244,19 @@ fn split_text(number: u64, text: &Known<Str>) -> (Str, Known<Str>) {
 }
 
 /// The signal that the runtime died of, from the frame that the kernel made for it.
-fn fatal_signal(runtime: &Runtime<'_>, frame: &SignalFrame, m: &M) -> Signal {
+pub(super) fn fatal_signal(frame: &SignalFrame, text: &Known<Str>, m: Known<u64>) -> Signal {
     let known = |value: u64| Known::have(value, Trust::Exact, Source::Core);
     // Only where the kernel raised it (si_code > 0) does the word hold an address; with SI_KERNEL it is 0, and the runtime
     // prints that too: `code=0x80 addr=0x0`.
     let faults = has_fault_address(frame.number) && frame.code > 0;
-    let (name, description) = split_text(u64::from(frame.number), &runtime.signal_text(u64::from(frame.number)));
+    let (name, description) = split_text(u64::from(frame.number), text);
     Signal {
         name,
         description,
         code: Known::have(i64::from(frame.code), Trust::Exact, Source::Core),
         address: if faults { known(frame.address) } else { Known::Missing(Missing::NotApplicable) },
         pc: known(frame.pc.0),
-        m: m.id.clone(),
+        m,
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
     }

@@ -54,6 +54,23 @@ pub(super) fn load(
     foreign
 }
 
+/// The walk of a thread from its registers outwards through C and Go.
+pub(super) fn walk(
+    walker: &Walker<'_>,
+    core: &Core,
+    foreign: &Foreign,
+    registers: &Registers,
+    stacks: &Stacks,
+) -> Walk {
+    let walk = walker.walk_thread(&RegisterSet::of_context(registers.iter()), foreign, stacks);
+    up_to_its_beginning(core, walk, registers)
+}
+
+/// A walk that ends where its thread began, if that is where the thread stands.
+pub(super) fn up_to_its_beginning(core: &Core, walk: Walk, registers: &Registers) -> Walk {
+    if core.has_just_begun(registers) { walk.just_begun() } else { walk }
+}
+
 fn base_name(path: &[u8]) -> String {
     use std::os::unix::ffi::OsStrExt;
     let name = Path::new(std::ffi::OsStr::from_bytes(path)).file_name().unwrap_or_default();
@@ -78,17 +95,8 @@ impl CoreEvidence {
 
     pub(super) fn foreign_walk(&self, m: Option<&M>, registers: &Registers) -> Walk {
         let code = self.code();
-        let walk = Walker::new(&self.core, &code, &self.sites).walk_thread(
-            &RegisterSet::of_context(registers.iter()),
-            &self.foreign,
-            &self.stacks_of(m),
-        );
-        self.up_to_its_beginning(walk, registers)
-    }
-
-    /// A walk that ends where its thread began, if that is where the thread stands.
-    pub(super) fn up_to_its_beginning(&self, walk: Walk, registers: &Registers) -> Walk {
-        if self.core.has_just_begun(registers) { walk.just_begun() } else { walk }
+        let walker = Walker::new(&self.core, &code, &self.sites);
+        walk(&walker, &self.core, &self.foreign, registers, &self.stacks_of(m))
     }
 
     /// The stacks that a thread may stand on.
@@ -112,7 +120,7 @@ impl CoreEvidence {
         // Signals came later than what they interrupted.
         let left = |f: &RawFrame| f.on == On::Goroutine;
         let walk = walker.walk_thread_until(&RegisterSet::of_context(registers.iter()), &self.foreign, &stacks, &left);
-        let walk = self.up_to_its_beginning(walk, registers);
+        let walk = up_to_its_beginning(&self.core, walk, registers);
         let range = self.system_frames(&walk, &code);
         // A call of nothing stands in no file.
         let in_c = |f: &RawFrame| f.foreign.is_some() || f.func.is_none();

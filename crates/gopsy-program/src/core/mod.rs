@@ -6,10 +6,12 @@ mod fitting;
 mod foreign;
 mod modules;
 mod threads;
+mod unread;
 mod waits;
 
 pub use fitting::ask_runtime;
 pub use modules::Modules;
+pub use unread::UnreadCore;
 
 use crate::{Evidence, StackId};
 use fitting::Process;
@@ -248,7 +250,7 @@ impl CoreEvidence {
             Some(culprit) => evidence.describe(&culprit),
             None => evidence.note("no thread of the runtime was dying: who ended the process is not known yet"),
         }
-        evidence.crash.unread = evidence.crash.headlines.is_empty() && evidence.may_have_died();
+        evidence.crash.unread = evidence.crash.headlines.is_empty() && completeness::may_have_died(&evidence.core);
         Ok(evidence)
     }
 
@@ -410,28 +412,7 @@ impl Evidence for CoreEvidence {
     }
 
     fn identity(&self) -> Identity {
-        let missing = || Missing::NotSupported("the binary has no build information".into());
-        let built = |value: Option<Str>| match value {
-            Some(value) => Known::have(value, Trust::Exact, Source::Binary),
-            None => Known::Missing(missing()),
-        };
-        let build = self.build.as_ref();
-        let module = build.and_then(|b| b.main.as_ref().map(|m| m.path.clone()).or(b.path.clone()));
-        let id = self.image.build_id().map(|id| hex(&id.bytes));
-        Identity {
-            go_version: built(build.map(|b| b.version.as_str().into())),
-            os: Known::have("linux".into(), Trust::Exact, Source::Core),
-            arch: built(self.core.machine().goarch().map(Into::into)),
-            module: built(module.map(Into::into)),
-            build_id: match id {
-                Some(id) => Known::have(id.into(), Trust::Exact, Source::Binary),
-                None => Known::Missing(Missing::NotApplicable),
-            },
-            pid: match self.core.process() {
-                Some(process) => Known::have(u64::from(process.pid), Trust::Exact, Source::Core),
-                None => Known::Missing(Missing::NotInCore),
-            },
-        }
+        identity(&self.core, &self.image, self.build.as_ref())
     }
 
     fn stack_count(&self) -> usize {
@@ -489,6 +470,31 @@ impl Evidence for CoreEvidence {
         };
         let wait_minutes = self.wait_minutes(standing.status.as_ref(), standing.wait_since);
         Brief { state, wait_minutes, copies: 1 }
+    }
+}
+
+/// Which program it was.
+fn identity(core: &Core, image: &Image, build: Option<&BuildInfo>) -> Identity {
+    let missing = || Missing::NotSupported("the binary has no build information".into());
+    let built = |value: Option<Str>| match value {
+        Some(value) => Known::have(value, Trust::Exact, Source::Binary),
+        None => Known::Missing(missing()),
+    };
+    let module = build.and_then(|b| b.main.as_ref().map(|m| m.path.clone()).or(b.path.clone()));
+    let id = image.build_id().map(|id| hex(&id.bytes));
+    Identity {
+        go_version: built(build.map(|b| b.version.as_str().into())),
+        os: Known::have("linux".into(), Trust::Exact, Source::Core),
+        arch: built(core.machine().goarch().map(Into::into)),
+        module: built(module.map(Into::into)),
+        build_id: match id {
+            Some(id) => Known::have(id.into(), Trust::Exact, Source::Binary),
+            None => Known::Missing(Missing::NotApplicable),
+        },
+        pid: match core.process() {
+            Some(process) => Known::have(u64::from(process.pid), Trust::Exact, Source::Core),
+            None => Known::Missing(Missing::NotInCore),
+        },
     }
 }
 

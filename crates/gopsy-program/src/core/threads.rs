@@ -1,6 +1,6 @@
 //! Where goroutines and threads stand, and their stacks.
 
-use super::{CoreEvidence, Entry};
+use super::{CoreEvidence, Entry, foreign};
 use crate::StackId;
 use crate::key::KeyHasher;
 use gopsy_model::{Known, Source, Stack, Status};
@@ -44,7 +44,7 @@ impl CoreEvidence {
             let code = self.code();
             let walker = Walker::new(&self.core, &code, &self.sites);
             let walk = walker.walk(Pc::Interrupted(registers.pc()), registers.sp(), &self.stacks_of(Some(m)));
-            Some(self.up_to_its_beginning(walk, registers))
+            Some(foreign::up_to_its_beginning(&self.core, walk, registers))
         };
         self.walks.get(thread)?.go.get_or_init(walk).as_ref()
     }
@@ -240,7 +240,7 @@ fn own_dying<'a>(mut names: impl Iterator<Item = Option<&'a [u8]>>) -> usize {
 }
 
 /// Whether a frame is that with which the kernel calls a signal handler.
-fn is_handler(frame: &RawFrame, code: &Code<'_>) -> bool {
+pub(super) fn is_handler(frame: &RawFrame, code: &Code<'_>) -> bool {
     matches!(code.raw_name(frame.func), Some(b"runtime.sigtramp" | b"runtime.cgoSigtramp"))
 }
 

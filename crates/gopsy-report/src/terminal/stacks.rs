@@ -127,14 +127,20 @@ fn signed(number: i64) -> String {
 
 /// `3 goroutines`, or `3 stacks` where threads are among them.
 fn count_of(groups: &[Group], count: u64) -> String {
-    let only_goroutines = groups.iter().all(|g| g.role == Role::Goroutine);
-    plural(count, if only_goroutines { "goroutine" } else { "stack" })
+    let all = |role| groups.iter().all(|g| g.role == role);
+    let word = match () {
+        () if all(Role::Goroutine) => "goroutine",
+        () if all(Role::Thread) => "thread",
+        () => "stack",
+    };
+    plural(count, word)
 }
 
 /// The states of all groups, most first.
 fn totals(canvas: &mut Canvas, groups: &[Group]) {
     let mut states: std::collections::HashMap<&str, u64> = std::collections::HashMap::new();
-    for (word, count) in groups.iter().flat_map(|g| &g.states) {
+    // Of threads the kernel keeps none.
+    for (word, count) in groups.iter().filter(|g| g.role != Role::Thread).flat_map(|g| &g.states) {
         *states.entry(word).or_default() += count;
     }
     let mut states: Vec<_> = states.into_iter().collect();
@@ -216,7 +222,11 @@ fn head(canvas: &mut Canvas, program: &Program, group: &Group) {
         Line::of(Ink::Bold, &title(&sample))
     } else {
         let line = Line::of(Ink::Bold, &format!("{} ×", thousands(group.count)));
-        if group.role == Role::Goroutine { line } else { line.plain("  ").plain(&title(&sample)) }
+        match group.role {
+            Role::Goroutine => line,
+            Role::Thread => line.plain("  threads"),
+            _ => line.plain("  ").plain(&title(&sample)),
+        }
     };
     let what = what(group);
     if !what.is_empty() {

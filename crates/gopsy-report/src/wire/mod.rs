@@ -190,6 +190,7 @@ fn role(role: model::Role) -> &'static str {
         model::Role::Signal => "signal",
         model::Role::Bare => "bare",
         model::Role::Ancestor => "ancestor",
+        model::Role::Thread => "thread",
     }
 }
 
@@ -216,6 +217,9 @@ pub(crate) struct Goroutine {
     bubble: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ancestor: Option<u64>,
+    /// The kernel's number of a thread that is listed for want of goroutines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread: Option<u32>,
     #[serde(flatten)]
     frames: Frames,
     created_by: Option<Creation>,
@@ -240,6 +244,7 @@ impl Goroutine {
             leaked: goroutine.leaked,
             bubble: goroutine.bubble.map(|b| b.id),
             ancestor: goroutine.ancestor,
+            thread: goroutine.thread,
             frames: Frames::new(&program.stack(id)),
             created_by: goroutine.created_by.value().map(Creation::new),
             deferred: goroutine.deferred.iter().map(Creation::new).collect(),

@@ -1,0 +1,155 @@
+//! Cores in which the runtime's structures cannot be read: what is said of their threads is held against what the same core says
+//! where they can.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use gopsy_model::{Frame, Headline, Role, Stack};
+use gopsy_program::{CoreError, CoreEvidence, CoreOptions, Evidence, UnreadCore};
+use gopsy_runtime::Release;
+use gopsy_target::finder::Finder;
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, run, skip, versions};
+use std::io::Read;
+use std::path::Path;
+
+/// Each way to die leaves the goroutine's stack for the system stack in another function of the runtime: `fatalpanic`, `fatalthrow`
+/// (twice), `newproc`, and `asmcgocall`.
+const SOURCE: &str = "package main
+
+// #include <stdlib.h>
+// static void inner(void) { abort(); }
+// static void outer(void) { inner(); }
+import \"C\"
+
+import (
+	\"os\"
+	\"sync\"
+)
+
+//go:noinline
+func way(name string) {
+	switch name {
+	case \"panic\":
+		panic(\"given up\")
+	case \"throw\":
+		var mu sync.Mutex
+		mu.Unlock()
+	case \"asleep\":
+		var nothing func()
+		go nothing()
+	case \"abort\":
+		C.outer()
+	}
+}
+
+func main() {
+	way(os.Args[1])
+}
+";
+
+/// Another release's layouts, which this memory refutes.
+fn unread(core: &Path, binary: &Path) -> Result<UnreadCore, CoreError> {
+    let finder = Finder { bins: vec![binary.to_owned()], ..Finder::default() };
+    for other in ["go1.16", "go1.27"] {
+        let options = CoreOptions { finder: finder.clone(), layouts_of: Release::parse(other) };
+        if let Err(why) = CoreEvidence::open_with(core, &options) {
+            assert!(matches!(why, CoreError::Runtime(_)), "{why}");
+            return UnreadCore::open_with(core, &options, why);
+        }
+    }
+    panic!("two layouts fit {}", core.display())
+}
+
+fn functions(stack: &Stack) -> Vec<(String, Option<i64>)> {
+    let of = |f: &Frame| (f.function.value().unwrap().as_str().to_owned(), f.line.value().copied());
+    stack.frames.iter().map(of).collect()
+}
+
+/// What stands on the system stack and then on the goroutine's, without the lines of frames that left off: what is there of
+/// those is where they go on, and the thread still stands in the call before.
+fn whole(core: &CoreEvidence) -> Vec<String> {
+    let system = core.crash().system_stack.map(|id| core.stack(id)).unwrap_or_default();
+    let own = core.stack(core.crash().crashed.unwrap());
+    let names = functions(&system).into_iter().chain(functions(&own)).map(|(name, _)| name);
+    // Go 1.16 feigns a caller of systemstack; a goroutine has left off in systemstack_switch.
+    names.filter(|name| !matches!(name.as_str(), "runtime.mstart" | "runtime.systemstack_switch")).collect()
+}
+
+#[test]
+fn the_thread_that_died_stands_where_its_goroutine_does() {
+    if let Some(problem) = cgo_core_problem() {
+        return skip("zoo", &problem);
+    }
+    let modes = [BuildMode::Plain, BuildMode::Stripped, BuildMode::Pie];
+    let all = std::env::var("GOPSY_ZOO").is_ok_and(|zoo| zoo == "all");
+    for (turn, version) in versions(&["1.16", "1.20", "1.22", NEWEST]).into_iter().enumerate() {
+        for mode in modes.into_iter().enumerate().filter(|(i, _)| all || turn % modes.len() == *i).map(|(_, mode)| mode)
+        {
+            let toolchain = match Toolchain::find(version) {
+                Ok(toolchain) => toolchain,
+                Err(why) => return skip("zoo", &why),
+            };
+            let folder = tempfile::tempdir().unwrap();
+            let folder = folder.path();
+            std::fs::write(folder.join("main.go"), SOURCE).unwrap();
+            std::fs::write(folder.join("go.mod"), "module example.com/unread\n\ngo 1.16\n").unwrap();
+            let app = folder.join("app");
+            run(&mut toolchain.build(folder, &app, mode.flags(), true)).unwrap();
+            for way in ["panic", "throw", "asleep", "abort"] {
+                let name = format!("{} {} {way}", toolchain.release, mode.as_str());
+                let core = dies(folder, &format!("./app {way}"), &[]).unwrap().core;
+                let read = CoreEvidence::open(&core, Some(&app)).unwrap();
+                let unread = unread(&core, &app).unwrap();
+                let died = unread.crash().crashed.unwrap();
+                let stack = unread.stack(died);
+                if matches!(way, "panic" | "throw") {
+                    assert_eq!(functions(&stack), functions(&read.stack(read.crash().crashed.unwrap())), "{name}");
+                } else {
+                    let names: Vec<String> = functions(&stack).into_iter().map(|(name, _)| name).collect();
+                    assert_eq!(names, whole(&read), "{name}");
+                }
+                assert_eq!((stack.unavailable, stack.elided), (None, Vec::new()), "{name}");
+                assert_eq!((unread.goroutine(died).role, unread.goroutines()), (Role::Thread, 0..0), "{name}");
+                // Only a handler that dies tells of another signal than the one that ended the process.
+                let signal = |core: &dyn Evidence| match core.crash().headlines.first() {
+                    Some(Headline::Signal(signal)) => Some((signal.name.clone(), signal.pc.value().copied())),
+                    _ => None,
+                };
+                assert_eq!(signal(&unread), signal(&read), "{name}");
+                assert_eq!(unread.crash().unread, way != "abort", "{name}");
+                assert!(unread.notes()[0].starts_with("Go's structures cannot be read: "), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_thread_is_there_and_only_one_has_died() {
+    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/core");
+    let folder = tempfile::tempdir().unwrap();
+    let binary = std::fs::File::open(recorded.join("nilfield.zst")).unwrap();
+    let mut bytes = Vec::new();
+    ruzstd::decoding::StreamingDecoder::new(binary).unwrap().read_to_end(&mut bytes).unwrap();
+    std::fs::write(folder.path().join("nilfield"), bytes).unwrap();
+    let finder = Finder { bins: vec![folder.path().join("nilfield")], ..Finder::default() };
+    let options = CoreOptions { finder, layouts_of: None };
+    let why = CoreError::Runtime(gopsy_runtime::RuntimeError::NotFound("runtime.allm"));
+    let unread = UnreadCore::open_with(&recorded.join("core.zst"), &options, why).unwrap();
+    let ids = 0..unread.stack_count();
+    let threads: std::collections::BTreeSet<_> = ids.clone().map(|id| unread.goroutine(id).thread.unwrap()).collect();
+    assert!(threads.len() == ids.len() && threads.len() > 1, "{threads:?}");
+    assert!(ids.clone().all(|id| !unread.stack(id).frames.is_empty()));
+    let named = |f: &Frame| f.function.value().is_some_and(|name| name.as_str() == "panic");
+    let throwing = |id: &usize| unread.stack(*id).frames.iter().any(named);
+    assert_eq!(ids.filter(throwing).collect::<Vec<_>>(), Vec::from_iter(unread.crash().crashed));
+}
+
+#[test]
+fn nothing_else_that_is_wrong_with_a_core_is_passed_over() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/core");
+    for why in [CoreError::Machine("arm64"), CoreError::NoBase { path: "app".into() }] {
+        let text = why.to_string();
+        let error =
+            UnreadCore::open_with(&folder.join("core.zst"), &CoreOptions::default(), why).map(drop).unwrap_err();
+        assert_eq!(error.to_string(), text);
+    }
+}
