@@ -90,7 +90,7 @@ fn ask(mut core: Core) -> (usize, usize, String, Vec<u8>) {
             core.attach_file(&file, &image);
             core.attach(&image);
             let _ =
-                Finder { debug_dirs: Vec::new(), ..Finder::default() }.find_debug(&image, "/nowhere/x".as_ref(), None);
+                Finder { debug_dirs: Vec::new(), ..Finder::default() }.find_debug(&image, "/nowhere/x".as_ref());
         }
     }
     drop(Finder { debug_dirs: Vec::new(), ..Finder::default() }.program(&core));

@@ -8,7 +8,7 @@ mod debuginfod;
 mod root;
 
 pub use debug::FoundDebug;
-pub use debuginfod::{Artifact, Fetch, Request};
+pub use debuginfod::{Artifact, Debuginfod, Fetch, Request};
 
 use crate::attach::{Attachment, Comparison, Told};
 use crate::core::Core;
@@ -37,11 +37,13 @@ pub struct Finder {
     pub debug_dirs: Vec<PathBuf>,
     /// A folder to look in by name: where the core lies.
     pub beside: Option<PathBuf>,
+    /// Who is asked for what is nowhere here.
+    pub fetch: Option<Arc<dyn Fetch>>,
 }
 
 impl Default for Finder {
     fn default() -> Self {
-        Finder { root: None, bins: Vec::new(), debug_dirs: vec![PathBuf::from(DEBUG_DIR)], beside: None }
+        Finder { root: None, bins: Vec::new(), debug_dirs: vec![PathBuf::from(DEBUG_DIR)], beside: None, fetch: None }
     }
 }
 
@@ -162,7 +164,7 @@ impl Finder {
     /// Everything that was tried, each with its reason.
     pub fn program(&self, core: &Core) -> Result<Found, Tried> {
         let file = core.program();
-        self.find(core, &file, None).or_else(|mut tried| match in_memory(core, &file) {
+        self.find(core, &file).or_else(|mut tried| match in_memory(core, &file) {
             Ok(found) => Ok(found),
             Err(miss) => {
                 tried.misses.push(miss);
@@ -192,7 +194,7 @@ impl Finder {
     ///
     /// # Errors
     /// Everything that was tried, each with its reason.
-    pub fn find(&self, core: &Core, file: &MappedElf, fetch: Option<&dyn Fetch>) -> Result<Found, Tried> {
+    pub fn find(&self, core: &Core, file: &MappedElf) -> Result<Found, Tried> {
         let mut tried = Tried::default();
         let mut seen: Vec<PathBuf> = Vec::new();
         for (how, path) in self.candidates(file) {
@@ -209,7 +211,7 @@ impl Finder {
                 None => seen.push(path),
             }
         }
-        if let (Some(fetch), Some(id)) = (fetch, &file.build_id) {
+        if let (Some(fetch), Some(id)) = (&self.fetch, &file.build_id) {
             let request = Request { build_id: id.clone(), artifact: Artifact::Executable };
             match fetch.fetch(&request) {
                 Ok(path) => {

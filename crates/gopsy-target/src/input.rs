@@ -1,5 +1,6 @@
 //! Texts from outside: files, pipes, profiles of running programs; and source files to show lines of.
 
+use crate::http;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -163,12 +164,7 @@ pub fn executables(paths: &[PathBuf], most: usize) -> Vec<PathBuf> {
 /// Fetches a goroutine profile of a running program.
 fn fetch(url: &str) -> Result<impl Read + use<>, InputError> {
     let refuse = |why: String| InputError::Http { url: url.to_owned(), why };
-    if url.starts_with("https://") {
-        return Err(refuse("only http is spoken here; `curl URL | gopsy stacks -` does the same".to_owned()));
-    }
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().timeout_global(Some(HTTP_TIMEOUT)).http_status_as_error(true).build().into();
-    let response = agent.get(url).call().map_err(|e| refuse(e.to_string()))?;
+    let response = http::agent(HTTP_TIMEOUT, HTTP_TIMEOUT).get(url).call().map_err(|e| refuse(e.to_string()))?;
     if response.body().mime_type() == Some("application/octet-stream") {
         let why = "it is in pprof's binary form; ask for its text: ?debug=1 counts by stack, ?debug=2 writes every goroutine \
                    and lets the program stand still meanwhile";

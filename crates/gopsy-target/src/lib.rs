@@ -17,6 +17,7 @@ mod core;
 mod file;
 pub mod finder;
 mod headers;
+mod http;
 pub mod input;
 pub mod machine;
 mod mapped;

@@ -176,7 +176,7 @@ fn a_core_of_the_kernel() {
     let complete = core.completeness();
     assert!(matches!(complete.lost[..], [Lost::Files { first_pages: true, .. }]), "{:?}", complete.lost);
     assert!(complete.reserved > 0 && !complete.by_gdb);
-    let found = Finder::default().find(&core, &core.program(), None).unwrap();
+    let found = Finder::default().find(&core, &core.program()).unwrap();
     assert_eq!((found.how, found.path.as_path(), found.id.answer), (How::Path, program.as_path(), Attachment::Same));
     assert_eq!(core.attach(&found.image), Attachment::Same);
     assert_eq!(core.bytes(addresses[3], 31, 31).unwrap(), CONSTANT);
@@ -257,7 +257,7 @@ fn libraries_of_a_position_independent_program() {
         assert!(names.iter().any(|n| n.contains("libc.so")) && names.iter().any(|n| n.contains("ld-")), "{names:?}");
         for file in &files {
             assert!(file.build_id.is_some(), "{:?}", file.path);
-            let found = Finder::default().find(&core, file, None).unwrap();
+            let found = Finder::default().find(&core, file).unwrap();
             assert_eq!((found.how, found.id.told), (How::Path, Told::BuildId));
             assert_eq!(core.attach_file(file, &found.image).answer, Attachment::Same);
             let (mut read, mut written) = (0, 0);

@@ -50,7 +50,7 @@ impl<'a> Beside<'a> {
         let What::File(elf, finder) = &self.what else {
             return self.core.vdso_image().ok_or_else(|| "the core holds no whole vDSO".to_owned());
         };
-        let found = finder.find(self.core, elf, None).map_err(|tried| tried.to_string())?;
+        let found = finder.find(self.core, elf).map_err(|tried| tried.to_string())?;
         let bias = self.core.bias_of(elf, &found.image).ok_or("where it was loaded is not known")?;
         Ok((found.image, bias))
     }

@@ -30,7 +30,7 @@ impl Opened {
     /// Opens an executable or a core. The executable of a core is looked for where the core says, beside it, and where the
     /// command line says.
     pub(crate) fn open(target: &str, binary: &Binary) -> Result<Opened> {
-        let finder = binary.finder();
+        let finder = binary.finder()?;
         let neither = || anyhow!("{target} is neither an ELF executable nor a core");
         if input::is_url(target) {
             return Err(neither());

@@ -5,7 +5,7 @@ use gopsy_image::Image;
 use gopsy_program::{
     CoreError, CoreEvidence, CoreOptions, CoreWithText, Fit, Program, TextEvidence, TextWithBinary, UnreadCore,
 };
-use gopsy_target::finder::{self, Finder};
+use gopsy_target::finder::{self, Debuginfod, Fetch, Finder};
 use gopsy_target::input::{self, Input};
 use gopsy_text::{Dump, Options};
 use std::io::Read;
@@ -35,6 +35,10 @@ pub(crate) struct Binary {
     /// The root of the file system in which the core's process ran: a container's
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
+    /// Ask debuginfod servers for files that are not here: this one, or those of DEBUGINFOD_URLS. They learn which builds are
+    /// looked for
+    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    debuginfod: Option<String>,
 }
 
 impl Target {
@@ -46,13 +50,28 @@ impl Target {
 
 impl Binary {
     /// Where the files of a core are looked for.
-    pub(crate) fn finder(&self) -> Finder {
-        Finder { bins: self.bins.clone(), root: self.root.clone(), ..Finder::default() }
+    pub(crate) fn finder(&self) -> Result<Finder> {
+        let fetch = self.debuginfod.as_deref().map(debuginfod).transpose()?;
+        Ok(Finder { bins: self.bins.clone(), root: self.root.clone(), fetch, ..Finder::default() })
     }
 
-    fn options(&self) -> CoreOptions {
-        CoreOptions { finder: self.finder(), ..CoreOptions::default() }
+    fn options(&self) -> Result<CoreOptions> {
+        Ok(CoreOptions { finder: self.finder()?, ..CoreOptions::default() })
     }
+}
+
+/// The servers of `--debuginfod`: that one, or those of the environment.
+fn debuginfod(named: &str) -> Result<Arc<dyn Fetch>> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let cache =
+        Debuginfod::cache_folder(variable("DEBUGINFOD_CACHE_PATH"), variable("XDG_CACHE_HOME"), variable("HOME"))
+            .context("--debuginfod: no folder to keep files in: set DEBUGINFOD_CACHE_PATH")?;
+    let (words, from) = match named {
+        "" => (std::env::var("DEBUGINFOD_URLS").unwrap_or_default(), "DEBUGINFOD_URLS "),
+        url => (url.to_owned(), ""),
+    };
+    let servers = Debuginfod::new(&words, cache).map_err(|why| anyhow!("--debuginfod: {from}{why}"))?;
+    Ok(Arc::new(servers))
 }
 
 /// Reads all TARGETs; a folder stands for the texts and cores in it. What cannot be read is an error of its own.
@@ -211,7 +230,7 @@ fn file_name(path: &str) -> String {
 /// A core file: its program finds itself where the core says, or beside it.
 fn core(path: &Path, binary: &Binary) -> Result<Target> {
     let name = path.display().to_string();
-    let options = binary.options();
+    let options = binary.options()?;
     let program = match CoreEvidence::open_with(path, &options) {
         Ok(evidence) => Ok(Program::new(evidence)),
         Err(why) => UnreadCore::open_with(path, &options, why).map(Program::new),

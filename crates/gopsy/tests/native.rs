@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, run, skip};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, has_tool, run, skip};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -83,6 +83,21 @@ fn a_death_in_c_shows_the_frames_of_c() {
         assert!(frames.iter().all(in_c), "{name}: {frames:#?}");
         let page = explain(&["core"], folder);
         assert!(page.contains("  in C ") && !page.contains("a core has them"), "{name}: {page}");
+        // Its debug information in a file of its own, found by the link.
+        if version == NEWEST && has_tool("objcopy") {
+            for args in [
+                &["--only-keep-debug", "app", "app.debug"][..],
+                &["--strip-debug", "--add-gnu-debuglink=app.debug", "app", "stripped"],
+            ] {
+                assert!(Command::new("objcopy").args(args).current_dir(folder).status().unwrap().success(), "{name}");
+            }
+            let stripped: Value =
+                serde_json::from_str(&explain(&["core", "--json", "--bin", "stripped"], folder)).unwrap();
+            assert_eq!(stripped["native"]["frames"], found["native"]["frames"], "{name}");
+            std::fs::remove_file(folder.join("app.debug")).unwrap();
+            let alone = explain(&["core", "--bin", "stripped"], folder);
+            assert!(!alone.contains("inner") && alone.contains("outer"), "{name}: {alone}");
+        }
         // The text has no frames of C, and says who has.
         let text = explain(&["text"], folder);
         assert!(!text.contains("  in C ") && text.contains("a core has them"), "{name}: {text}");

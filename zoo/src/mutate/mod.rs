@@ -94,7 +94,7 @@ fn binary_of(core: &Path, beside: &[PathBuf]) -> Option<PathBuf> {
     let opened = Core::open(core).ok()?;
     let bins = beside.iter().filter(|path| path.is_file() && *path != core).cloned().collect();
     let finder = Finder { bins, debug_dirs: Vec::new(), ..Finder::default() };
-    finder.find(&opened, &opened.program(), None).ok().map(|found| found.path)
+    finder.find(&opened, &opened.program()).ok().map(|found| found.path)
 }
 
 /// Runs the cases of one core; what was found goes into the report.

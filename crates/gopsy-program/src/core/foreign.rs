@@ -18,21 +18,25 @@ const MAX_FILES: usize = 2048;
 /// the vDSO. What they hold of pages that the core lacks is attached to the core.
 pub(super) fn load(
     core: &mut Core,
-    image: &Arc<Image>,
+    (image, path): (&Arc<Image>, &Path),
     bias: Bias,
     finder: &Finder,
     notes: &mut Vec<String>,
 ) -> Foreign {
     let mut foreign = Foreign::new();
     foreign.add(Arc::clone(image), bias, base_name(&core.program().path));
+    let has_debug_info = [".debug_info", ".zdebug_info"].iter().any(|name| image.section(name).is_some());
+    if let Some(debug) = (!has_debug_info).then(|| finder.find_debug(image, path).ok()).flatten() {
+        foreign.add_debug(debug.image);
+    }
     let mut missing = Vec::new();
     for file in core.elves().into_iter().filter(|f| !f.executable).take(MAX_FILES) {
         let name = base_name(&file.path);
-        match finder.find(core, &file, None) {
+        match finder.find(core, &file) {
             Ok(found) => {
                 core.attach_file(&file, &found.image);
                 if let Some(bias) = core.bias_of(&file, &found.image) {
-                    let debug = finder.find_debug(&found.image, &found.path, None);
+                    let debug = finder.find_debug(&found.image, &found.path);
                     foreign.add(found.image, bias, name);
                     if let Ok(debug) = debug {
                         foreign.add_debug(debug.image);

@@ -19,7 +19,7 @@ use gopsy_image::{BuildInfo, GoModule, Image, ImageError, hex};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
 use gopsy_runtime::{Basis, G, Layouts, M, Release, Runtime, RuntimeError, Threads};
-use gopsy_target::finder::{self, Finder, Tried};
+use gopsy_target::finder::{self, Finder, How, Tried};
 use gopsy_target::{Attachment, Comparison, Core, MappedFile, TargetError};
 use gopsy_unwind::{Code, Foreign, Sites, Walk};
 use std::cell::{OnceCell, RefCell};
@@ -195,7 +195,7 @@ impl CoreEvidence {
             Attachment::Other => return Err(CoreError::OtherBuild { path: path.to_owned(), why: comparison }),
             Attachment::CannotTell => notes.push(finder::unproved(path)),
         }
-        let foreign = foreign::load(&mut core, &image, bias, &options.finder, &mut notes);
+        let foreign = foreign::load(&mut core, (&image, path), bias, &options.finder, &mut notes);
         let build = image.build_info().ok();
         let modules = Modules::of(&core, &image, bias);
         notes.extend(modules.broken.map(|why| format!("the list of Go modules is not whole: {why}")));
@@ -519,5 +519,8 @@ fn no_binary(process: &str, tried: &Tried) -> String {
         text.push_str(&format!("\n  {miss}"));
     }
     text.push_str("\n\nhint: name it with --bin, or the root of its container's file system with --root");
+    if !tried.misses.iter().any(|miss| miss.how == How::Fetched) {
+        text.push_str(", or ask servers with --debuginfod");
+    }
     text
 }

@@ -79,7 +79,7 @@ impl UnreadCore {
             Attachment::Other => return Err(why),
             Attachment::CannotTell => notes.push(finder::unproved(path)),
         }
-        let foreign = foreign::load(&mut core, &image, bias, &options.finder, &mut notes);
+        let foreign = foreign::load(&mut core, (&image, path), bias, &options.finder, &mut notes);
         let modules = modules::Modules::of(&core, &image, bias).list;
         notes.extend(completeness::missing(&core, || None));
         let mut evidence = UnreadCore {

@@ -1,6 +1,6 @@
 //! Debug information that lies in a file of its own.
 
-use super::{Artifact, Fetch, Finder, How, Miss, Request, Tried, below, open};
+use super::{Artifact, Finder, How, Miss, Request, Tried, below, open};
 use gopsy_image::Image;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -30,7 +30,7 @@ impl Finder {
     ///
     /// # Errors
     /// Everything that was tried, each with its reason.
-    pub fn find_debug(&self, image: &Image, path: &Path, fetch: Option<&dyn Fetch>) -> Result<FoundDebug, Tried> {
+    pub fn find_debug(&self, image: &Image, path: &Path) -> Result<FoundDebug, Tried> {
         let mut tried = Tried::default();
         let id = image.build_id().map(|id| id.bytes.as_slice());
         for path in id.map(|id| self.by_build_id(id, ".debug")).into_iter().flatten() {
@@ -53,7 +53,7 @@ impl Finder {
                 }
             }
         }
-        if let (Some(fetch), Some(bytes)) = (fetch, id) {
+        if let (Some(fetch), Some(bytes)) = (&self.fetch, id) {
             let request = Request { build_id: bytes.to_vec(), artifact: Artifact::DebugInfo };
             let path = fetch.fetch(&request).map_err(|why| Miss {
                 path: PathBuf::from(request.path()),

@@ -7,7 +7,7 @@ use crate::{Attachment, Core, Told};
 use gopsy_image::Image;
 use gopsy_mem::{Addr, MemoryExt, Why};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 fn image(bytes: Vec<u8>) -> Arc<Image> {
     Arc::new(Image::parse(Arc::new(bytes)).unwrap())
@@ -187,12 +187,14 @@ impl Places {
             bins: vec![self.dir.path().join("bins"), self.dir.path().join("one")],
             debug_dirs: vec![self.dir.path().join("debug")],
             beside: Some(self.dir.path().join("cores")),
+            fetch: None,
         }
     }
 
-    fn find(&self, fetch: Option<&dyn Fetch>) -> Result<(How, PathBuf), Vec<(How, String)>> {
+    fn find(&self, fetch: Option<&Arc<Brings>>) -> Result<(How, PathBuf), Vec<(How, String)>> {
         let file = self.core.program();
-        match self.finder().find(&self.core, &file, fetch) {
+        let fetch = fetch.map(|brings| Arc::clone(brings) as Arc<dyn Fetch>);
+        match (Finder { fetch, ..self.finder() }).find(&self.core, &file) {
             Ok(found) => Ok((found.how, found.path)),
             Err(tried) => Err(tried.misses.into_iter().map(|m| (m.how, m.why)).collect()),
         }
@@ -200,11 +202,12 @@ impl Places {
 }
 
 /// Brings one file, whatever is asked for.
-struct Brings(PathBuf, std::cell::RefCell<Vec<Request>>);
+#[derive(Debug)]
+struct Brings(PathBuf, Mutex<Vec<Request>>);
 
 impl Fetch for Brings {
     fn fetch(&self, request: &Request) -> Result<PathBuf, String> {
-        self.1.borrow_mut().push(request.clone());
+        self.1.lock().unwrap().push(request.clone());
         if self.0.exists() { Ok(self.0.clone()) } else { Err("the server does not have it".to_owned()) }
     }
 }
@@ -220,9 +223,9 @@ fn the_first_file_that_is_proved_is_found() {
 
     // From the last place to the first: each is taken as long as none before it has the file.
     let fetched = places.put("fetched", &binary());
-    let brings = Brings(fetched.clone(), Vec::new().into());
+    let brings = Arc::new(Brings(fetched.clone(), Vec::new().into()));
     assert_eq!(places.find(Some(&brings)), Ok((How::Fetched, fetched)));
-    assert_eq!(*brings.1.borrow(), [Request { build_id: vec![7; 4], artifact: Artifact::Executable }]);
+    assert_eq!(*brings.1.lock().unwrap(), [Request { build_id: vec![7; 4], artifact: Artifact::Executable }]);
     for (path, how) in [
         ("debug/.build-id/07/070707", How::BuildId),
         ("cores/prog", How::Beside),
@@ -247,7 +250,7 @@ fn the_first_file_that_is_proved_is_found() {
         (&tried[0], &tried[3..5]),
         (&(How::Named, other.clone()), &[(How::Root, other), (How::Beside, "it is not an ELF file".into())][..])
     );
-    let nothing = Brings(places.dir.path().join("none"), Vec::new().into());
+    let nothing = Arc::new(Brings(places.dir.path().join("none"), Vec::new().into()));
     assert_eq!(places.find(Some(&nothing)).unwrap_err().pop().unwrap().1, "the server does not have it");
 }
 
@@ -273,7 +276,7 @@ fn one_that_may_be_it_is_remembered() {
         .memory(0x40_0000, 0x3000, 5, &[]);
     let core = core(&built);
     let path = places.put("one", &binary());
-    let tried = places.finder().find(&core, &core.program(), None).unwrap_err();
+    let tried = places.finder().find(&core, &core.program()).unwrap_err();
     assert_eq!(tried.doubtful.map(|found| (found.path, found.how)), Some((path.clone(), How::Named)));
     // Of the program it is taken then, with a word on what is not proved.
     let found = places.finder().program(&core).unwrap();
@@ -339,7 +342,7 @@ fn debug_files_are_found_by_id_and_by_link() {
     let debug = [&binary()[..], b"and debug information"].concat();
     let linked_image = image(linked("prog.debug", crc(&debug)));
     let at = places.dir.path().join("usr/bin/prog");
-    let find = || match places.finder().find_debug(&linked_image, &at, None) {
+    let find = || match places.finder().find_debug(&linked_image, &at) {
         Ok(found) => Ok((found.how, found.path)),
         Err(tried) => Err(tried.misses.into_iter().map(|m| (m.how, m.why)).collect::<Vec<_>>()),
     };
@@ -362,6 +365,6 @@ fn debug_files_are_found_by_id_and_by_link() {
     assert_eq!(find(), Ok((How::DebugLink, places.dir.path().join("usr/bin/.debug/prog.debug"))));
     // A link that leads elsewhere.
     let evil = image(linked("../../etc/passwd", 0));
-    let tried = places.finder().find_debug(&evil, &at, None).unwrap_err();
+    let tried = places.finder().find_debug(&evil, &at).unwrap_err();
     assert_eq!(tried.misses.last().unwrap().why, "the debug link is not the name of a file");
 }

@@ -130,7 +130,7 @@ fn notes(machine: &Machine) -> Vec<String> {
         None => notes.push("no go in PATH; gopsy needs none".to_owned()),
     }
     if machine.debuginfod.is_some() {
-        notes.push("DEBUGINFOD_URLS is set: other tools may fetch debug information; gopsy does not".to_owned());
+        notes.push("DEBUGINFOD_URLS is set: gopsy asks those servers only with --debuginfod; other tools may do so by themselves".to_owned());
     }
     if let Some(pages) = machine.transparent_hugepages.value() {
         notes.push(format!("transparent huge pages: {pages}"));

@@ -115,7 +115,7 @@ fn elves(opened: &mut Opened) -> Option<Vec<(MappedElf, Result<String, String>)>
         let told = if elf.executable {
             program.clone()
         } else {
-            match finder.find(core, &elf, None) {
+            match finder.find(core, &elf) {
                 Ok(found) => {
                     core.attach_file(&elf, &found.image);
                     Ok(format!("{} ({}; {})", found.path.display(), found.how, found.id))
