@@ -48,7 +48,7 @@ pub(super) fn load(
     }
     if !missing.is_empty() {
         notes.push(format!(
-            "files of the process that are not here, so that C frames may be missing: {}",
+            "files of the process that are not here or not proved to be those that ran, so that C frames may be missing: {}",
             missing.join(", ")
         ));
     }
