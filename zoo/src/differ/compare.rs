@@ -407,7 +407,7 @@ fn compare_lengths(text: &[Frame], core: &Stack, minor: Option<u32>, place: &mut
         std::cmp::Ordering::Less if of_thread && core.frames.get(text.len()).is_some_and(|f| f.foreign) => {
             place.unequal("stack.outer-in-c", stated, read);
         }
-        std::cmp::Ordering::Less if text.iter().zip(&core.frames).next_back().is_some_and(|(t, c)| strays(t, c)) => {
+        std::cmp::Ordering::Less if text.iter().zip(&core.frames).next_back().is_some_and(|(t, c)| abandons(t, c)) => {
             place.unequal("stack.outer-of-racecall", stated, read);
         }
         std::cmp::Ordering::Less if may_be_cut => place.unequal("stack.outer-cut", stated, read),
@@ -452,6 +452,12 @@ fn strays(text: &Frame, core: &Frame) -> bool {
     let (Some(sp), Some(fp), Some(read)) = (text.sp.value(), text.fp.value(), core.fp.value()) else { return false };
     let next_word = fp.checked_sub(*sp) == Some(8);
     function(text) == "racecall" && next_word && core.sp.value() == Some(sp) && fp.abs_diff(*read) >= SMALLEST_STACK
+}
+
+/// Whether the runtime goes no further than that frame, or only astray: a traceback that is printed ends at a function that writes
+/// the stack pointer, on whichever stack that was interrupted (`unwinder.resolveInternal` in `runtime/traceback.go`).
+fn abandons(text: &Frame, core: &Frame) -> bool {
+    strays(text, core) || (function(text) == "racecall" && same_place(text, core) && text.fp.value() == core.fp.value())
 }
 
 /// Two places on one stack of a goroutine are not so far apart but in a deep one; `racecall` is called at its inner end.

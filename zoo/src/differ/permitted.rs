@@ -69,7 +69,8 @@ pub const PERMITTED: &[Permitted] = &[
     },
     Permitted {
         name: "out-of-racecall",
-        reason: "racecall stands on the system stack, where the runtime takes the next word for its caller; the core is read further",
+        reason: "the runtime ends at racecall, which writes the stack pointer, or on the system stack takes the next word for its \
+                 caller; the core is read further",
         applies: |d| ["stack.outer-of-racecall", "frame.fp-of-racecall"].contains(&d.kind),
     },
     Permitted {

@@ -293,6 +293,7 @@ fn only_the_race_detectors_call_is_read_further_than_it_is_printed() {
     let found = |text_frame: (&str, u64, u64), core_fp: u64, strays: bool| {
         let (mut text, mut core) = (Told::new(Source::Text), core());
         let (name, sp, fp) = text_frame;
+        assert!(core.stacks[1].1.frames[1].pc.value().is_some());
         for (told, fp) in [(&mut text, fp), (&mut core, core_fp)] {
             told.stacks[1].1.frames[1] = Frame { sp: other(sp), fp: other(fp), ..told.frame(name, 30) };
         }
@@ -309,11 +310,14 @@ fn only_the_race_detectors_call_is_read_further_than_it_is_printed() {
     let (sp, next, far) = (0x7f_0000, 0x7f_0008, 0xc0_0000_8000);
     assert_eq!(found(("racecall", sp, next), far, false), [out, out]);
     assert_eq!(found(("racecall", sp, next), far, true), [out, out]);
-    // Another function; not the next word; the same stack, where both must agree.
+    // Not on the system stack yet: the traceback ends, and what it would print both must agree on.
+    assert_eq!(found(("racecall", sp, next), next, false), [out]);
+    assert_eq!(found(("racecall", sp, next), next, true), [None]);
+    assert_eq!(found(("main.f", sp, next), next, false), [None]);
+    // Another function; not the next word; another frame of the same stack.
     assert_eq!(found(("runtime.systemstack", sp, next), far, false), [None, None]);
     assert_eq!(found(("racecall", sp, next + 8), far, false), [None, None]);
     assert_eq!(found(("racecall", sp, next), next + 0x100, false), [None, None]);
-    assert_eq!(found(("racecall", sp, next), next, false), [None]);
 }
 
 #[test]
