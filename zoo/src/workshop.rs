@@ -19,8 +19,9 @@ pub const RECORDING_FOLDER: &str = "/tmp/zoo/app";
 /// The place of the Go installation in recorded texts.
 const PLAIN_GOROOT: &str = "/usr/local/go";
 
-/// The longest life of a specimen. A core of a gigabyte takes its time to write.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest life of a specimen. A core of a gigabyte takes its time to write, and one of 2 TiB of nothing over a minute
+/// (`oom-huge` under Go 1.18 to 1.21).
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What makes a build link externally: cgo in package main.
 const CGO_FILE: (&str, &str) = ("zz_cgo.go", "package main\n\nimport \"C\"\n");
