@@ -2,22 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use gopsy_image::Image;
 use gopsy_program::{CoreEvidence, CoreOptions, Program};
 use gopsy_target::Core;
+use gopsy_testing::recorded;
 use gopsy_zoo::mutate::{MOST_MEMORY, Plan, Report, false_statements, run_on};
-
-fn recorded(name: &str) -> Vec<u8> {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/gopsy-program/tests/core");
-    let file = std::fs::File::open(folder.join(name)).unwrap();
-    let mut out = Vec::new();
-    ruzstd::decoding::StreamingDecoder::new(file).unwrap().read_to_end(&mut out).unwrap();
-    out
-}
 
 fn open(core: Vec<u8>, image: &Arc<Image>) -> Option<Program> {
     let core = Core::parse(Arc::new(core)).ok()?;
@@ -29,7 +21,7 @@ fn open(core: Vec<u8>, image: &Arc<Image>) -> Option<Program> {
 fn damaged_cores_are_survived() {
     let report = Mutex::new(Report::default());
     let plan = Plan { count: 300, seed: 1, jobs: 2, ..Plan::default() };
-    run_on("nilfield", recorded("core.zst"), recorded("nilfield.zst"), &plan, &report).unwrap();
+    run_on("nilfield", recorded("core"), recorded("nilfield"), &plan, &report).unwrap();
     let report = report.into_inner().unwrap();
     assert_eq!((report.cases, report.findings()), (300, 0), "{report}");
     // Damage that leaves nothing to ask would prove nothing.
@@ -42,7 +34,7 @@ fn damaged_cores_are_survived() {
 fn a_case_can_be_repeated() {
     let run = |plan: &Plan| {
         let report = Mutex::new(Report::default());
-        run_on("nilfield", recorded("core.zst"), recorded("nilfield.zst"), plan, &report).unwrap();
+        run_on("nilfield", recorded("core"), recorded("nilfield"), plan, &report).unwrap();
         report.into_inner().unwrap().said
     };
     let plan = Plan { count: 12, seed: 7, jobs: 1, ..Plan::default() };
@@ -53,8 +45,8 @@ fn a_case_can_be_repeated() {
 /// Whatever is left of a core tells the truth, and the more is left the more it tells.
 #[test]
 fn a_core_that_was_cut_anywhere_says_what_can_be_known() {
-    let core = recorded("core.zst");
-    let image = Arc::new(Image::parse(Arc::new(recorded("nilfield.zst"))).unwrap());
+    let core = recorded("core");
+    let image = Arc::new(Image::parse(Arc::new(recorded("nilfield"))).unwrap());
     let whole = open(core.clone(), &image).unwrap();
     let goroutines = whole.goroutines().len();
     let mut known = Vec::new();

@@ -9,6 +9,13 @@ use gopsy_program::{Program, StackId};
 /// Goroutines that are looked at when a question is about all of them. A question about more is a sample, and says so.
 pub(crate) const MAX_GOROUTINES: usize = 20_000;
 
+/// Whether a frame is one of C: it says so, or (a debugger's text says nothing of it) its function has no package. Nothing tells
+/// where it has no name.
+pub(crate) fn is_of_c(frame: &Frame) -> Option<bool> {
+    let without_package = || frame.function.value().map(|name| !name.as_str().contains('.'));
+    if frame.foreign { Some(true) } else { without_package() }
+}
+
 /// The stack that failed and the system stack that belongs to it.
 pub(crate) struct Frames {
     pub(crate) crashed: Option<(StackId, Goroutine, Stack)>,
@@ -35,6 +42,12 @@ impl Frames {
         let lost = |gap: &Elision| matches!(gap.count.missing(), Some(Missing::Unreadable(_)));
         let left_out = |stack: &Stack| stack.elided.iter().any(|gap| !lost(gap));
         self.crashed.as_ref().is_some_and(|(_, _, stack)| stack.frames.len() > 100 || left_out(stack))
+    }
+
+    /// Whether the frame behind the first of such a function is one of C.
+    pub(crate) fn is_of_c_behind(&self, function: &str) -> bool {
+        let mut frames = self.stack().iter().skip_while(|f| f.function.value().is_none_or(|n| n.as_str() != function));
+        frames.nth(1).and_then(is_of_c) == Some(true)
     }
 
     /// Whether functions of C are known in which the thread stood.

@@ -266,8 +266,8 @@ fn of_stop(signal: &Signal, frames: &Frames) -> Option<Kind> {
     if of_thread().any(|n| n == "runtime.throw") && of_thread().any(|n| n == "runtime.sigpanic") {
         return Some(Kind::RuntimeFault);
     }
-    let top = frames.first_name()?;
-    let foreign = !top.contains('.');
+    let top = frames.stack().first()?;
+    let foreign = crate::case::is_of_c(top)?;
     let kind = of_signal(signal, frames);
     match kind {
         Kind::NativeFault if !foreign => {
@@ -391,7 +391,7 @@ fn of_frames(frames: &Frames, source: Source) -> Option<Kind> {
         Kind::BadUnlock
     } else if below == "runtime.newstack" && frames.is_deep() {
         Kind::StackOverflow
-    } else if below == "runtime.sigpanic" && rest.get(1).is_some_and(|n| !n.contains('.')) {
+    } else if below == "runtime.sigpanic" && frames.is_of_c_behind(below) {
         // In C it may not panic either: up to Go 1.20 a fault there is taken for one of the runtime.
         Kind::RuntimeFault
     } else if below == "runtime.sigpanic" && rest.get(1).is_some_and(|n| !of_runtime(n)) {

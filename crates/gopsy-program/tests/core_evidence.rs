@@ -9,9 +9,8 @@ mod printed;
 
 use gopsy_model::{Headline, Known, Role, Source, Status, Trust};
 use gopsy_program::{CoreError, CoreEvidence, CoreOptions, Evidence, Program};
-use gopsy_testing::{Toolchain, core_pattern_problem, skip};
+use gopsy_testing::{Toolchain, core_pattern_problem, recorded, skip};
 use printed::Printed;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 const NIL: &str = "runtime error: invalid memory address or nil pointer dereference";
@@ -20,18 +19,11 @@ fn specimen() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/core")
 }
 
-fn decompress(name: &str) -> Vec<u8> {
-    let file = std::fs::File::open(specimen().join(name)).unwrap();
-    let mut out = Vec::new();
-    ruzstd::decoding::StreamingDecoder::new(file).unwrap().read_to_end(&mut out).unwrap();
-    out
-}
-
 /// The recorded core and binary in a folder of their own, with the runtime's text.
 fn unpack() -> (tempfile::TempDir, String) {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("core"), decompress("core.zst")).unwrap();
-    std::fs::write(dir.path().join("nilfield"), decompress("nilfield.zst")).unwrap();
+    std::fs::write(dir.path().join("core"), recorded("core")).unwrap();
+    std::fs::write(dir.path().join("nilfield"), recorded("nilfield")).unwrap();
     (dir, std::fs::read_to_string(specimen().join("nilfield.stderr")).unwrap())
 }
 
@@ -163,7 +155,7 @@ fn exercise(core: Vec<u8>, binary: Vec<u8>) {
 
 #[test]
 fn a_core_that_was_cut_off_is_survived() {
-    let (core, binary) = (decompress("core.zst"), decompress("nilfield.zst"));
+    let (core, binary) = (recorded("core"), recorded("nilfield"));
     for sixteenth in 0..16 {
         exercise(core[..core.len() * sixteenth / 16].to_vec(), binary.clone());
     }
@@ -175,7 +167,7 @@ fn a_core_that_was_cut_off_is_survived() {
 /// The recorded core with as much of each stretch of memory or notes as `kept` says, by the type of its program header and its
 /// addresses.
 fn with(kept: &dyn Fn(u32, std::ops::Range<u64>) -> u64) -> Program {
-    let (mut core, binary) = (decompress("core.zst"), decompress("nilfield.zst"));
+    let (mut core, binary) = (recorded("core"), recorded("nilfield"));
     let word = |core: &[u8], at: usize| u64::from_le_bytes(core[at..at + 8].try_into().unwrap());
     let (at, count) = (word(&core, 32) as usize, word(&core, 56) & 0xffff);
     for header in (0..count as usize).map(|index| at + index * 56) {
@@ -204,7 +196,7 @@ fn without_registers_a_goroutine_that_ran_stands_nowhere() {
 #[test]
 fn damaged_bytes_are_survived() {
     // Most of a Go core is reserved and empty memory: only pages that hold something are changed.
-    let (core, binary) = (decompress("core.zst"), decompress("nilfield.zst"));
+    let (core, binary) = (recorded("core"), recorded("nilfield"));
     let pages: Vec<usize> =
         (0..core.len() / 4096).filter(|p| core[p * 4096..][..4096].iter().any(|b| *b != 0)).collect();
     let mut state = 1u64;

@@ -4,11 +4,10 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use gopsy_model::{Frame, Headline, Role, Stack};
-use gopsy_program::{CoreError, CoreEvidence, CoreOptions, Evidence, UnreadCore};
+use gopsy_program::{AnyCore, CoreError, CoreEvidence, CoreOptions, Evidence, UnreadCore};
 use gopsy_runtime::Release;
 use gopsy_target::finder::Finder;
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, run, skip, versions};
-use std::io::Read;
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, recorded, run, skip, versions};
 use std::path::Path;
 
 /// Each way to die leaves the goroutine's stack for the system stack in another function of the runtime: `fatalpanic`, `fatalthrow`
@@ -46,14 +45,14 @@ func main() {
 }
 ";
 
-/// Another release's layouts, which this memory refutes.
-fn unread(core: &Path, binary: &Path) -> Result<UnreadCore, CoreError> {
+/// Read by another release's layouts, which this memory refutes.
+fn unread(core: &Path, binary: &Path) -> UnreadCore {
     let finder = Finder { bins: vec![binary.to_owned()], ..Finder::default() };
     for other in ["go1.16", "go1.27"] {
         let options = CoreOptions { finder: finder.clone(), layouts_of: Release::parse(other) };
-        if let Err(why) = CoreEvidence::open_with(core, &options) {
-            assert!(matches!(why, CoreError::Runtime(_)), "{why}");
-            return UnreadCore::open_with(core, &options, why);
+        if let AnyCore::Unread(unread) = AnyCore::open_with(core, &options).unwrap() {
+            assert!(matches!(CoreEvidence::open_with(core, &options), Err(CoreError::Runtime(_))));
+            return *unread;
         }
     }
     panic!("two layouts fit {}", core.display())
@@ -98,7 +97,7 @@ fn the_thread_that_died_stands_where_its_goroutine_does() {
                 let name = format!("{} {} {way}", toolchain.release, mode.as_str());
                 let core = dies(folder, &format!("./app {way}"), &[]).unwrap().core;
                 let read = CoreEvidence::open(&core, Some(&app)).unwrap();
-                let unread = unread(&core, &app).unwrap();
+                let unread = unread(&core, &app);
                 let died = unread.crash().crashed.unwrap();
                 let stack = unread.stack(died);
                 if matches!(way, "panic" | "throw") {
@@ -124,16 +123,12 @@ fn the_thread_that_died_stands_where_its_goroutine_does() {
 
 #[test]
 fn every_thread_is_there_and_only_one_has_died() {
-    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/core");
     let folder = tempfile::tempdir().unwrap();
-    let binary = std::fs::File::open(recorded.join("nilfield.zst")).unwrap();
-    let mut bytes = Vec::new();
-    ruzstd::decoding::StreamingDecoder::new(binary).unwrap().read_to_end(&mut bytes).unwrap();
-    std::fs::write(folder.path().join("nilfield"), bytes).unwrap();
-    let finder = Finder { bins: vec![folder.path().join("nilfield")], ..Finder::default() };
-    let options = CoreOptions { finder, layouts_of: None };
-    let why = CoreError::Runtime(gopsy_runtime::RuntimeError::NotFound("runtime.allm"));
-    let unread = UnreadCore::open_with(&recorded.join("core.zst"), &options, why).unwrap();
+    let path = |name| folder.path().join(name);
+    for name in ["core", "nilfield"] {
+        std::fs::write(path(name), recorded(name)).unwrap();
+    }
+    let unread = unread(&path("core"), &path("nilfield"));
     let ids = 0..unread.stack_count();
     let threads: std::collections::BTreeSet<_> = ids.clone().map(|id| unread.goroutine(id).thread.unwrap()).collect();
     assert!(threads.len() == ids.len() && threads.len() > 1, "{threads:?}");
@@ -145,11 +140,14 @@ fn every_thread_is_there_and_only_one_has_died() {
 
 #[test]
 fn nothing_else_that_is_wrong_with_a_core_is_passed_over() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/core");
-    for why in [CoreError::Machine("arm64"), CoreError::NoBase { path: "app".into() }] {
-        let text = why.to_string();
-        let error =
-            UnreadCore::open_with(&folder.join("core.zst"), &CoreOptions::default(), why).map(drop).unwrap_err();
-        assert_eq!(error.to_string(), text);
-    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("core"), recorded("core")).unwrap();
+    // Another program, where the core's own is not.
+    let finder = Finder { bins: vec![std::env::current_exe().unwrap()], ..Finder::default() };
+    let options = CoreOptions { finder, layouts_of: None };
+    let opened = AnyCore::open_with(&folder.path().join("core"), &options);
+    assert!(matches!(opened, Err(CoreError::NoBinary { .. })));
+    let text = folder.path().join("text");
+    std::fs::write(&text, "no core").unwrap();
+    assert!(matches!(AnyCore::open_with(&text, &options), Err(CoreError::Core(_))));
 }

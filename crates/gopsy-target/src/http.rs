@@ -11,8 +11,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 
 /// Who asks. Servers are believed by the certificates that this machine believes.
 ///
-/// `answer` is how long the beginning of an answer may take, `body` how long all of it.
-pub(crate) fn agent(answer: Duration, body: Duration) -> Agent {
+/// `answer` is how long the beginning of an answer may take, `all` how long everything from the call on.
+pub(crate) fn agent(answer: Duration, all: Duration) -> Agent {
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .root_certs(RootCerts::PlatformVerifier)
@@ -23,7 +23,7 @@ pub(crate) fn agent(answer: Duration, body: Duration) -> Agent {
         .timeout_resolve(Some(CONNECT))
         .timeout_connect(Some(CONNECT))
         .timeout_recv_response(Some(answer))
-        .timeout_recv_body(Some(body))
+        .timeout_global(Some(all))
         .user_agent(concat!("gopsy/", env!("CARGO_PKG_VERSION")));
     config.build().into()
 }

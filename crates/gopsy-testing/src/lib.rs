@@ -6,6 +6,7 @@
 mod build_mode;
 mod death;
 mod plugin;
+mod recorded;
 mod toolchain;
 
 use std::io::Write;
@@ -14,6 +15,7 @@ use std::process::{Command, Stdio};
 pub use build_mode::BuildMode;
 pub use death::{Died, cgo_core_problem, core_in, dies};
 pub use plugin::{PLUGIN_SOURCE, dies_in_plugin};
+pub use recorded::recorded;
 pub use toolchain::{NEWEST, RELEASES, Toolchain, go_command, run, versions};
 
 /// Writes to standard error. Not `eprint!`, which the test harness keeps to itself when all is well.

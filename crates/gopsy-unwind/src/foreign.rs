@@ -23,8 +23,9 @@ const RESTORER: [u8; 9] = [0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05];
 struct Module {
     image: Arc<Image>,
     bias: Bias,
-    /// Its debug file, which names what a stripped file does not.
-    debug: Option<Arc<Image>>,
+    /// Its debug file, which names what a stripped file does not: looked for when it is first asked.
+    debug: OnceCell<Option<Arc<Image>>>,
+    find_debug: Option<FindDebug>,
     /// The base name of the file, for what has no symbol: `libc.so.6`.
     name: String,
     /// Where its code was.
@@ -32,9 +33,16 @@ struct Module {
     tables: OnceCell<Tables>,
 }
 
+/// What looks for a file's debug file. It may have to read all of it, or to fetch it from afar.
+type FindDebug = Box<dyn Fn(&Image) -> Option<Arc<Image>>>;
+
 impl Module {
+    fn debug(&self) -> Option<&Arc<Image>> {
+        self.debug.get_or_init(|| self.find_debug.as_ref()?(&self.image)).as_ref()
+    }
+
     fn symbol_at(&self, at: LinkAddr) -> Option<Symbol<'_>> {
-        self.debug.as_ref().and_then(|debug| debug.symbol_at(at)).or_else(|| self.image.symbol_at(at))
+        self.debug().and_then(|debug| debug.symbol_at(at)).or_else(|| self.image.symbol_at(at))
     }
 }
 
@@ -86,13 +94,15 @@ impl Foreign {
     pub fn add(&mut self, image: Arc<Image>, bias: Bias, name: impl Into<String>) {
         let executable = image.segments().iter().filter(|s| s.executable);
         let code = executable.map(|s| Range::new(bias.load(s.address), s.memory_size)).collect();
-        self.modules.push(Module { image, bias, debug: None, name: name.into(), code, tables: OnceCell::new() });
+        let (debug, tables) = (OnceCell::new(), OnceCell::new());
+        self.modules.push(Module { image, bias, debug, find_debug: None, name: name.into(), code, tables });
     }
 
-    /// Adds the debug file of what was added last: its symbol table is asked first.
-    pub fn add_debug(&mut self, debug: Arc<Image>) {
+    /// What looks for the debug file of what was added last, when a name or a line there is first asked for: its symbol table is
+    /// asked first.
+    pub fn find_debug_by(&mut self, find: impl Fn(&Image) -> Option<Arc<Image>> + 'static) {
         if let Some(module) = self.modules.last_mut() {
-            module.debug = Some(debug);
+            module.find_debug = Some(Box::new(find));
         }
     }
 
@@ -148,7 +158,7 @@ impl Foreign {
     fn read_frames(&self, reference: ForeignRef, at: Addr) -> Option<Vec<SourceFrame>> {
         let module = self.module(reference)?;
         let stated = module.bias.unload(at);
-        let images = module.debug.iter().chain(std::iter::once(&module.image));
+        let images = module.debug().into_iter().chain(std::iter::once(&module.image));
         let described = |image: &Arc<Image>| {
             let info = image.code_info().ok()?;
             let row = info.row_at(stated)?;

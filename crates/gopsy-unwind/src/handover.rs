@@ -26,8 +26,8 @@ const MAX_INSN: usize = 15;
 /// goroutine and the bare stack pointer.
 ///
 /// Which goroutine that is may be all that is known of it: its stack is the first of its members, at an offset that C knows, too
-/// (`type g` in `runtime/runtime2.go`, Go 1.16 to 1.27). Who called is the proof.
-pub(crate) fn asmcgocall(walker: &Walker<'_>, stacks: &Stacks, sp: Addr, delta: u64) -> Option<Addr> {
+/// (`type g` in `runtime/runtime2.go`, Go 1.16 to 1.27). That this very function was called there is the proof.
+pub(crate) fn asmcgocall(walker: &Walker<'_>, stacks: &Stacks, site: &Site, sp: Addr, delta: u64) -> Option<Addr> {
     SAVED_BY_ASMCGOCALL.iter().find_map(|(g_at, depth_at)| {
         let g = walker.mem.ptr(sp.checked_add(*g_at)?).ok()?;
         let saved = walker.mem.u64(sp.checked_add(*depth_at)?).ok()?;
@@ -41,7 +41,12 @@ pub(crate) fn asmcgocall(walker: &Walker<'_>, stacks: &Stacks, sp: Addr, delta: 
             };
             stack.end.checked_sub(saved).filter(|old| stack.start <= *old)?
         };
-        is_called_from_go(walker, walker.mem.ptr(old.checked_add(delta)?).ok()?).then_some(old)
+        let slot = old.checked_add(delta)?;
+        let proved = match stacks.g {
+            Some(_) => is_called_from_go(walker, walker.mem.ptr(slot).ok()?),
+            None => call_of(walker, site, slot).is_some(),
+        };
+        proved.then_some(old)
     })
 }
 
@@ -51,25 +56,26 @@ pub(crate) fn asmcgocall(walker: &Walker<'_>, stacks: &Stacks, sp: Addr, delta: 
 /// `systemstack` itself where it has a frame (its table says so), else of its caller. That a call of `systemstack` left its
 /// return address right there is the proof.
 pub(crate) fn left_for_system_stack(walker: &Walker<'_>, site: &Site, sp: Addr, delta: u64) -> Option<Addr> {
-    let (func, bias) = walker.code.func(site.func)?;
-    let entry = bias.load(func.entry());
     let fp = walker.mem.ptr(sp.checked_sub(2 * WORD)?).ok()?;
-    let called = |slot: Addr| {
-        let back = walker.mem.ptr(slot).ok()?;
-        let is_it = matches!(call_before(walker.mem, back), Some(CallBefore::Direct(target)) if target == entry);
-        is_it.then_some(back)
-    };
     let slot = if delta > 0 {
-        fp.checked_add(WORD).filter(|slot| called(*slot).is_some())?
+        fp.checked_add(WORD).filter(|slot| call_of(walker, site, *slot).is_some())?
     } else {
         // The caller's own table tells how far below its saved frame pointer it called.
         (1..=MAX_SAVED).find_map(|words| {
             let slot = fp.checked_sub(words.checked_mul(WORD)?)?;
-            let caller = walker.sites.at(Pc::Return(called(slot)?), walker.code)?;
+            let caller = walker.sites.at(Pc::Return(call_of(walker, site, slot)?), walker.code)?;
             (caller.delta.and_then(|delta| slot.checked_add(delta)) == Some(fp)).then_some(slot)
         })?
     };
     slot.checked_sub(delta)
+}
+
+/// The return address on the stack there, if a call of the function of a site has left it.
+fn call_of(walker: &Walker<'_>, site: &Site, slot: Addr) -> Option<Addr> {
+    let (func, bias) = walker.code.func(site.func)?;
+    let back = walker.mem.ptr(slot).ok()?;
+    let target = bias.load(func.entry());
+    (call_before(walker.mem, back) == Some(CallBefore::Direct(target))).then_some(back)
 }
 
 /// Whether an address is one behind a call in a Go function.

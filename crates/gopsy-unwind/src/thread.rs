@@ -163,7 +163,7 @@ impl Thread<'_> {
             return Step::End(End::Outermost);
         }
         let crossing = match site.role {
-            FuncRole::Asmcgocall if on != On::Goroutine => Some(self.old_stack_of_asmcgocall(delta)),
+            FuncRole::Asmcgocall if on != On::Goroutine => Some(self.old_stack_of_asmcgocall(site, delta)),
             _ if site.sp_write && on != On::Goroutine => self.switched(site, delta),
             _ => None,
         };
@@ -313,9 +313,9 @@ impl Thread<'_> {
     }
 
     /// The goroutine's stack pointer, or that of who called C on the system stack already.
-    fn old_stack_of_asmcgocall(&self, delta: u64) -> Option<(Addr, Found)> {
+    fn old_stack_of_asmcgocall(&self, site: &Site, delta: u64) -> Option<(Addr, Found)> {
         let found = if self.stacks.g.is_some() { Found::Table } else { Found::FramePointer };
-        handover::asmcgocall(self.walker, self.stacks, self.at.sp, delta).map(|sp| (sp, found))
+        handover::asmcgocall(self.walker, self.stacks, site, self.at.sp, delta).map(|sp| (sp, found))
     }
 
     /// For a function that sets the stack pointer: the one it will set when it is done with the other stack. `Some(None)`

@@ -320,7 +320,7 @@ impl<'a> Walker<'a> {
                 _ => None,
             },
             (FuncRole::Asmcgocall, _) if on != On::Goroutine => {
-                let old = handover::asmcgocall(self, stacks, at.sp, delta);
+                let old = handover::asmcgocall(self, stacks, &site, at.sp, delta);
                 old.and_then(|sp| frame_end(sp).filter(|fp| stacks.holding(sp).is_some_and(|(_, s)| *fp <= s.end)))
             }
             _ if sp_write && role != FuncRole::Cgocallback => None,

@@ -2,9 +2,7 @@
 
 use anyhow::{Context, Result, anyhow};
 use gopsy_image::Image;
-use gopsy_program::{
-    CoreError, CoreEvidence, CoreOptions, CoreWithText, Fit, Program, TextEvidence, TextWithBinary, UnreadCore,
-};
+use gopsy_program::{AnyCore, CoreError, CoreOptions, CoreWithText, Fit, Program, TextEvidence, TextWithBinary};
 use gopsy_target::finder::{self, Debuginfod, Fetch, Finder};
 use gopsy_target::input::{self, Input};
 use gopsy_text::{Dump, Options};
@@ -77,6 +75,10 @@ fn debuginfod(named: &str) -> Result<Arc<dyn Fetch>> {
 /// Reads all TARGETs; a folder stands for the texts and cores in it. What cannot be read is an error of its own.
 pub(crate) fn read_all(names: &[String], keep_args: bool, binary: &Binary) -> Vec<Result<Target>> {
     let options = Options { keep_args, ..Options::default() };
+    let cores = match binary.options() {
+        Ok(cores) => cores,
+        Err(error) => return vec![Err(error)],
+    };
     let stdin = ["-".to_owned()];
     let names = if names.is_empty() { &stdin[..] } else { names };
     let (mut out, mut named) = (Vec::new(), None);
@@ -88,9 +90,9 @@ pub(crate) fn read_all(names: &[String], keep_args: bool, binary: &Binary) -> Ve
             }
             Ok(Input::Folder(files)) => {
                 let named = named.get_or_insert_with(|| Binaries::named(&binary.bins));
-                out.extend(folder(Path::new(name), files, &options, binary, named));
+                out.extend(folder(Path::new(name), files, &options, &cores, named));
             }
-            Ok(Input::Core(path)) => out.push(core(&path, binary)),
+            Ok(Input::Core(path)) => out.push(core(&path, &cores)),
             Ok(Input::Executable(path)) => {
                 let path = path.display();
                 out.push(Err(anyhow!(
@@ -163,7 +165,7 @@ fn folder(
     path: &Path,
     files: Vec<PathBuf>,
     options: &Options,
-    binary: &Binary,
+    of_cores: &CoreOptions,
     named: &Binaries,
 ) -> Vec<Result<Target>> {
     let (mut cores, mut texts, mut failed) = (Vec::new(), Vec::new(), Vec::new());
@@ -171,7 +173,7 @@ fn folder(
         let name = file.display().to_string();
         let read = match input::open_file(&file) {
             Ok(Input::Text(reader)) => text(&name, reader, options).map(|target| texts.push(target)),
-            Ok(Input::Core(_)) => core(&file, binary).map(|target| cores.push(target)),
+            Ok(Input::Core(_)) => core(&file, of_cores).map(|target| cores.push(target)),
             Ok(_) => Ok(()),
             Err(e) => Err(e.into()),
         };
@@ -228,16 +230,11 @@ fn file_name(path: &str) -> String {
 }
 
 /// A core file: its program finds itself where the core says, or beside it.
-fn core(path: &Path, binary: &Binary) -> Result<Target> {
+fn core(path: &Path, options: &CoreOptions) -> Result<Target> {
     let name = path.display().to_string();
-    let options = binary.options()?;
-    let program = match CoreEvidence::open_with(path, &options) {
-        Ok(evidence) => Ok(Program::new(evidence)),
-        Err(why) => UnreadCore::open_with(path, &options, why).map(Program::new),
-    };
-    let program = program.map_err(|error| {
+    let opened = AnyCore::open_with(path, options).map_err(|error| {
         let hint = match &error {
-            CoreError::Runtime(_) | CoreError::Binary { .. } | CoreError::Machine(_) => {
+            CoreError::Machine(_) => {
                 format!(
                     "\n\nhint: gopsy info {name} says what is there: the signal, the threads, what is missing and why"
                 )
@@ -246,7 +243,7 @@ fn core(path: &Path, binary: &Binary) -> Result<Target> {
         };
         anyhow!("cannot read the core {name}: {error}{hint}")
     })?;
-    let programs = vec![program];
+    let programs = vec![opened.program()];
     Ok(Target { name, programs, notes: Vec::new(), lines: 0, joined: 0 })
 }
 

@@ -2,10 +2,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use gopsy_testing::recorded;
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
@@ -58,17 +59,6 @@ impl Server {
     }
 }
 
-fn recorded(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../gopsy-program/tests/core").join(name)
-}
-
-fn decompress(name: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    let file = std::fs::File::open(recorded(name)).unwrap();
-    ruzstd::decoding::StreamingDecoder::new(file).unwrap().read_to_end(&mut out).unwrap();
-    out
-}
-
 fn gopsy(args: &[&str], core: &Path, urls: &str, cache: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gopsy"));
     command.args(args).arg(core).env("NO_COLOR", "1").env("DEBUGINFOD_CACHE_PATH", cache).env("DEBUGINFOD_URLS", urls);
@@ -85,8 +75,8 @@ fn said(output: &Output) -> String {
 fn only_who_asks_for_it_has_servers_asked() {
     let folder = tempfile::tempdir().unwrap();
     let (core, cache) = (folder.path().join("core"), folder.path().join("cache"));
-    std::fs::write(&core, decompress("core.zst")).unwrap();
-    let binary = decompress("nilfield.zst");
+    std::fs::write(&core, recorded("core")).unwrap();
+    let binary = recorded("nilfield");
     let image = gopsy_image::Image::parse(Arc::new(binary.clone())).unwrap();
     let id = gopsy_image::hex(&image.build_id().unwrap().bytes);
     let path = format!("/buildid/{id}/executable");

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 use serde_json::Value;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -17,12 +16,8 @@ struct Case {
 impl Case {
     fn new() -> Case {
         let folder = tempfile::tempdir().unwrap();
-        let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gopsy-program/tests/core");
         for name in ["core", "nilfield"] {
-            let file = std::fs::File::open(recorded.join(format!("{name}.zst"))).unwrap();
-            let mut bytes = Vec::new();
-            ruzstd::decoding::StreamingDecoder::new(file).unwrap().read_to_end(&mut bytes).unwrap();
-            std::fs::write(folder.path().join(name), bytes).unwrap();
+            std::fs::write(folder.path().join(name), gopsy_testing::recorded(name)).unwrap();
         }
         // The source lies where `--path-map /tmp/spike=…` says.
         std::fs::write(folder.path().join("main.go"), SOURCE).unwrap();

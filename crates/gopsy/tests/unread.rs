@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{core_pattern_problem, dies, has_tool, skip};
+use gopsy_testing::{cgo_core_problem, dies, skip};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -37,7 +37,7 @@ fn gopsy(args: &[&str], core: &Path) -> String {
 
 #[test]
 fn a_program_of_c_shows_its_threads() {
-    if let Some(problem) = core_pattern_problem().or_else(|| (!has_tool("gcc")).then(|| "there is no gcc".to_owned())) {
+    if let Some(problem) = cgo_core_problem() {
         return skip("zoo", &problem);
     }
     let folder = tempfile::tempdir().unwrap();

@@ -364,7 +364,7 @@ fn follow(texts: &[Frame], cores: &[Frame], number: usize, minor: Option<u32>, p
             compare_frame(text, core, preempted, place);
         } else {
             // Only what is inlined at the one instruction and not at the other may differ.
-            let one_function = whole(texts, index) == whole(cores, index);
+            let one_function = whole(texts, index).is_some_and(|of| Some(of) == whole(cores, index));
             let kind = if preempted && one_function { "frame.function-of-preempted" } else { "frame.function" };
             place.unequal(kind, function(text), function(core));
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gopsy_image::{Bytes, Image};
-use gopsy_program::{By, CoreError, CoreEvidence, CoreOptions, Evidence, Filter, Program, UnreadCore};
+use gopsy_program::{AnyCore, By, CoreError, CoreEvidence, CoreOptions, Evidence, Filter, Program};
 use gopsy_report::redact::{Private, Redaction};
 use gopsy_report::terminal::{self, StacksPage, View};
 use gopsy_report::{Case, github, markdown, wire};
@@ -28,14 +28,11 @@ pub(super) struct Answer {
 }
 
 /// Opens a core with its binary, and reads it by the layouts of another release if one is named.
-pub(super) fn open(core: Bytes, image: &Arc<Image>, layouts_of: Option<Release>) -> Result<CoreEvidence, CoreError> {
-    let options = CoreOptions { layouts_of, ..options() };
-    CoreEvidence::join(Core::parse(core)?, Arc::clone(image), Path::new("app"), &options)
-}
-
-/// Nothing else of this machine has a part in it.
-fn options() -> CoreOptions {
-    CoreOptions { finder: Finder { debug_dirs: Vec::new(), ..Finder::default() }, layouts_of: None }
+pub(super) fn open(core: Bytes, image: &Arc<Image>, layouts_of: Option<Release>) -> Result<AnyCore, CoreError> {
+    // Nothing else of this machine has a part in it.
+    let finder = Finder { debug_dirs: Vec::new(), ..Finder::default() };
+    let options = CoreOptions { finder, layouts_of };
+    AnyCore::join(Core::parse(core)?, Arc::clone(image), Path::new("app"), &options)
 }
 
 /// How a case is asked.
@@ -52,12 +49,13 @@ pub(super) struct Manner<'a> {
 /// Asks for everything.
 pub(super) fn everything(core: Bytes, image: &Arc<Image>, manner: Manner<'_>) -> Answer {
     let Manner { whole, layouts_of, written } = manner;
-    let evidence = match open(core.clone(), image, layouts_of) {
-        Ok(evidence) => evidence,
+    let evidence = match open(core, image, layouts_of) {
+        Ok(AnyCore::Read(evidence)) => *evidence,
+        Ok(AnyCore::Unread(unread)) => return only_threads(Program::new(*unread), written),
         Err(error) if error.to_string().is_empty() => {
             return Answer { wrong: vec!["a core is refused without a word".to_owned()], ..Answer::default() };
         }
-        Err(error) => return only_threads(core, image, error, written),
+        Err(_) => return Answer::default(),
     };
     let mut sum = DefaultHasher::new();
     runtime(&evidence, &mut sum);
@@ -96,13 +94,11 @@ pub(super) fn everything(core: Bytes, image: &Arc<Image>, manner: Manner<'_>) ->
 }
 
 /// Asks for the threads of a core of which the goroutines cannot be read.
-fn only_threads(core: Bytes, image: &Arc<Image>, why: CoreError, written: bool) -> Answer {
-    let Ok(core) = Core::parse(core) else { return Answer::default() };
+fn only_threads(program: Program, written: bool) -> Answer {
     let (mut sum, mut wrong) = (DefaultHasher::new(), Vec::new());
-    let Ok(unread) = UnreadCore::join(core, Arc::clone(image), Path::new("app"), &options(), why) else {
-        return Answer::default();
-    };
-    let program = Program::new(unread);
+    if program.notes().iter().any(|note| note.ends_with(": ")) {
+        wrong.push("why goroutines cannot be read is not said".to_owned());
+    }
     for id in 0..program.stack_count().min(STACKS) {
         format!("{:?}", program.stack(id)).hash(&mut sum);
     }

@@ -22,9 +22,9 @@ use std::sync::{Arc, Mutex, Once};
 use std::thread;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use gopsy_image::{Bytes, Image};
-use gopsy_program::Program;
+use gopsy_program::{AnyCore, Program};
 use gopsy_runtime::Release;
 use gopsy_target::finder::Finder;
 use gopsy_target::{Core, MappedFile};
@@ -177,13 +177,14 @@ impl<'a> Worker<'a> {
     fn new(sound: &'a Sound<'a>) -> Result<Self> {
         let bytes = || Arc::clone(&sound.core) as Bytes;
         let parsed = Core::parse(bytes()).with_context(|| format!("{} cannot be read", sound.name))?;
-        let evidence = ask::open(bytes(), &sound.image, None).map_err(|error| anyhow!("{}: {error}", sound.name))?;
+        let opened = ask::open(bytes(), &sound.image, None).map_err(|error| anyhow!("{}: {error}", sound.name))?;
+        let AnyCore::Read(evidence) = opened else { bail!("{} has no goroutines that can be read", sound.name) };
         let in_core = Places::of_core(&sound.core, &parsed, &evidence);
         let image = Image::parse(Arc::new(sound.binary.clone())).map_err(|error| anyhow!("{error}"))?;
         let in_binary = Places::of_binary(&image);
         ensure!(!in_core.structures.is_empty(), "{} has no goroutines", sound.name);
         let (core, binary) = (Victim::new(sound.core.to_vec()), Victim::new(sound.binary.clone()));
-        Ok(Self { sound, whole: Program::new(evidence), core, binary, in_core, in_binary })
+        Ok(Self { sound, whole: Program::new(*evidence), core, binary, in_core, in_binary })
     }
 
     fn work(

@@ -212,9 +212,7 @@ impl CodeInfo {
         let units = self.units_within(pc, pc.checked_add(1)?);
         units.into_iter().find_map(|unit| function(&dwarf, &CodeInfo::unit(&dwarf, unit)?, pc).ok().flatten())
     }
-}
 
-impl CodeInfo {
     /// The functions of the source at an address, innermost first: those that are inlined there, each where the next one calls it
     /// and the innermost at the row of the line table, then the function that holds the code. None where no function is known.
     #[must_use]

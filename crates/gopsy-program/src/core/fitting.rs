@@ -9,14 +9,17 @@ use gopsy_runtime::{Basis, Layouts, Refuted, Release, Runtime, RuntimeError, Wit
 use gopsy_target::{Attachment, Core};
 use std::path::Path;
 
-/// Where the program of a core was loaded, if its Go can be read at all; `path` is where the program lies.
+/// Where the program of a core was loaded, if code of its machine is read; `path` is where the program lies.
 pub(super) fn loaded(core: &Core, image: &Image, path: &Path) -> Result<Bias, CoreError> {
     if core.machine() != Machine::X86_64 {
         return Err(CoreError::Machine(core.machine().goarch().unwrap_or("another machine")));
     }
-    let bias = core.bias(image).ok_or_else(|| CoreError::NoBase { path: path.to_owned() })?;
-    image.module().map_err(|error| CoreError::Binary { path: path.to_owned(), error })?;
-    Ok(bias)
+    core.bias(image).ok_or_else(|| CoreError::NoBase { path: path.to_owned() })
+}
+
+/// That a program is Go's.
+pub(super) fn is_go(image: &Image, path: &Path) -> Result<(), CoreError> {
+    image.module().map(drop).map_err(|error| CoreError::Binary { path: path.to_owned(), error })
 }
 
 /// Asks the Go runtime of a core whose program is at hand, at `path`, with those modules beside it; with the remarks on how it
@@ -32,6 +35,7 @@ pub fn ask_runtime<T>(
     question: impl FnOnce(&Runtime<'_>, &Basis) -> T,
 ) -> Result<(T, Vec<String>), CoreError> {
     let bias = loaded(core, image, path)?;
+    is_go(image, path)?;
     let (build, mut notes) = (image.build_info().ok(), Vec::new());
     let attachment = core.compare(&core.program(), image).answer;
     let process = Process { core, image, bias, modules };

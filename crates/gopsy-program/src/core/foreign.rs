@@ -8,7 +8,7 @@ use gopsy_runtime::M;
 use gopsy_target::finder::Finder;
 use gopsy_target::{Core, Registers};
 use gopsy_unwind::{Foreign, On, RawFrame, RegisterSet, Stacks, Walk, Walker};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// More files than this are not looked for. Large C++ programs map a few hundred.
@@ -25,9 +25,12 @@ pub(super) fn load(
 ) -> Foreign {
     let mut foreign = Foreign::new();
     foreign.add(Arc::clone(image), bias, base_name(&core.program().path));
-    let has_debug_info = [".debug_info", ".zdebug_info"].iter().any(|name| image.section(name).is_some());
-    if let Some(debug) = (!has_debug_info).then(|| finder.find_debug(image, path).ok()).flatten() {
-        foreign.add_debug(debug.image);
+    let find_debug = |path: PathBuf| {
+        let finder = finder.clone();
+        move |image: &Image| finder.find_debug(image, &path).ok().map(|found| found.image)
+    };
+    if [".debug_info", ".zdebug_info"].iter().all(|name| image.section(name).is_none()) {
+        foreign.find_debug_by(find_debug(path.to_owned()));
     }
     let mut missing = Vec::new();
     for file in core.elves().into_iter().filter(|f| !f.executable).take(MAX_FILES) {
@@ -36,11 +39,8 @@ pub(super) fn load(
             Ok(found) => {
                 core.attach_file(&file, &found.image);
                 if let Some(bias) = core.bias_of(&file, &found.image) {
-                    let debug = finder.find_debug(&found.image, &found.path);
                     foreign.add(found.image, bias, name);
-                    if let Ok(debug) = debug {
-                        foreign.add_debug(debug.image);
-                    }
+                    foreign.find_debug_by(find_debug(found.path));
                 }
             }
             Err(_) => missing.push(name),

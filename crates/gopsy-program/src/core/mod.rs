@@ -4,23 +4,28 @@ mod completeness;
 mod death;
 mod fitting;
 mod foreign;
+mod joined;
 mod modules;
+mod opening;
 mod threads;
 mod unread;
 mod waits;
 
 pub use fitting::ask_runtime;
 pub use modules::Modules;
+pub use opening::AnyCore;
 pub use unread::UnreadCore;
 
+use joined::{Joined, identity};
+use opening::{Found, Unread};
+
 use crate::{Evidence, StackId};
-use fitting::Process;
-use gopsy_image::{BuildInfo, GoModule, Image, ImageError, hex};
+use gopsy_image::{BuildInfo, GoModule, Image, ImageError};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
-use gopsy_runtime::{Basis, G, Layouts, M, Release, Runtime, RuntimeError, Threads};
-use gopsy_target::finder::{self, Finder, How, Tried};
-use gopsy_target::{Attachment, Comparison, Core, MappedFile, TargetError};
+use gopsy_runtime::{Basis, G, Layouts, M, Release, Runtime, RuntimeError};
+use gopsy_target::finder::{Finder, How, Tried};
+use gopsy_target::{Comparison, Core, MappedFile, TargetError};
 use gopsy_unwind::{Code, Foreign, Sites, Walk};
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -168,75 +173,45 @@ impl CoreEvidence {
     /// # Errors
     /// As [`CoreEvidence::open`].
     pub fn open_with(core: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
-        let opened = Core::open(core)?;
-        let options = &CoreOptions { finder: options.finder.near(&opened), ..options.clone() };
-        match options.finder.program(&opened) {
-            Ok(found) => {
-                let remark = options.finder.remark(&found);
-                let mut evidence = Self::join(opened, found.image, &found.path, options)?;
-                evidence.notes.splice(0..0, remark);
-                Ok(evidence)
-            }
-            Err(tried) => Err(CoreError::NoBinary { process: completeness::process(&opened), tried }),
-        }
+        Self::of(Joined::find(core, options)?, options).map_err(|unread| unread.why)
     }
 
     /// Joins a core and a binary that are already open; `path` names the binary in messages.
     ///
     /// # Errors
     /// When they do not belong together, or the binary is no Go program.
-    pub fn join(mut core: Core, image: Arc<Image>, path: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
-        let mut notes = Vec::new();
-        let bias = fitting::loaded(&core, &image, path)?;
-        let comparison = core.attach_file(&core.program(), &image);
-        let attachment = comparison.answer;
-        match attachment {
-            Attachment::Same => {}
-            Attachment::Other => return Err(CoreError::OtherBuild { path: path.to_owned(), why: comparison }),
-            Attachment::CannotTell => notes.push(finder::unproved(path)),
-        }
-        let foreign = foreign::load(&mut core, (&image, path), bias, &options.finder, &mut notes);
-        let build = image.build_info().ok();
-        let modules = Modules::of(&core, &image, bias);
-        notes.extend(modules.broken.map(|why| format!("the list of Go modules is not whole: {why}")));
-        let modules = modules.list;
-        let process = Process { core: &core, image: &image, bias, modules: &modules };
-        let layouts = process.layouts(build.as_ref(), attachment, options.layouts_of.as_ref(), &mut notes)?;
-        let runtime = Runtime::new(&core, &layouts, bias, Source::Core);
-        let Threads { list: threads, broken } = runtime.threads()?;
-        let all_threads = broken.is_none();
-        notes.extend(
-            broken.map(|broken| format!("the list of threads breaks off behind {}: {}", threads.len(), broken.why)),
-        );
-        let listed = runtime.possible_goroutines()?;
-        notes.extend(listed.remarks);
-        let all_goroutines = listed.complete;
-        let dead = |g: &Addr| runtime.status(*g).value() == Some(&Status::Dead);
-        let alive = listed.addresses.into_iter().filter(|g| !dead(g));
-        let entries: Vec<Entry> = alive.map(Entry::Goroutine).collect();
-        let died = core.threads().iter().find(|t| t.signal != 0).map(|t| t.tid);
-        let culprit = runtime.culprit(&threads, died);
+    pub fn join(core: Core, image: Arc<Image>, path: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
+        Self::of(Joined::of(core, image, path, &options.finder)?, options).map_err(|unread| unread.why)
+    }
+
+    /// Reads the Go runtime of a process.
+    fn of(joined: Joined, options: &CoreOptions) -> Result<Self, Box<Unread>> {
+        let found = match Found::in_memory(&joined, options) {
+            Ok(found) => found,
+            Err(why) => return Err(Box::new(Unread { joined, why })),
+        };
+        let Found { layouts, threads, all_threads, goroutines, all_goroutines, culprit, remarks } = found;
+        let Joined { core, image, bias, build, modules, foreign, mut notes, .. } = joined;
+        notes.extend(remarks);
         let walks = threads.iter().map(|_| ThreadWalks::default()).collect();
-        let (sites, reasons, kept) = (Sites::default(), RefCell::default(), RefCell::default());
-        let crash = Crash::default();
         let mut evidence = CoreEvidence {
             bias,
             layouts,
             build,
-            entries,
+            entries: goroutines.into_iter().map(Entry::Goroutine).collect(),
             all_goroutines,
             threads,
             all_threads,
-            crash,
+            crash: Crash::default(),
             notes,
-            sites,
+            sites: Sites::default(),
             foreign,
             modules,
-            reasons,
+            reasons: RefCell::default(),
             semaphores: OnceCell::new(),
             last_seen: OnceCell::new(),
             walks,
-            kept,
+            kept: RefCell::default(),
             core,
             image,
         };
@@ -470,31 +445,6 @@ impl Evidence for CoreEvidence {
         };
         let wait_minutes = self.wait_minutes(standing.status.as_ref(), standing.wait_since);
         Brief { state, wait_minutes, copies: 1 }
-    }
-}
-
-/// Which program it was.
-fn identity(core: &Core, image: &Image, build: Option<&BuildInfo>) -> Identity {
-    let missing = || Missing::NotSupported("the binary has no build information".into());
-    let built = |value: Option<Str>| match value {
-        Some(value) => Known::have(value, Trust::Exact, Source::Binary),
-        None => Known::Missing(missing()),
-    };
-    let module = build.and_then(|b| b.main.as_ref().map(|m| m.path.clone()).or(b.path.clone()));
-    let id = image.build_id().map(|id| hex(&id.bytes));
-    Identity {
-        go_version: built(build.map(|b| b.version.as_str().into())),
-        os: Known::have("linux".into(), Trust::Exact, Source::Core),
-        arch: built(core.machine().goarch().map(Into::into)),
-        module: built(module.map(Into::into)),
-        build_id: match id {
-            Some(id) => Known::have(id.into(), Trust::Exact, Source::Binary),
-            None => Known::Missing(Missing::NotApplicable),
-        },
-        pid: match core.process() {
-            Some(process) => Known::have(u64::from(process.pid), Trust::Exact, Source::Core),
-            None => Known::Missing(Missing::NotInCore),
-        },
     }
 }
 

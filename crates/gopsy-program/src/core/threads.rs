@@ -145,7 +145,8 @@ impl CoreEvidence {
         let rest = || walk.frames.iter().skip(begin);
         let len = rest().take_while(|f| matches!(f.on, On::System | On::Other)).count();
         // A handler that ran on this very stack is the outermost that the runtime prints of it.
-        let handler = rest().take(len).position(|f| is_handler(f, code)).map_or(len, |at| at.saturating_add(1));
+        let handler =
+            rest().take(len).position(|f| is_handler(code.raw_name(f.func))).map_or(len, |at| at.saturating_add(1));
         let len = len.min(handler);
         let only_dying = walk.frames.iter().skip(begin).take(len).all(|f| is_dying(f, code));
         let of_goroutine = interrupted_racecall(walk, code).is_some();
@@ -239,9 +240,9 @@ fn own_dying<'a>(mut names: impl Iterator<Item = Option<&'a [u8]>>) -> usize {
     }
 }
 
-/// Whether a frame is that with which the kernel calls a signal handler.
-pub(super) fn is_handler(frame: &RawFrame, code: &Code<'_>) -> bool {
-    matches!(code.raw_name(frame.func), Some(b"runtime.sigtramp" | b"runtime.cgoSigtramp"))
+/// Whether the function of that name is one with which the kernel calls a signal handler.
+pub(super) fn is_handler(name: Option<&[u8]>) -> bool {
+    matches!(name, Some(b"runtime.sigtramp" | b"runtime.cgoSigtramp"))
 }
 
 /// Whether a frame is one of the runtime's own dying, by its name.

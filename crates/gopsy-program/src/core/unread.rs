@@ -1,15 +1,13 @@
 //! A core in which no goroutine can be found: its threads are all there is.
 
-use super::{CoreError, CoreOptions, completeness, death, foreign, identity, modules, threads};
+use super::joined::{Joined, identity};
+use super::opening::Unread;
+use super::{completeness, death, foreign, threads};
 use crate::{Evidence, StackId};
-use gopsy_image::{BuildInfo, GoModule, Image, Machine};
-use gopsy_mem::Bias;
 use gopsy_model::{Crash, Goroutine, Headline, Identity, Known, Missing, Role, Signal, Source, Stack, Trust};
-use gopsy_target::{Attachment, Core, finder, signal_name};
-use gopsy_unwind::{Code, Foreign, SignalFrame, Sites, Stacks, Walk, Walker};
+use gopsy_target::signal_name;
+use gopsy_unwind::{SignalFrame, Sites, Stacks, Walk, Walker};
 use std::ops::Range;
-use std::path::Path;
-use std::sync::Arc;
 
 /// More threads than this are not walked to find the one that died.
 const MAX_WALKED: usize = 10_000;
@@ -19,152 +17,147 @@ const SIGQUIT: u32 = 3;
 /// A core whose program is no Go program, or of which the Go runtime's structures cannot be read. What the kernel wrote of
 /// its threads is there, and their stacks as far as code and its tables lead.
 pub struct UnreadCore {
-    core: Core,
-    image: Arc<Image>,
-    bias: Bias,
-    build: Option<BuildInfo>,
-    modules: Vec<GoModule>,
-    foreign: Foreign,
+    joined: Joined,
     sites: Sites,
-    /// The thread that died.
-    died: Option<StackId>,
+    /// The thread that died, and with which of its frames its death begins: what the runtime does afterwards stands before it.
+    died: Option<(StackId, usize)>,
     crash: Crash,
-    notes: Vec<String>,
 }
 
 /// What a thread does when the runtime has decided to die.
+#[derive(Debug, PartialEq, Eq)]
 struct Dying {
-    /// The frame at which its death begins: what the runtime does afterwards stands before it.
+    /// The frame at which its death begins.
     begins: usize,
-    /// The signal that it dies of, if the runtime took it for fatal.
-    signal: Option<SignalFrame>,
+    /// It dies of a signal: of the one whose handler this is, counted from the innermost.
+    handler: Option<usize>,
+}
+
+/// How a thread died.
+struct Death {
+    /// The frame at which it begins.
+    begins: usize,
+    how: How,
+}
+
+enum How {
+    /// By a throw, or a panic that nobody recovered.
+    Thrown,
+    /// Of a signal that was fatal to it, if it shows which.
+    Signalled(Option<SignalFrame>),
+}
+
+impl Death {
+    /// Whether it shows that no other thread made it die.
+    fn is_its_own(&self) -> bool {
+        match self.how {
+            How::Thrown => true,
+            How::Signalled(signal) => signal.is_some_and(|signal| signal.number != SIGQUIT),
+        }
+    }
+}
+
+impl Dying {
+    /// By the names of a thread's frames, innermost first. A handler runs for every signal; that it does something for which it
+    /// does not come back tells that the signal was fatal (`sighandler` in `runtime/signal_unix.go`, Go 1.16 to 1.27).
+    fn of(names: &[Option<&[u8]>]) -> Option<Dying> {
+        let position = |wanted: &[&[u8]]| names.iter().position(|name| name.is_some_and(|name| wanted.contains(&name)));
+        if let Some(begins) = position(&[b"runtime.throw", b"runtime.fatal"]) {
+            return Some(Dying { begins, handler: None });
+        }
+        if let Some(at) = position(&[b"runtime.fatalpanic"]) {
+            return Some(Dying { begins: at.saturating_add(1), handler: None });
+        }
+        let handlers = names.iter().enumerate().filter(|(_, name)| threads::is_handler(**name)).map(|(at, _)| at);
+        let (mut from, mut dying) = (0, None);
+        for (number, at) in handlers.enumerate() {
+            let within = names.get(from..at).unwrap_or(&[]);
+            from = at.saturating_add(1);
+            if does_not_come_back(within) {
+                dying = Some(Dying { begins: from, handler: Some(number) });
+            }
+        }
+        dying
+    }
+}
+
+/// Whether a handler's frames, innermost first, are of one that ends the process, or waits for other threads to print themselves first.
+fn does_not_come_back(handler: &[Option<&[u8]>]) -> bool {
+    let Some(at) = handler.iter().position(|name| *name == Some(b"runtime.sighandler")) else { return false };
+    let (inner, _) = handler.split_at(at);
+    let ends = |name: &[u8]| matches!(name, b"runtime.dieFromSignal" | b"runtime.crash" | b"runtime.fatalsignal");
+    let waits = |name: &[u8]| matches!(name, b"runtime.usleep" | b"runtime.raiseproc");
+    inner.iter().flatten().any(|name| ends(name)) || inner.last().copied().flatten().is_some_and(waits)
 }
 
 impl UnreadCore {
-    /// Opens a core that cannot be opened as that of a Go program, and why it cannot.
-    ///
-    /// # Errors
-    /// That reason, where there is no more to say: the core itself cannot be read, is of another machine, or the binary that
-    /// wrote it is not here.
-    pub fn open_with(path: &Path, options: &CoreOptions, why: CoreError) -> Result<Self, CoreError> {
-        if !matches!(why, CoreError::Runtime(_) | CoreError::Binary { .. }) {
-            return Err(why);
-        }
-        let core = Core::open(path)?;
-        let options = &CoreOptions { finder: options.finder.near(&core), ..options.clone() };
-        let Ok(found) = options.finder.program(&core) else { return Err(why) };
-        let remark = options.finder.remark(&found);
-        let mut evidence = Self::join(core, found.image, &found.path, options, why)?;
-        evidence.notes.splice(1..1, remark);
-        Ok(evidence)
-    }
-
-    /// Joins a core and a binary that are already open, and cannot be read as those of a Go program; `path` names the binary in
-    /// messages.
-    ///
-    /// # Errors
-    /// That reason, where there is no more to say.
-    pub fn join(
-        mut core: Core,
-        image: Arc<Image>,
-        path: &Path,
-        options: &CoreOptions,
-        why: CoreError,
-    ) -> Result<Self, CoreError> {
-        let bias = core.bias(&image).filter(|_| core.machine() == Machine::X86_64);
-        let (Some(bias), CoreError::Runtime(_) | CoreError::Binary { .. }) = (bias, &why) else { return Err(why) };
-        let mut notes = vec![format!("Go's structures cannot be read: {why}")];
-        match core.attach_file(&core.program(), &image).answer {
-            Attachment::Same => {}
-            Attachment::Other => return Err(why),
-            Attachment::CannotTell => notes.push(finder::unproved(path)),
-        }
-        let foreign = foreign::load(&mut core, (&image, path), bias, &options.finder, &mut notes);
-        let modules = modules::Modules::of(&core, &image, bias).list;
-        notes.extend(completeness::missing(&core, || None));
-        let mut evidence = UnreadCore {
-            build: image.build_info().ok(),
-            core,
-            image,
-            bias,
-            modules,
-            foreign,
-            sites: Sites::default(),
-            died: None,
-            crash: Crash::default(),
-            notes,
-        };
+    /// The threads of a process of which the Go runtime cannot be read.
+    pub(super) fn of(Unread { mut joined, why }: Unread) -> Self {
+        joined.notes.insert(0, format!("Go's structures cannot be read: {why}"));
+        joined.notes.extend(completeness::missing(&joined.core, || None));
+        let mut evidence = UnreadCore { joined, sites: Sites::default(), died: None, crash: Crash::default() };
         evidence.describe();
-        Ok(evidence)
-    }
-
-    fn code(&self) -> Code<'_> {
-        modules::code(&self.core, &self.image, self.bias, &self.modules)
+        evidence
     }
 
     fn walk(&self, id: StackId) -> Option<Walk> {
-        let (code, registers) = (self.code(), &self.core.threads().get(id)?.registers);
-        let walker = Walker::new(&self.core, &code, &self.sites);
-        Some(foreign::walk(&walker, &self.core, &self.foreign, registers, &Stacks::default()))
+        let (core, code) = (&self.joined.core, self.joined.code());
+        let registers = &core.threads().get(id)?.registers;
+        let walker = Walker::new(core, &code, &self.sites);
+        Some(foreign::walk(&walker, core, &self.joined.foreign, registers, &Stacks::default()))
     }
 
     /// What the runtime did on a thread to die.
-    fn dying(&self, walk: &Walk) -> Option<Dying> {
-        let code = self.code();
-        let named = |name: &'static [u8]| walk.frames.iter().position(|f| code.raw_name(f.func) == Some(name));
-        let behind = |at: usize| at.saturating_add(1);
-        if let Some(begins) = threads::threw(walk, &code).or_else(|| named(b"runtime.fatalpanic").map(behind)) {
-            return Some(Dying { begins, signal: None });
-        }
-        named(b"runtime.sighandler")?;
-        let handler = walk.frames.iter().rposition(|f| threads::is_handler(f, &code))?;
-        Some(Dying { begins: behind(handler), signal: walk.signals.last().copied() })
+    fn death(&self, walk: &Walk) -> Option<Death> {
+        let code = self.joined.code();
+        let names: Vec<_> = walk.frames.iter().map(|f| code.raw_name(f.func)).collect();
+        let Dying { begins, handler } = Dying::of(&names)?;
+        // Where C has handlers of its own, which signal is whose does not show.
+        let each = names.iter().filter(|name| threads::is_handler(**name)).count() == walk.signals.len();
+        let signal = |number: usize| walk.signals.get(number).copied().filter(|_| each);
+        Some(Death { begins, how: handler.map_or(How::Thrown, |number| How::Signalled(signal(number))) })
     }
 
     /// Which thread died, and how the runtime made it. That is not always the first in the core, which is the one that the
     /// kernel ended: under `GOTRACEBACK=crash` a thread sends the others SIGQUIT before it ends the process, or lets the last
     /// of them do so (`sighandler` and `dopanic_m` in `runtime`).
-    fn who_died(&self) -> Option<(StackId, Option<Dying>)> {
-        let ended = self.core.threads().iter().position(|thread| self.core.signal_of(thread).is_some())?;
-        let how = |id| self.walk(id).and_then(|walk| self.dying(&walk));
-        let relayed = |dying: &Dying| dying.signal.is_some_and(|signal| signal.number == SIGQUIT);
-        let others = (0..self.core.threads().len()).take(MAX_WALKED).filter(|id| *id != ended);
-        let own = how(ended);
-        if own.as_ref().is_some_and(|dying| !relayed(dying)) {
+    fn who_died(&self) -> Option<(StackId, Option<Death>)> {
+        let threads = self.joined.core.threads();
+        let ended = threads.iter().position(|thread| self.joined.core.signal_of(thread).is_some())?;
+        let death = |id| self.walk(id).and_then(|walk| self.death(&walk));
+        let own = death(ended);
+        if own.as_ref().is_none_or(Death::is_its_own) {
             return Some((ended, own));
         }
-        let first = others.filter_map(|id| Some((id, how(id)?))).find(|(_, dying)| !relayed(dying));
-        Some(first.map_or((ended, own), |(id, dying)| (id, Some(dying))))
+        let others = (0..threads.len()).take(MAX_WALKED).filter(|id| *id != ended);
+        let first = others.filter_map(|id| Some((id, death(id)?))).find(|(_, death)| death.is_its_own());
+        Some(first.map_or((ended, own), |(id, death)| (id, Some(death))))
     }
 
     fn describe(&mut self) {
-        self.crash.stacks = 0..self.core.threads().len();
-        if !completeness::may_have_died(&self.core) {
-            return;
-        }
-        self.crash.unread = true;
-        let Some((died, dying)) = self.who_died() else { return };
-        self.died = Some(died);
+        let core = &self.joined.core;
+        self.crash.stacks = 0..core.threads().len();
+        self.crash.unread = completeness::may_have_died(core);
+        let Some((died, death)) = self.who_died().filter(|_| self.crash.unread) else { return };
+        self.died = Some((died, death.as_ref().map_or(0, |death| death.begins)));
         self.crash.crashed = Some(died);
-        let unknown = || Known::Missing(Missing::NotInCore);
-        if let Some(frame) = dying.and_then(|dying| dying.signal) {
-            let in_foreign_code = self.code().find(frame.pc).is_none();
-            let signal = Signal {
-                in_foreign_code,
-                ..death::fatal_signal(&frame, &unknown(), Known::Missing(Missing::NotInCore))
-            };
+        let known = |value: u64| Known::have(value, Trust::Exact, Source::Core);
+        let unread = || Missing::Unreadable("Go's structures cannot be read".into());
+        if let Some(Death { how: How::Signalled(Some(frame)), .. }) = death {
+            let in_foreign_code = self.joined.code().find(frame.pc).is_none();
+            let (text, m) = (Known::Missing(unread()), Known::Missing(unread()));
+            let signal = Signal { in_foreign_code, ..death::fatal_signal(&frame, &text, m) };
             self.crash.headlines = vec![Headline::Signal(signal)];
             // It asks for a dump: nobody failed.
             self.crash.crashed = Some(died).filter(|_| frame.number != SIGQUIT);
-            let registers = frame.registers(&self.core).unwrap_or_default();
+            let registers = frame.registers(core).unwrap_or_default();
             self.crash.registers = registers.into_iter().map(|(name, value)| (name.into(), value)).collect();
             self.crash.unread = false;
             return;
         }
-        let Some(thread) = self.core.threads().get(died) else { return };
+        let Some(thread) = core.threads().get(died) else { return };
         self.crash.registers = thread.registers.iter().map(|(name, value)| (name.into(), value)).collect();
-        let Some(number) = self.core.signal_of(thread).map(u64::from) else { return };
-        let known = |value: u64| Known::have(value, Trust::Exact, Source::Core);
+        let Some(number) = core.signal_of(thread).map(u64::from) else { return };
         let info = thread.siginfo;
         self.crash.signal = Some(Signal {
             name: signal_name(number).into(),
@@ -174,8 +167,8 @@ impl UnreadCore {
             }),
             address: info.and_then(|i| i.fault_address()).map_or(Known::Missing(Missing::NotApplicable), known),
             pc: known(thread.registers.pc().0),
-            m: Known::Missing(Missing::NotInCore),
-            in_foreign_code: self.code().find(thread.registers.pc()).is_none(),
+            m: Known::Missing(unread()),
+            in_foreign_code: self.joined.code().find(thread.registers.pc()).is_none(),
             instruction_bytes: Vec::new(),
         });
     }
@@ -191,11 +184,11 @@ impl Evidence for UnreadCore {
     }
 
     fn identity(&self) -> Identity {
-        identity(&self.core, &self.image, self.build.as_ref())
+        identity(&self.joined.core, &self.joined.image, self.joined.build.as_ref())
     }
 
     fn stack_count(&self) -> usize {
-        self.core.threads().len()
+        self.joined.core.threads().len()
     }
 
     fn goroutines(&self) -> Range<StackId> {
@@ -203,17 +196,71 @@ impl Evidence for UnreadCore {
     }
 
     fn goroutine(&self, id: StackId) -> Goroutine {
-        Goroutine { thread: self.core.threads().get(id).map(|thread| thread.tid), ..Goroutine::bare(Role::Thread) }
+        Goroutine {
+            thread: self.joined.core.threads().get(id).map(|thread| thread.tid),
+            ..Goroutine::bare(Role::Thread)
+        }
     }
 
     fn stack(&self, id: StackId) -> Stack {
         let Some(walk) = self.walk(id) else { return Stack::default() };
-        let dying = self.dying(&walk).filter(|_| self.died == Some(id));
-        let skip = dying.map_or(0, |dying| dying.begins);
-        gopsy_unwind::frames_with(&walk, skip, &self.code(), &self.foreign, Source::Core)
+        let skip = self.died.filter(|(died, _)| *died == id).map_or(0, |(_, begins)| begins);
+        gopsy_unwind::frames_with(&walk, skip, &self.joined.code(), &self.joined.foreign, Source::Core)
     }
 
     fn notes(&self) -> Vec<String> {
-        self.notes.clone()
+        self.joined.notes.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dying;
+
+    fn dying(names: &[&'static str]) -> Option<(usize, Option<usize>)> {
+        let names: Vec<_> = names.iter().map(|name| Some(name.as_bytes()).filter(|_| !name.is_empty())).collect();
+        Dying::of(&names).map(|dying| (dying.begins, dying.handler))
+    }
+
+    const SIGTRAMP: &str = "runtime.sigtramp";
+
+    #[test]
+    fn only_a_handler_that_does_not_come_back_has_a_fatal_signal() {
+        let handler = |inner: &[&'static str]| {
+            [inner, &["runtime.sighandler", "runtime.sigtrampgo", SIGTRAMP, "main.f"]].concat()
+        };
+        assert_eq!(dying(&handler(&["runtime.raise", "runtime.dieFromSignal", "runtime.crash"])), Some((6, Some(0))));
+        assert_eq!(dying(&handler(&["runtime.usleep"])), Some((4, Some(0))));
+        assert_eq!(
+            dying(&handler(&["runtime.gwrite", "runtime.printlock", "runtime.fatalsignal"])),
+            Some((6, Some(0)))
+        );
+        // Preempted, profiled, and told of a signal that the program asked for.
+        assert_eq!(dying(&handler(&["runtime.doSigPreempt"])), None);
+        assert_eq!(dying(&handler(&["runtime.usleep", "runtime.sigprof"])), None);
+        assert_eq!(dying(&handler(&["runtime.futex", "runtime.sigsend"])), None);
+        assert_eq!(dying(&handler(&[])), None);
+        // Ended from outside in a handler, and by C.
+        assert_eq!(dying(&["", SIGTRAMP, "main.f"]), None);
+        assert_eq!(dying(&["raise", "abort", "main.f"]), None);
+    }
+
+    #[test]
+    fn of_signals_in_signals_the_outermost_that_was_fatal_counts() {
+        let fatal = ["runtime.usleep", "runtime.sighandler", SIGTRAMP];
+        let harmless = ["runtime.doSigPreempt", "runtime.sighandler", SIGTRAMP];
+        assert_eq!(dying(&[&fatal[..], &harmless, &["main.f"]].concat()), Some((3, Some(0))));
+        assert_eq!(dying(&[&harmless[..], &fatal, &["main.f"]].concat()), Some((6, Some(1))));
+        assert_eq!(dying(&[&fatal[..], &fatal, &["main.f"]].concat()), Some((6, Some(1))));
+    }
+
+    #[test]
+    fn a_throw_and_a_panic_are_told_by_their_functions() {
+        assert_eq!(
+            dying(&["runtime.raise", "runtime.crash", "runtime.fatalthrow", "runtime.throw", "main.f"]),
+            Some((3, None))
+        );
+        assert_eq!(dying(&["runtime.raise", "runtime.fatalpanic", "runtime.gopanic", "main.f"]), Some((2, None)));
+        assert_eq!(dying(&["runtime.gopanic", "main.f"]), None);
     }
 }

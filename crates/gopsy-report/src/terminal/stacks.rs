@@ -128,12 +128,8 @@ fn signed(number: i64) -> String {
 /// `3 goroutines`, or `3 stacks` where threads are among them.
 fn count_of(groups: &[Group], count: u64) -> String {
     let all = |role| groups.iter().all(|g| g.role == role);
-    let word = match () {
-        () if all(Role::Goroutine) => "goroutine",
-        () if all(Role::Thread) => "thread",
-        () => "stack",
-    };
-    plural(count, word)
+    let word = [(Role::Goroutine, "goroutine"), (Role::Thread, "thread")].into_iter().find(|(role, _)| all(*role));
+    plural(count, word.map_or("stack", |(_, word)| word))
 }
 
 /// The states of all groups, most first.

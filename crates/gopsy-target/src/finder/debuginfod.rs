@@ -63,8 +63,8 @@ pub trait Fetch: fmt::Debug + Send + Sync {
 
 /// How long a server may think before it answers: as long as elfutils' own client waits (debuginfod_find_debuginfo(3)).
 const ANSWER: Duration = Duration::from_secs(90);
-/// How long a file may take to arrive.
-const BODY: Duration = Duration::from_secs(1800);
+/// How long a file may take to arrive, the answer included.
+const ALL: Duration = Duration::from_secs(1800);
 /// A larger file is not taken.
 const MAX_FILE: u64 = 8 << 30;
 
@@ -74,7 +74,8 @@ const MAX_FILE: u64 = 8 << 30;
 pub struct Debuginfod {
     servers: Vec<String>,
     cache: PathBuf,
-    /// Those that could not be reached: they are not called again.
+    agent: ureq::Agent,
+    /// Those of which a call failed: they are not called again.
     silent: Mutex<HashSet<String>>,
 }
 
@@ -89,7 +90,7 @@ impl Debuginfod {
         if servers.is_empty() {
             return Err(format!("{words:?} names no server (http:// or https://)"));
         }
-        Ok(Debuginfod { servers, cache, silent: Mutex::default() })
+        Ok(Debuginfod { servers, cache, agent: http::agent(ANSWER, ALL), silent: Mutex::default() })
     }
 
     /// The folder that elfutils' client keeps what it fetched in, by the values of `DEBUGINFOD_CACHE_PATH`, `XDG_CACHE_HOME` and
@@ -102,15 +103,15 @@ impl Debuginfod {
     }
 
     fn ask(&self, server: &str, request: &Request, to: &Path) -> Result<(), String> {
-        let is_silent = || self.silent.lock().unwrap_or_else(PoisonError::into_inner).contains(server);
-        if is_silent() {
-            return Err("it could not be reached before".to_owned());
+        let silent = || self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        if silent().contains(server) {
+            return Err("it is not called again".to_owned());
         }
-        let response = http::agent(ANSWER, BODY).get(&request.url(server)).call().map_err(|error| match error {
+        let response = self.agent.get(&request.url(server)).call().map_err(|error| match error {
             ureq::Error::StatusCode(404) => "it does not have it".to_owned(),
             ureq::Error::StatusCode(status) => format!("it answers with status {status}"),
             error => {
-                self.silent.lock().unwrap_or_else(PoisonError::into_inner).insert(server.to_owned());
+                silent().insert(server.to_owned());
                 error.to_string()
             }
         })?;

@@ -1,0 +1,97 @@
+//! A core with the program that wrote it, before anything is asked of the Go runtime.
+
+use super::{CoreError, CoreOptions, Modules, completeness, fitting, foreign, modules};
+use gopsy_image::{BuildInfo, GoModule, Image, hex};
+use gopsy_mem::Bias;
+use gopsy_model::{Identity, Known, Missing, Source, Str, Trust};
+use gopsy_target::finder::{self, Finder};
+use gopsy_target::{Attachment, Core};
+use gopsy_unwind::{Code, Foreign};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A core, its program and the code of its process, Go's or not.
+pub(super) struct Joined {
+    pub(super) core: Core,
+    pub(super) image: Arc<Image>,
+    /// What names the program in messages.
+    pub(super) path: PathBuf,
+    pub(super) bias: Bias,
+    /// Whether it is proved to be the program; never another.
+    pub(super) attachment: Attachment,
+    pub(super) build: Option<BuildInfo>,
+    pub(super) modules: Vec<GoModule>,
+    pub(super) foreign: Foreign,
+    pub(super) notes: Vec<String>,
+}
+
+impl Joined {
+    /// Opens a core and finds its program.
+    ///
+    /// # Errors
+    /// When the core cannot be read, is of a machine that is not read, or its program is not here.
+    pub(super) fn find(core: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
+        let opened = Core::open(core)?;
+        let finder = options.finder.near(&opened);
+        match finder.program(&opened) {
+            Ok(found) => {
+                let remark = finder.remark(&found);
+                let mut joined = Self::of(opened, found.image, &found.path, &finder)?;
+                joined.notes.splice(0..0, remark);
+                Ok(joined)
+            }
+            Err(tried) => Err(CoreError::NoBinary { process: completeness::process(&opened), tried }),
+        }
+    }
+
+    /// Joins a core and a program that are already open.
+    ///
+    /// # Errors
+    /// When they do not belong together, or are of a machine that is not read.
+    pub(super) fn of(mut core: Core, image: Arc<Image>, path: &Path, finder: &Finder) -> Result<Self, CoreError> {
+        let mut notes = Vec::new();
+        let bias = fitting::loaded(&core, &image, path)?;
+        let comparison = core.attach_file(&core.program(), &image);
+        let attachment = comparison.answer;
+        match attachment {
+            Attachment::Same => {}
+            Attachment::Other => return Err(CoreError::OtherBuild { path: path.to_owned(), why: comparison }),
+            Attachment::CannotTell => notes.push(finder::unproved(path)),
+        }
+        let foreign = foreign::load(&mut core, (&image, path), bias, finder, &mut notes);
+        let build = image.build_info().ok();
+        let Modules { list: modules, broken } = Modules::of(&core, &image, bias);
+        notes.extend(broken.map(|why| format!("the list of Go modules is not whole: {why}")));
+        Ok(Joined { core, image, path: path.to_owned(), bias, attachment, build, modules, foreign, notes })
+    }
+
+    /// The Go code of the process.
+    pub(super) fn code(&self) -> Code<'_> {
+        modules::code(&self.core, &self.image, self.bias, &self.modules)
+    }
+}
+
+/// Which program it was.
+pub(super) fn identity(core: &Core, image: &Image, build: Option<&BuildInfo>) -> Identity {
+    let missing = || Missing::NotSupported("the binary has no build information".into());
+    let built = |value: Option<Str>| match value {
+        Some(value) => Known::have(value, Trust::Exact, Source::Binary),
+        None => Known::Missing(missing()),
+    };
+    let module = build.and_then(|b| b.main.as_ref().map(|m| m.path.clone()).or(b.path.clone()));
+    let id = image.build_id().map(|id| hex(&id.bytes));
+    Identity {
+        go_version: built(build.map(|b| b.version.as_str().into())),
+        os: Known::have("linux".into(), Trust::Exact, Source::Core),
+        arch: built(core.machine().goarch().map(Into::into)),
+        module: built(module.map(Into::into)),
+        build_id: match id {
+            Some(id) => Known::have(id.into(), Trust::Exact, Source::Binary),
+            None => Known::Missing(Missing::NotApplicable),
+        },
+        pid: match core.process() {
+            Some(process) => Known::have(u64::from(process.pid), Trust::Exact, Source::Core),
+            None => Known::Missing(Missing::NotInCore),
+        },
+    }
+}

@@ -1,0 +1,102 @@
+//! From a core and its program to evidence: with goroutines if they can be read, else with threads.
+
+use super::fitting::{self, Process};
+use super::joined::Joined;
+use super::{CoreError, CoreEvidence, CoreOptions, UnreadCore};
+use crate::Program;
+use gopsy_image::Image;
+use gopsy_mem::Addr;
+use gopsy_model::{Source, Status};
+use gopsy_runtime::{Culprit, Layouts, M, Runtime, Threads};
+use gopsy_target::Core;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A process of which the Go runtime cannot be read, and why.
+pub(super) struct Unread {
+    pub(super) joined: Joined,
+    pub(super) why: CoreError,
+}
+
+/// What was found of the Go runtime of a process.
+pub(super) struct Found {
+    pub(super) layouts: Layouts,
+    pub(super) threads: Vec<M>,
+    pub(super) all_threads: bool,
+    /// Those that are not dead.
+    pub(super) goroutines: Vec<Addr>,
+    pub(super) all_goroutines: bool,
+    pub(super) culprit: Option<Culprit>,
+    /// How it was read.
+    pub(super) remarks: Vec<String>,
+}
+
+impl Found {
+    /// Asks a process.
+    ///
+    /// # Errors
+    /// When the program is not Go's, or nothing tells how its memory is to be read.
+    pub(super) fn in_memory(joined: &Joined, options: &CoreOptions) -> Result<Found, CoreError> {
+        let Joined { core, image, path, bias, attachment, build, modules, .. } = joined;
+        fitting::is_go(image, path)?;
+        let mut remarks = Vec::new();
+        let process = Process { core, image, bias: *bias, modules };
+        let layouts = process.layouts(build.as_ref(), *attachment, options.layouts_of.as_ref(), &mut remarks)?;
+        let runtime = Runtime::new(core, &layouts, *bias, Source::Core);
+        let Threads { list: threads, broken } = runtime.threads()?;
+        let all_threads = broken.is_none();
+        remarks.extend(
+            broken.map(|broken| format!("the list of threads breaks off behind {}: {}", threads.len(), broken.why)),
+        );
+        let listed = runtime.possible_goroutines()?;
+        remarks.extend(listed.remarks);
+        let all_goroutines = listed.complete;
+        let dead = |g: &Addr| runtime.status(*g).value() == Some(&Status::Dead);
+        let goroutines = listed.addresses.into_iter().filter(|g| !dead(g)).collect();
+        let died = core.threads().iter().find(|t| t.signal != 0).map(|t| t.tid);
+        let culprit = runtime.culprit(&threads, died);
+        Ok(Found { layouts, threads, all_threads, goroutines, all_goroutines, culprit, remarks })
+    }
+}
+
+/// A core, as far as it can be read.
+pub enum AnyCore {
+    /// With its goroutines.
+    Read(Box<CoreEvidence>),
+    /// With its threads only.
+    Unread(Box<UnreadCore>),
+}
+
+impl AnyCore {
+    /// Opens a core as the options say.
+    ///
+    /// # Errors
+    /// When it cannot be read, is of a machine that is not read, or its program is not here.
+    pub fn open_with(core: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
+        Joined::find(core, options).map(|joined| Self::of(joined, options))
+    }
+
+    /// Joins a core and a binary that are already open; `path` names the binary in messages.
+    ///
+    /// # Errors
+    /// When they do not belong together, or are of a machine that is not read.
+    pub fn join(core: Core, image: Arc<Image>, path: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
+        Joined::of(core, image, path, &options.finder).map(|joined| Self::of(joined, options))
+    }
+
+    fn of(joined: Joined, options: &CoreOptions) -> Self {
+        match CoreEvidence::of(joined, options) {
+            Ok(evidence) => AnyCore::Read(Box::new(evidence)),
+            Err(unread) => AnyCore::Unread(Box::new(UnreadCore::of(*unread))),
+        }
+    }
+
+    /// The program that it is evidence of.
+    #[must_use]
+    pub fn program(self) -> Program {
+        match self {
+            AnyCore::Read(evidence) => Program::new(*evidence),
+            AnyCore::Unread(unread) => Program::new(*unread),
+        }
+    }
+}
