@@ -2,7 +2,7 @@
 
 use crate::packages::{Owner, Owners};
 use gopsy_model::{
-    Crash, Elision, Evidence, Frame, Goroutine, Headline, Kind, Missing, Role, Signal, Source, Stack, Trust,
+    Crash, Elision, Evidence, Frame, Goroutine, Headline, Kind, Known, Missing, Role, Signal, Source, Stack, Trust,
 };
 use gopsy_program::{Program, StackId};
 
@@ -12,8 +12,13 @@ pub(crate) const MAX_GOROUTINES: usize = 20_000;
 /// Whether a frame is one of C: it says so, or (a debugger's text says nothing of it) its function has no package. Nothing tells
 /// where it has no name.
 pub(crate) fn is_of_c(frame: &Frame) -> Option<bool> {
-    let without_package = || frame.function.value().map(|name| !name.as_str().contains('.'));
-    if frame.foreign { Some(true) } else { without_package() }
+    match &frame.function {
+        _ if frame.foreign => Some(true),
+        Known::Have { value, source: Source::Text, .. } => Some(!value.as_str().contains('.')),
+        // Go's own tables name it; generated code is called anything.
+        Known::Have { .. } => Some(false),
+        Known::Missing(_) => None,
+    }
 }
 
 /// The stack that failed and the system stack that belongs to it.

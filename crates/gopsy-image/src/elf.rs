@@ -155,6 +155,39 @@ impl Image {
         Image::read_headers(data, false)
     }
 
+    /// Code that a program generated, which is in no file: where it stands, as an image that has nothing else.
+    #[must_use]
+    pub fn of_code(machine: Machine, at: LinkAddr, code: Vec<u8>) -> Image {
+        let size = u64::try_from(code.len()).unwrap_or(u64::MAX);
+        let segment = Segment {
+            address: at,
+            memory_size: size,
+            file_offset: 0,
+            file_size: size,
+            writable: false,
+            executable: true,
+        };
+        Image {
+            data: Arc::new(code),
+            machine,
+            entry: at,
+            relocatable: false,
+            segments: vec![segment],
+            sections: Vec::new(),
+            build_id: None,
+            go_build_id: None,
+            dynamic: None,
+            interpreter: None,
+            read_only_after: Vec::new(),
+            eh_frame_index: None,
+            relocations: OnceLock::new(),
+            module: OnceLock::new(),
+            debug: OnceLock::new(),
+            code: OnceLock::new(),
+            symbols: OnceLock::new(),
+        }
+    }
+
     fn read_headers(data: Bytes, has_sections: bool) -> Result<Image, ImageError> {
         let file = (*data).as_ref();
         if !file.starts_with(&elf::ELFMAG) {

@@ -154,6 +154,12 @@ impl<'a> Func<'a> {
         self.pcsp != 0
     }
 
+    /// Whether the program generated it while it ran.
+    #[must_use]
+    pub fn is_generated(&self) -> bool {
+        !self.table.module.data().linked
+    }
+
     /// How far the stack pointer stands below its value at entry when execution is at `pc`, in bytes.
     #[must_use]
     pub fn sp_delta(&self, pc: LinkAddr) -> Option<u32> {

@@ -26,10 +26,13 @@ const FILES: u64 = 56;
 const PC_VALUES: u64 = 80;
 const FUNCTIONS: u64 = 104;
 const FTAB: u64 = 128;
+const MINPC: u64 = 160;
+const MAXPC: u64 = 168;
 const TEXT: u64 = 176;
 const ETEXT: u64 = 184;
 
 /// Offsets that moved.
+#[derive(Debug, PartialEq, Eq)]
 struct Layout {
     /// The releases that have it.
     releases: &'static str,
@@ -44,7 +47,7 @@ struct Layout {
     next: u64,
 }
 
-const LAYOUTS: [Layout; 7] = [
+static LAYOUTS: [Layout; 7] = [
     Layout {
         releases: "1.16–1.17",
         minors: 16..=17,
@@ -161,12 +164,16 @@ pub struct ModuleData {
     pub etypes: LinkAddr,
     /// Its text sections; one, but in very large programs. Empty for a plugin: it has one.
     pub text_sections: Vec<TextSection>,
-    /// The next module (plugins, shared libraries); null for none.
+    /// The next module (plugins, shared libraries, generated code); null for none.
     pub next: LinkAddr,
+    /// Whether the linker made it. Else the program did while it ran, as loaders of generated code do
+    /// (`github.com/bytedance/sonic/loader`): its tables lie anywhere.
+    pub linked: bool,
     /// The parts of pclntab: names, units, files, pc-values, functions.
     pub(crate) parts: [Slice; 5],
-    /// How many entries the function table has, its end mark included.
-    pub(crate) entries: u64,
+    /// Its function table, and how many entries that has, the end mark included. The linker puts it in front of the functions.
+    pub(crate) ftab: Slice,
+    layout: &'static Layout,
 }
 
 impl ModuleData {
@@ -185,7 +192,7 @@ impl ModuleData {
     /// As [`ModuleData::read`].
     pub fn read_of(stated: &dyn Stated, address: LinkAddr, minor: Option<u32>) -> Result<ModuleData, ImageError> {
         let words = Words::read(stated, address)?;
-        let mut fits: Vec<&Layout> = LAYOUTS.iter().filter(|l| words.fit(stated, l)).collect();
+        let mut fits: Vec<&'static Layout> = LAYOUTS.iter().filter(|l| words.fit(stated, l)).collect();
         // The linker writes 1 into an executable's first module, 0 into all others.
         let main = |l: &&Layout| bytes::u8(&words.bytes, l.has_main) == Some(1);
         if fits.iter().any(main) {
@@ -199,27 +206,40 @@ impl ModuleData {
         let layout = *fits.first().ok_or_else(|| {
             ImageError::not_supported("its moduledata: none of the layouts of Go 1.16 to 1.27 fits what stands there")
         })?;
-        let word = |offset| words.address(offset).ok_or_else(|| ImageError::damaged("its moduledata ends early"));
-        let module = ModuleData {
-            address,
-            releases: fits.iter().map(|l| l.releases).collect(),
-            pc_header: word(PC_HEADER)?,
-            text: word(TEXT)?,
-            etext: word(ETEXT)?,
-            gofunc: layout.gofunc.map(word).transpose()?,
-            types: word(layout.types)?,
-            etypes: word(layout.etypes)?,
-            text_sections: words.own_text_sections(stated, layout),
-            next: word(layout.next)?,
-            parts: words.parts().ok_or_else(|| ImageError::damaged("the parts of its pclntab overlap"))?,
-            entries: words.slice(FTAB).map(|(_, len)| len).unwrap_or(0),
-        };
+        let parts = words.parts().ok_or_else(|| ImageError::damaged("the parts of its pclntab overlap"))?;
+        let module = words.module(address, layout, parts).ok_or_else(ends_early)?;
+        let releases = fits.iter().map(|l| l.releases).collect();
+        let module = ModuleData { releases, text_sections: words.own_text_sections(stated, layout), ..module };
         // Where several layouts fit, they may differ only in what was not needed to tell them apart.
         let same = |l: &&&Layout| words.address(l.next) == Some(module.next);
         if fits.iter().filter(same).count() < fits.len() {
             return Err(ImageError::damaged("its moduledata has several readings"));
         }
         Ok(module)
+    }
+
+    /// Reads a module that the list of `first` leads to. All modules of a process have the runtime's own layout, so that one
+    /// that the program made itself while it ran is told, too, though it says little of what the linker says.
+    ///
+    /// # Errors
+    /// As [`ModuleData::read`].
+    pub fn read_behind(
+        stated: &dyn Stated,
+        address: LinkAddr,
+        first: &ModuleData,
+        minor: Option<u32>,
+    ) -> Result<ModuleData, ImageError> {
+        ModuleData::read_of(stated, address, minor).or_else(|refused| {
+            let words = Words::read(stated, address)?;
+            words.generated(stated, address, first).ok_or(refused)
+        })
+    }
+
+    /// How many bytes its tables have.
+    #[must_use]
+    pub fn table_size(&self) -> u64 {
+        let entries = self.ftab.1.saturating_mul(16);
+        self.parts.iter().map(|(_, len)| *len).fold(if self.linked { 0 } else { entries }, u64::saturating_add)
     }
 
     /// The address of the code at an offset of the function table. The end mark of the table stands at the end of the last
@@ -246,6 +266,10 @@ impl ModuleData {
     }
 }
 
+fn ends_early() -> ImageError {
+    ImageError::damaged("its moduledata ends early")
+}
+
 struct Words {
     bytes: Vec<u8>,
 }
@@ -257,7 +281,7 @@ impl Words {
         while !stated.fill(address, &mut buf) {
             buf.truncate(buf.len().saturating_sub(8));
             if buf.len() < 536 {
-                return Err(ImageError::damaged("its moduledata ends early"));
+                return Err(ends_early());
             }
         }
         Ok(Words { bytes: buf })
@@ -271,17 +295,20 @@ impl Words {
         self.word(offset).map(LinkAddr)
     }
 
-    /// A slice header whose capacity is its length: nobody appends to what the linker made.
-    fn slice(&self, offset: u64) -> Option<Slice> {
-        let (at, len, cap) =
-            (self.word(offset)?, self.word(offset.checked_add(8)?)?, self.word(offset.checked_add(16)?)?);
-        (len == cap).then_some((LinkAddr(at), len))
+    /// A slice header: where, length, capacity.
+    fn list(&self, offset: u64) -> Option<(LinkAddr, u64, u64)> {
+        Some((self.address(offset)?, self.word(offset.checked_add(8)?)?, self.word(offset.checked_add(16)?)?))
     }
 
-    /// The parts of pclntab, if they stand behind its header in their order.
+    /// One whose capacity is its length: nobody appends to what the linker made.
+    fn slice(&self, offset: u64) -> Option<Slice> {
+        self.list(offset).filter(|(_, len, cap)| len == cap).map(|(at, len, _)| (at, len))
+    }
+
+    /// The parts of pclntab and its function table, if they stand behind its header in their order.
     ///
     /// Each reaches to the next: up to Go 1.25 the length of the second, a list of words, counts bytes, later words.
-    fn parts(&self) -> Option<[Slice; 5]> {
+    fn parts(&self) -> Option<([Slice; 5], Slice)> {
         let mut slices =
             [NAMES, UNITS, FILES, PC_VALUES, FUNCTIONS].map(|offset| self.slice(offset).unwrap_or_default());
         let mut before = self.address(PC_HEADER).filter(|h| h.0 != 0)?;
@@ -302,7 +329,62 @@ impl Words {
             }
             *len = room;
         }
-        (table == functions && entries > 0).then_some(slices)
+        (table == functions && entries > 0).then_some((slices, (table, entries)))
+    }
+
+    /// What they say in that layout, of a module with those parts that the linker made.
+    fn module(
+        &self,
+        address: LinkAddr,
+        layout: &'static Layout,
+        (parts, ftab): ([Slice; 5], Slice),
+    ) -> Option<ModuleData> {
+        Some(ModuleData {
+            address,
+            releases: vec![layout.releases],
+            pc_header: self.address(PC_HEADER)?,
+            text: self.address(TEXT)?,
+            etext: self.address(ETEXT)?,
+            gofunc: match layout.gofunc {
+                Some(gofunc) => Some(self.address(gofunc)?),
+                None => None,
+            },
+            types: self.address(layout.types)?,
+            etypes: self.address(layout.etypes)?,
+            text_sections: Vec::new(),
+            next: self.address(layout.next)?,
+            linked: true,
+            parts,
+            ftab,
+            layout,
+        })
+    }
+
+    /// A module that the program made while it ran. That it is one is told by what the runtime asks of all modules that the
+    /// linker made (`moduledataverify1` in `runtime/symtab.go`, Go 1.16 to 1.27): the header is one of this release, and the
+    /// function table begins at `minpc` and ends at `maxpc`.
+    fn generated(&self, stated: &dyn Stated, address: LinkAddr, first: &ModuleData) -> Option<ModuleData> {
+        let magic = |header: LinkAddr| stated.word(header);
+        let header = magic(first.pc_header)?;
+        let is_header = |at: LinkAddr| magic(at) == Some(header);
+        // They are lists that the program has appended to. The units are words.
+        let list = |offset: u64, size: u64| {
+            let (at, len, cap) = self.list(offset)?;
+            (len <= cap).then_some((at, len.checked_mul(size)?))
+        };
+        let parts = [list(NAMES, 1)?, list(UNITS, 4)?, list(FILES, 1)?, list(PC_VALUES, 1)?, list(FUNCTIONS, 1)?];
+        let ftab = list(FTAB, 1)?;
+        let module = ModuleData { linked: false, ..self.module(address, first.layout, (parts, ftab))? };
+        let (min, max) = (self.address(MINPC)?, self.address(MAXPC)?);
+        let format = pclntab::format_of(header)?;
+        let (start, end) =
+            (format.start_of(stated, &module, 0)?, format.start_of(stated, &module, ftab.1.checked_sub(1)?)?);
+        let bounded = module.text <= min && min < max && max <= module.etext && start == min && end == max;
+        let follows = || {
+            let next = module.next;
+            next.0 == 0 || stated.word(next).is_some_and(|header| is_header(LinkAddr(header)))
+        };
+        (is_header(module.pc_header) && bounded && follows()).then_some(module)
     }
 
     fn text_sections(&self, stated: &dyn Stated, layout: &Layout) -> Option<Vec<TextSection>> {

@@ -46,6 +46,34 @@ impl Format {
     fn word(self) -> u64 {
         if self == Format::Go116 { 8 } else { 4 }
     }
+
+    /// One half of an entry, from the table's bytes.
+    fn half(self, table: &[u8], number: u64) -> Option<u64> {
+        let at = number.checked_mul(self.word())?;
+        match self {
+            Format::Go116 => bytes::u64(table, at),
+            Format::Go118 | Format::Go120 => bytes::u32(table, at).map(u64::from),
+        }
+    }
+
+    /// The address that the first half of an entry of a module means.
+    fn code(self, module: &ModuleData, key: u64) -> Option<LinkAddr> {
+        match self {
+            Format::Go116 => Some(LinkAddr(key)),
+            Format::Go118 | Format::Go120 => module.code_at(key),
+        }
+    }
+
+    /// Where the `index`-th function of a module begins, by its table alone.
+    pub(crate) fn start_of(self, stated: &dyn Stated, module: &ModuleData, index: u64) -> Option<LinkAddr> {
+        let entry = self.word().checked_mul(2)?;
+        let at = module.ftab.0.checked_add(index.checked_mul(entry)?)?;
+        let mut buf = [0; 8];
+        // The end mark has no second half up to Go 1.17.
+        let key = buf.get_mut(..usize::try_from(self.word()).ok()?)?;
+        stated.fill(at, key).then_some(())?;
+        self.code(module, self.half(&buf, 0)?)
+    }
 }
 
 /// `go12magic`, of Go 1.2 to 1.15.
@@ -53,7 +81,12 @@ const MAGIC_12: u32 = 0xffff_fffb;
 
 /// Whether these are the first 8 bytes of a pclntab that this crate reads.
 pub(crate) fn is_magic(word: u64) -> bool {
-    parse_start(&word.to_le_bytes()).is_ok()
+    format_of(word).is_some()
+}
+
+/// The format of a pclntab with these first 8 bytes.
+pub(crate) fn format_of(word: u64) -> Option<Format> {
+    parse_start(&word.to_le_bytes()).ok().map(|(format, _)| format)
 }
 
 /// One module's own description: moduledata, and the parts of pclntab.
@@ -67,6 +100,8 @@ pub struct GoModule {
     files: Part,
     pc_values: Part,
     functions: Part,
+    /// The function table, where it is not the beginning of the functions.
+    table: Option<Part>,
 }
 
 impl GoModule {
@@ -88,11 +123,17 @@ impl GoModule {
             return Err(ImageError::Absent("pclntab where its moduledata says"));
         }
         let (format, min_lc) = parse_start(&start)?;
-        let mut parts = data.parts.iter().map(|(at, len)| {
-            stated.part(*at, *len).ok_or_else(|| ImageError::damaged("a part of its pclntab is not there"))
-        });
+        let entry = format.word().saturating_mul(2);
+        let read = |(at, len): (LinkAddr, u64)| match len {
+            0 => Ok(Part::default()),
+            _ => stated.part(at, len).ok_or_else(|| ImageError::damaged("a part of its pclntab is not there")),
+        };
+        let mut parts = data.parts.iter().map(|part| read(*part));
         let mut part = || parts.next().unwrap_or_else(|| Ok(Part::default()));
+        let (table, entries) = data.ftab;
+        let table = (!data.linked).then(|| read((table, entries.saturating_mul(entry)))).transpose()?;
         let module = GoModule {
+            table,
             names: part()?,
             units: part()?,
             files: part()?,
@@ -102,12 +143,16 @@ impl GoModule {
             min_lc,
             data,
         };
-        let entry = format.word().saturating_mul(2);
-        let room = u64::try_from(module.functions.bytes().len()).unwrap_or(u64::MAX);
-        if module.data.entries.checked_mul(entry).is_none_or(|size| size > room) {
+        let room = u64::try_from(module.table().len()).unwrap_or(u64::MAX);
+        if entries.checked_mul(entry).is_none_or(|size| size > room) {
             return Err(ImageError::damaged("its table of functions is longer than its pclntab"));
         }
         Ok(module)
+    }
+
+    /// The bytes from the function table on.
+    fn table(&self) -> &[u8] {
+        self.table.as_ref().unwrap_or(&self.functions).bytes()
     }
 
     /// What it says of itself.
@@ -146,7 +191,7 @@ impl<'a> Pclntab<'a> {
     /// How many functions there are.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.module.data.entries.saturating_sub(1)
+        self.module.data.ftab.1.saturating_sub(1)
     }
 
     /// Whether there are none.
@@ -260,18 +305,12 @@ impl<'a> Pclntab<'a> {
     }
 
     fn half(&self, number: u64) -> Option<u64> {
-        match self.format() {
-            Format::Go116 => bytes::u64(self.functions(), number.checked_mul(8)?),
-            Format::Go118 | Format::Go120 => bytes::u32(self.functions(), number.checked_mul(4)?).map(u64::from),
-        }
+        self.format().half(self.module.table(), number)
     }
 
     /// The address that the first half of an entry means.
     pub(crate) fn code(&self, key: u64) -> Option<LinkAddr> {
-        match self.format() {
-            Format::Go116 => Some(LinkAddr(key)),
-            Format::Go118 | Format::Go120 => self.module.data.code_at(key),
-        }
+        self.format().code(&self.module.data, key)
     }
 }
 

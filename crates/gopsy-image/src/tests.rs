@@ -1,7 +1,7 @@
 //! The readers against built files, whole and damaged.
 
 use crate::testkit::{DATA, ERAS, Elf, Era, RODATA, TEXT, Tiny, dwarf, image};
-use crate::{GoModule, Image, ImageError, Loaded};
+use crate::{GoModule, Image, ImageError, Loaded, ModuleData};
 use gopsy_mem::{Addr, LinkAddr, SliceMemory};
 use std::sync::Arc;
 
@@ -161,6 +161,91 @@ fn a_module_in_memory_is_read_like_one_in_a_file() {
         assert_eq!(module.data(), file.module_data().unwrap());
         let f = module.pclntab(&loaded).find(at(0x14)).unwrap();
         assert_eq!(f.source_frames(at(0x14)).unwrap().len(), 2);
+    }
+}
+
+/// Where a test puts a module that a program made itself, and its code.
+const GENERATED: u64 = 0x70_0000;
+const PAGE: u64 = 0x80_0000;
+
+/// What is done to its words.
+type Change<'a> = &'a dyn Fn(&mut Vec<u64>);
+
+/// Such a module as loaders make it: of one function of 12 bytes, `jit.f`, with a frame of a word from 1 to 11.
+fn generated(era: &Era, change: impl Fn(&mut Vec<u64>)) -> Vec<u8> {
+    let old = era.magic == 0xffff_fffa;
+    let words = |wide: bool, words: &[u64]| -> Vec<u8> {
+        let size = if wide { 8 } else { 4 };
+        words.iter().flat_map(|w| w.to_le_bytes()[..size].to_vec()).collect()
+    };
+    let header = [era.magic.to_le_bytes().to_vec(), vec![0, 0, 1, 8]].concat();
+    let table = if old { words(true, &[PAGE, 16, PAGE + 12, 0]) } else { words(false, &[0, 16, 12, 0]) };
+    let entry = if old { words(true, &[PAGE]) } else { words(false, &[0]) };
+    // Its name, 0, 0, pctab, and what it has none of.
+    let functions = [vec![0; 16], entry, words(false, &[1, 0, 0, 1]), vec![0; 64]].concat();
+    let parts: [(u64, &[u8], u64); 7] = [
+        (0x400, &header, 0),
+        (0x440, b"\0jit.f\0", 7),
+        (0x460, &[0; 4], 1),
+        (0x480, &[], 0),
+        (0x4a0, &[0, 2, 1, 16, 10, 15, 1, 0], 8),
+        (0x500, &functions, functions.len() as u64),
+        (0x600, &table, 2),
+    ];
+    let mut moduledata = vec![GENERATED + 0x400];
+    // Lists that were appended to have room.
+    parts.iter().skip(1).for_each(|(at, _, len)| moduledata.extend([GENERATED + at, *len, len + 8]));
+    moduledata.extend([GENERATED, PAGE, PAGE + 12, PAGE, PAGE + 0x1000]);
+    moduledata.resize(75, 0);
+    change(&mut moduledata);
+    let mut bytes = words(true, &moduledata);
+    bytes.resize(0x700, 0);
+    for (at, part, _) in parts {
+        bytes[at as usize..][..part.len()].copy_from_slice(part);
+    }
+    bytes
+}
+
+#[test]
+fn a_module_that_the_program_made_is_known_by_what_the_runtime_asks_of_all() {
+    for era in ERAS {
+        let file = Image::parse(Arc::new(Tiny { era, ..Tiny::default() }.elf().bytes())).unwrap();
+        let read = |change: Change<'_>| {
+            let program = file.segments().iter();
+            let memory =
+                program.fold(SliceMemory::new(), |m, s| m.with(Addr(s.address.0), file.bytes_from(s.address).unwrap()));
+            let bytes = generated(&era, change);
+            let memory = memory.with(Addr(GENERATED), bytes);
+            let loaded = Loaded(&memory);
+            let first = ModuleData::read(&loaded, LinkAddr(DATA + 64)).unwrap();
+            let data = ModuleData::read_behind(&loaded, LinkAddr(GENERATED), &first, None)?;
+            // It is no first module: nothing tells its layout.
+            assert!(ModuleData::read(&loaded, LinkAddr(GENERATED)).is_err());
+            let (next, module) = (data.next, GoModule::of(&loaded, data)?);
+            let table = module.pclntab(&loaded);
+            let f = table.find(LinkAddr(PAGE + 11)).ok_or(ImageError::Absent("its function"))?;
+            let deltas = [0, 1, 10, 11].map(|at| f.sp_delta(LinkAddr(PAGE + at)));
+            Ok::<_, ImageError>((f.name(), f.is_generated(), deltas, f.file(LinkAddr(PAGE)), table.len(), next.0))
+        };
+        let deltas = [Some(0), Some(8), Some(8), Some(0)];
+        let found = (Some("jit.f".to_owned()), true, deltas, None, 1, 0);
+        assert_eq!(read(&|_| {}), Ok(found.clone()), "{}", era.version);
+        let next = era.moduledata[4] / 8;
+        assert_eq!(read(&|words| words[next] = DATA + 64), Ok((found.0, true, deltas, None, 1, DATA + 64)));
+        // A header of another release, code that begins before minpc or ends behind maxpc, a length beyond its room, a next
+        // that is no module, a table of which nothing is there.
+        let wrong: [Change<'_>; 7] = [
+            &|words| words[0] = GENERATED + 0x440,
+            &|words| words[20] += 1,
+            &|words| words[21] += 1,
+            &|words| words[23] = PAGE + 11,
+            &|words| words[2] = 100,
+            &|words| words[next] = GENERATED + 0x440,
+            &|words| words[16] = 0x10,
+        ];
+        for (number, change) in wrong.into_iter().enumerate() {
+            assert!(read(change).is_err(), "{} {number}", era.version);
+        }
     }
 }
 

@@ -56,6 +56,12 @@ impl<'a> Locator<'a> {
         Locator { bias, memory: Some(memory), ..Locator::new(image) }
     }
 
+    /// Of code that a program generated, with the table that it told the runtime of.
+    #[must_use]
+    pub fn generated(code: &'a Image, table: Pclntab<'a>, memory: &'a dyn Memory) -> Self {
+        Locator { table: Ok(table), ..Locator::loaded(code, Bias::ZERO, memory) }
+    }
+
     /// The file that is asked.
     #[must_use]
     pub fn image(&self) -> &'a Image {

@@ -167,7 +167,11 @@ impl Locator<'_> {
 
     fn lines(&self, place: &mut Place, func: Option<&Func<'_>>) {
         if let Some(func) = func {
-            place.line.add(Witness::Pclntab, SourceLine::of(func, place.pc), |a, b| a == b);
+            let line = SourceLine::of(func, place.pc);
+            // Generated code need have no source.
+            if !func.is_generated() || line.file.is_some() {
+                place.line.add(Witness::Pclntab, line, |a, b| a == b);
+            }
             match func.source_frames(place.pc) {
                 Ok(frames) => {
                     place.frames.add(Witness::Pclntab, frames.iter().map(Frame::of).collect(), |a, b| same_frames(a, b))
@@ -267,7 +271,12 @@ impl Locator<'_> {
             }
             (Ok(_), Some(_)) => {}
         }
+        let generated = func.is_some_and(Func::is_generated);
+        if generated {
+            note("generated", "the program generated this code while it ran: it is in no file".to_owned());
+        }
         match self.code_info() {
+            _ if generated => {}
             Err(error) => note("no-debug-info", error.to_string()),
             Ok(info) if info.damaged() > 0 => {
                 let text =
@@ -277,7 +286,7 @@ impl Locator<'_> {
             Ok(_) => {}
         }
         let symbols = self.image.symbol_table();
-        if symbols.is_empty() || symbols.only_dynamic() {
+        if !generated && (symbols.is_empty() || symbols.only_dynamic()) {
             note("no-symbols", "the file has no symbol table".to_owned());
         }
         if place.line.differs() {

@@ -12,6 +12,7 @@ use gopsy_model::{
     Brief, Crash, Frame, FunctionName, Goroutine, Identity, Known, Missing, Role, Source, Stack, Str, Trust,
 };
 use gopsy_unwind::printed_name;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -99,7 +100,7 @@ fn try_binary(
     let functions = named(&table, names);
     let build = image.build_info().ok();
     let main = build.and_then(|b| b.main).map(|module| module.path);
-    let fit = fit(text, &functions, main.as_deref());
+    let fit = fit(text, &functions, main.as_deref(), &Elsewhere::of(image, table));
     let all = fit.same.saturating_add(fit.other);
     match fit {
         Fit { other, example: Some(example), .. } => Err(Refusal::Other(format!(
@@ -156,7 +157,7 @@ fn frames(text: &Program) -> impl Iterator<Item = Frame> + '_ {
     own.flat_map(of).filter(|f| f.offset.value().is_some())
 }
 
-fn fit(text: &Program, functions: &HashMap<&str, Vec<Func<'_>>>, main: Option<&str>) -> Fit {
+fn fit(text: &Program, functions: &HashMap<&str, Vec<Func<'_>>>, main: Option<&str>, elsewhere: &Elsewhere<'_>) -> Fit {
     let mut fit = Fit::default();
     for frame in frames(text) {
         let (Some(name), Some(offset), Some(line)) = (frame.function.value(), frame.offset.value(), frame.line.value())
@@ -164,8 +165,8 @@ fn fit(text: &Program, functions: &HashMap<&str, Vec<Func<'_>>>, main: Option<&s
             continue;
         };
         let Some(named) = functions.get(name.as_str()) else {
-            // A name that no function has says as much as a wrong line, if it is a Go function at all.
-            if !frame.foreign && name.as_str().contains('.') {
+            // A name that no function has says as much as a wrong line, if it is a Go function at all and of this file.
+            if !frame.foreign && name.as_str().contains('.') && !elsewhere.may_hold(&frame) {
                 fit.no(|| format!("{}, which it does not have", name.as_str()));
             }
             continue;
@@ -174,7 +175,7 @@ fn fit(text: &Program, functions: &HashMap<&str, Vec<Func<'_>>>, main: Option<&s
         if lines.contains(line) {
             fit.same = fit.same.saturating_add(1);
             fit.own = fit.own.saturating_add(usize::from(is_own(name, main)));
-        } else {
+        } else if !elsewhere.may_hold(&frame) {
             let place = frame.file.value().map_or("", |f| f.rsplit('/').next().unwrap_or(f));
             let there = lines.first().map_or_else(|| "none".to_owned(), i64::to_string);
             fit.no(|| format!("{}+{offset:#x}: the text says {place}:{line}, the binary line {there}", name.as_str()));
@@ -198,6 +199,32 @@ fn is_own(name: &FunctionName, main: Option<&str>) -> bool {
     let within =
         |module: &str| package.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     package == "main" || package.split('/').next().is_some_and(|host| host.contains('.')) || main.is_some_and(within)
+}
+
+/// Code of the process that is not of the executable.
+struct Elsewhere<'a> {
+    table: Pclntab<'a>,
+    fixed: bool,
+    plugins: OnceCell<bool>,
+}
+
+impl<'a> Elsewhere<'a> {
+    fn of(image: &Image, table: Pclntab<'a>) -> Self {
+        Elsewhere { table, fixed: !image.relocatable(), plugins: OnceCell::new() }
+    }
+
+    /// Whether a frame may stand in a plugin, which has copies of its own of many a function, or in generated code: then it
+    /// says nothing of the executable.
+    fn may_hold(&self, frame: &Frame) -> bool {
+        // The runtime knows the file of every function that a linker made.
+        if frame.file.value().is_some_and(|file| &**file == "?") {
+            return true;
+        }
+        match frame.pc.value().filter(|_| self.fixed) {
+            Some(pc) => !(self.table.text().0..self.table.etext().0).contains(pc),
+            None => *self.plugins.get_or_init(|| self.table.by_name("plugin.open").is_some()),
+        }
+    }
 }
 
 impl Fit {

@@ -2,9 +2,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use gopsy_image::Image;
 use gopsy_model::{Headline, Role, Stack};
-use gopsy_program::{CoreEvidence, Evidence, Program, TextEvidence};
+use gopsy_program::{CoreEvidence, Evidence, Program, TextEvidence, TextWithBinary};
 use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies_in_plugin, skip, versions};
+use std::sync::Arc;
 
 /// Those at which moduledata changed; `GOPSY_ZOO=all` takes all.
 const VERSIONS: [&str; 5] = ["1.16", "1.20", "1.22", "1.26", NEWEST];
@@ -18,13 +20,33 @@ fn frames(stack: &Stack) -> Vec<(String, Option<i64>, Option<u64>)> {
     stack.frames.iter().map(frame).collect()
 }
 
-/// Lets the program die in one way, and reads both accounts of it.
-fn dies(toolchain: &Toolchain, mode: BuildMode, way: &str) -> (CoreEvidence, Program) {
-    let folder = tempfile::tempdir().unwrap();
-    let died = dies_in_plugin(folder.path(), toolchain, mode, way).unwrap();
-    let dump = gopsy_text::read_bytes(&died.stderr, &gopsy_text::Options::default());
-    let text = TextEvidence::programs(dump).pop().expect("it printed its death");
-    (CoreEvidence::open(&died.core, Some(&folder.path().join("host"))).unwrap(), text)
+/// A death: what the core says, what was printed, the executable.
+struct Death {
+    core: CoreEvidence,
+    printed: Vec<u8>,
+    host: Arc<Image>,
+}
+
+impl Death {
+    fn of(toolchain: &Toolchain, mode: BuildMode, way: &str) -> Death {
+        let folder = tempfile::tempdir().unwrap();
+        let died = dies_in_plugin(folder.path(), toolchain, mode, way).unwrap();
+        let host = folder.path().join("host");
+        let core = CoreEvidence::open(&died.core, Some(&host)).unwrap();
+        let host = Arc::new(Image::parse(Arc::new(std::fs::read(&host).unwrap())).unwrap());
+        Death { core, printed: died.stderr, host }
+    }
+
+    fn text(&self) -> Program {
+        let dump = gopsy_text::read_bytes(&self.printed, &gopsy_text::Options::default());
+        TextEvidence::programs(dump).pop().expect("it printed its death")
+    }
+
+    /// Whether the text is found to be of another program than that, and what is said.
+    fn is_not_of(&self, host: &Arc<Image>) -> (bool, String) {
+        let joined = TextWithBinary::join(self.text(), [("host".to_owned(), Arc::clone(host))], true);
+        (joined.contradicts(), joined.notes().concat())
+    }
 }
 
 #[test]
@@ -32,6 +54,7 @@ fn goroutines_in_a_plugin_are_as_the_runtime_printed_them() {
     if let Some(problem) = cgo_core_problem() {
         return skip("zoo", &problem);
     }
+    let mut before: Option<Death> = None;
     for version in versions(&VERSIONS) {
         let toolchain = match Toolchain::find(version) {
             Ok(toolchain) => toolchain,
@@ -39,7 +62,8 @@ fn goroutines_in_a_plugin_are_as_the_runtime_printed_them() {
         };
         for (mode, way) in [(BuildMode::Plain, "Boom"), (BuildMode::Stripped, "Boom"), (BuildMode::Stripped, "Throw")] {
             let name = format!("{} {} {way}", toolchain.release, mode.as_str());
-            let (core, text) = dies(&toolchain, mode, way);
+            let death = Death::of(&toolchain, mode, way);
+            let (core, text) = (&death.core, death.text());
             assert!(core.notes().iter().all(|note| !note.contains("modules")), "{name}: {:?}", core.notes());
             let mut compared = 0;
             for id in text.stacks().filter(|id| text.goroutine(*id).role == Role::Goroutine) {
@@ -60,6 +84,15 @@ fn goroutines_in_a_plugin_are_as_the_runtime_printed_them() {
                 let held = panic.held.value().unwrap_or_else(|| panic!("{name}: {:?}", panic.held));
                 assert_eq!((&*held.type_name, &*held.text), ("*main.Thing", "&main.Thing{N: 7}"), "{name}");
             }
+            // That the executable lacks the plugin's functions is no sign that it is another; lines that differ are.
+            let (is_not, notes) = death.is_not_of(&death.host);
+            assert!(!is_not && notes.contains("the text fits host"), "{name}: {notes}");
+            // The first of a release: that of the release before is another.
+            if let Some(other) = before.as_ref().filter(|_| (mode, way) == (BuildMode::Plain, "Boom")) {
+                let (is_not, notes) = death.is_not_of(&other.host);
+                assert!(is_not && notes.contains("NOT of host"), "{name}: {notes}");
+            }
+            before = Some(death);
         }
     }
 }

@@ -64,7 +64,7 @@ pub struct Program {
     pub go_build_id: Option<String>,
     /// The largest parts of what is loaded: name and bytes in memory.
     pub parts: Vec<(String, u64)>,
-    /// Go's modules: one, but with plugins and shared libraries.
+    /// Go's modules: one, but with plugins, shared libraries and generated code.
     pub modules: Vec<Module>,
     /// Why Go's tables cannot be read.
     pub no_modules: Option<String>,
@@ -81,6 +81,8 @@ pub struct Module {
     pub functions: u64,
     /// The releases that write its pclntab.
     pub format: String,
+    /// No linker made it, but the program, while it ran.
+    pub generated: bool,
 }
 
 /// A process, by its core.

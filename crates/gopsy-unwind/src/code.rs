@@ -1,7 +1,7 @@
 //! The code of a process.
 
 use crate::Pc;
-use gopsy_image::{Func, Pclntab};
+use gopsy_image::{Func, GoModule, Pclntab, Stated};
 use gopsy_mem::{Addr, Bias};
 
 /// A function of a process: the module that holds it, and its index in that module's table.
@@ -11,29 +11,34 @@ pub struct FuncRef {
     index: u32,
 }
 
-/// The Go code of a process: the tables of its modules, each with where it was loaded. The first is the executable; plugins
-/// and shared libraries follow.
-#[derive(Debug, Clone, Default)]
+/// The Go code of a process: the tables of its modules. The first is the executable; plugins, shared libraries and generated code
+/// follow.
+#[derive(Clone, Default)]
 pub struct Code<'a> {
+    /// With what was added to the addresses that it states.
     first: Option<(Pclntab<'a>, Bias)>,
-    more: Vec<(Pclntab<'a>, Bias)>,
+    /// Those that state where they were loaded, and what they were read from. There may be thousands.
+    more: Option<(&'a [GoModule], &'a dyn Stated)>,
 }
 
 impl<'a> Code<'a> {
     /// The code of one module.
     #[must_use]
     pub fn of(table: Pclntab<'a>, bias: Bias) -> Self {
-        Code { first: Some((table, bias)), more: Vec::new() }
+        Code { first: Some((table, bias)), more: None }
     }
 
-    /// Adds a module.
-    pub fn add(&mut self, table: Pclntab<'a>, bias: Bias) {
-        self.more.push((table, bias));
+    /// With the modules that were read from the memory of the process.
+    #[must_use]
+    pub fn with(self, modules: &'a [GoModule], memory: &'a dyn Stated) -> Self {
+        Code { more: Some((modules, memory)), ..self }
     }
 
     /// The tables of all modules, each with what was added to the addresses that it states.
-    pub(crate) fn modules(&self) -> impl Iterator<Item = &(Pclntab<'a>, Bias)> {
-        self.first.iter().chain(&self.more)
+    fn modules(&self) -> impl Iterator<Item = (Pclntab<'a>, Bias)> {
+        let more =
+            self.more.into_iter().flat_map(|(modules, memory)| modules.iter().map(move |one| one.pclntab(memory)));
+        self.first.into_iter().chain(more.map(|table| (table, Bias::ZERO)))
     }
 
     /// Which function holds that address.
@@ -59,10 +64,13 @@ impl<'a> Code<'a> {
     #[must_use]
     pub fn func(&self, func: FuncRef) -> Option<(Func<'a>, Bias)> {
         let (table, bias) = match func.module.checked_sub(1) {
-            None => self.first.as_ref()?,
-            Some(index) => self.more.get(usize::try_from(index).ok()?)?,
+            None => self.first?,
+            Some(index) => {
+                let (modules, memory) = self.more?;
+                (modules.get(usize::try_from(index).ok()?)?.pclntab(memory), Bias::ZERO)
+            }
         };
-        Some((table.func(u64::from(func.index))?, *bias))
+        Some((table.func(u64::from(func.index))?, bias))
     }
 
     /// The function whose code holds that address, and what was added to the addresses that its tables state.

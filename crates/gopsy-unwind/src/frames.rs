@@ -166,8 +166,16 @@ fn frame(source: SourceFrame, raw: &RawFrame, (func, bias): (&Func<'_>, Bias), m
         foreign: false,
         module: Known::Missing(Missing::NotApplicable),
         function: listed_at(source.function, raw.found).map(|n| FunctionName(printed_name(&n).into())),
-        file: listed_at(source.file, raw.found).map(Into::into),
-        line: listed_at(source.line, raw.found).map(i64::from),
+        file: of_source(listed_at(source.file, raw.found), func).map(Into::into),
+        line: of_source(listed_at(source.line, raw.found), func).map(i64::from),
+    }
+}
+
+/// A file or a line: generated code need have none.
+fn of_source<T>(listed: Known<T>, func: &Func<'_>) -> Known<T> {
+    match listed {
+        Known::Missing(_) if func.is_generated() => Known::Missing(Missing::Generated),
+        listed => listed,
     }
 }
 

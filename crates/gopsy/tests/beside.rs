@@ -2,7 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, NEWEST, PLUGIN_SOURCE, Toolchain, cgo_core_problem, dies_in_plugin, skip};
+use gopsy_testing::{
+    BuildMode, NEWEST, PLUGIN_SOURCE, Toolchain, cgo_core_problem, core_pattern_problem, dies, dies_in_plugin, run,
+    skip,
+};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -101,4 +104,53 @@ fn places_in_a_plugin() {
         assert!(names.iter().all(|args| not_asked(args)), "{name}");
         assert!(!not_asked(&["main.main"]), "{name}: the executable knows it");
     }
+}
+
+/// What the code is stands in the source of the specimen.
+const GENERATED: [&str; 6] = ["push rbp", "mov rbp, rsp", "mov rdx, [rdx+8]", "call qword ptr [rdx]", "pop rbp", "ret"];
+
+#[test]
+fn places_in_generated_code() {
+    let specimen = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../zoo/specimens/generated-code");
+    for (version, mode) in [("1.16", BuildMode::Plain), ("1.20", BuildMode::Pie), (NEWEST, BuildMode::Stripped)] {
+        let toolchain = match core_pattern_problem().map_or_else(|| Toolchain::find(version), Err) {
+            Ok(toolchain) => toolchain,
+            Err(why) => return skip("zoo", &why),
+        };
+        let name = format!("{} {}", toolchain.release, mode.as_str());
+        let folder = tempfile::tempdir().unwrap();
+        run(toolchain.build(&specimen, &folder.path().join("app"), mode.flags(), false).arg(".")).unwrap();
+        let died = dies(folder.path(), "./app", &[]).unwrap();
+        let printed = frames(&String::from_utf8_lossy(&died.stderr));
+        let generated: Vec<_> = printed.iter().filter(|(function, ..)| function.starts_with("jit.")).collect();
+        assert_eq!(generated.len(), 2, "{name}");
+        for (function, _, pc) in generated {
+            let answer = asked(&died.core, &[pc, "--all"])["answers"][0].clone();
+            let place = &answer["place"];
+            assert_eq!(answer["file"], "generated code", "{name}: {answer:#}");
+            assert_eq!(
+                (&place["function"][0]["name"], &place["call_before"]["address"]),
+                (&function.as_str().into(), &before(pc, 2)),
+                "{name}"
+            );
+            assert_eq!(place["function"][0]["entry"], before(pc, 10), "{name}");
+            let listed: Vec<_> = place["listing"]["instructions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|i| i["text"].as_str().unwrap())
+                .collect();
+            assert_eq!(listed, GENERATED, "{name}");
+            let notes: Vec<_> =
+                place["notes"].as_array().unwrap().iter().map(|note| note["id"].as_str().unwrap()).collect();
+            assert_eq!(notes, ["generated"], "{name}: {answer:#}");
+            assert!(place["line"].as_array().unwrap().is_empty(), "{name}: {answer:#}");
+        }
+    }
+}
+
+/// So many bytes before an address.
+fn before(pc: &str, bytes: u64) -> Value {
+    let pc = u64::from_str_radix(pc.trim_start_matches("0x"), 16).unwrap();
+    format!("{:#x}", pc - bytes).into()
 }

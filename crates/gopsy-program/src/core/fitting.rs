@@ -97,7 +97,8 @@ impl Process<'_> {
             Err(Refuted { silent: true, why, .. }) => return Err(RuntimeError::NotBorneOut(why).into()),
             Err(Refuted { why, .. }) => return Err(RuntimeError::DoNotFit(why).into()),
         };
-        for module in modules {
+        // Generated code has no types of its own.
+        for module in modules.iter().filter(|module| module.data().linked) {
             layouts.add_types(TypeSection::of(module.data()));
         }
         Ok(layouts)

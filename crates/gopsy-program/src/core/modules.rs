@@ -1,13 +1,16 @@
-//! The Go modules of a process beside its executable: plugins (`runtime.modulesSlice`).
+//! The Go modules of a process beside its executable: plugins, and code that the program generated (`runtime.moduledata.next`).
 
 use gopsy_image::{GoModule, Image, ModuleData};
 use gopsy_mem::{Bias, LinkAddr};
 use gopsy_runtime::Release;
 use gopsy_target::Core;
 use gopsy_unwind::Code;
+use std::collections::HashSet;
 
-/// Modules of one process at most: a list that goes on is damaged.
-const MAX_MODULES: usize = 256;
+/// Modules of one process at most: a list that goes on is damaged. A loader of generated code makes one for each function.
+const MAX_MODULES: usize = 1 << 16;
+/// Bytes of their tables at most, of all together. Those of a plugin have some MB, those of a generated function some hundred bytes.
+const MAX_TABLES: u64 = 512 << 20;
 
 /// The modules that the runtime's list names behind the executable's, read from memory: what they state is where it was loaded.
 #[derive(Debug, Default)]
@@ -27,37 +30,39 @@ impl Modules {
         let Ok(first) = image.module_data() else { return modules };
         let minor =
             image.build_info().ok().and_then(|build| Release::parse(&build.version)).map(|release| release.minor);
-        let read = |at| ModuleData::read_of(core, at, minor);
-        let mut at = match read(LinkAddr(bias.load(first.address).0)) {
-            Ok(first) => first.next,
+        let first = match ModuleData::read_of(core, LinkAddr(bias.load(first.address).0), minor) {
+            Ok(first) => first,
             Err(error) => {
                 modules.broken = Some(format!("the executable's moduledata in memory: {error}"));
                 return modules;
             }
         };
-        let mut seen = Vec::new();
+        let (mut at, mut seen, mut tables) = (first.next, HashSet::new(), 0u64);
         while at.0 != 0 {
-            let again = seen.contains(&at) || seen.len() >= MAX_MODULES;
-            seen.push(at);
-            match read(at) {
+            let again = !seen.insert(at) || seen.len() > MAX_MODULES;
+            let data = match ModuleData::read_behind(core, at, &first, minor) {
                 Ok(_) if again => {
                     modules.broken = Some("it runs in a circle, or has no end".to_owned());
                     return modules;
                 }
-                Ok(data) => {
-                    let next = data.next;
-                    match GoModule::of(core, data) {
-                        Ok(module) => modules.list.push(module),
-                        // The next may be there.
-                        Err(error) => modules.broken = Some(format!("the module at {at}: {error}")),
-                    }
-                    at = next;
-                }
+                Ok(data) => data,
                 Err(error) => {
                     modules.broken = Some(format!("the module at {at}: {error}"));
                     return modules;
                 }
+            };
+            let next = data.next;
+            tables = tables.saturating_add(data.table_size());
+            if tables > MAX_TABLES {
+                modules.broken = Some(format!("the tables of its modules up to {at} have {tables} bytes"));
+                return modules;
             }
+            match GoModule::of(core, data) {
+                Ok(module) => modules.list.push(module),
+                // The next may be there.
+                Err(error) => modules.broken = Some(format!("the module at {at}: {error}")),
+            }
+            at = next;
         }
         modules
     }
@@ -65,9 +70,5 @@ impl Modules {
 
 /// The Go code of a process.
 pub(super) fn code<'a>(core: &'a Core, image: &'a Image, bias: Bias, modules: &'a [GoModule]) -> Code<'a> {
-    let mut code = image.pclntab().map_or_else(|_| Code::default(), |table| Code::of(table, bias));
-    for module in modules {
-        code.add(module.pclntab(core), Bias::ZERO);
-    }
-    code
+    image.pclntab().map_or_else(|_| Code::default(), |table| Code::of(table, bias)).with(modules, core)
 }

@@ -122,10 +122,18 @@ fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
     if !parts.is_empty() {
         canvas.parts("sections", &parts);
     }
-    for (i, module) in program.modules.iter().enumerate() {
+    let (generated, linked): (Vec<_>, Vec<_>) = program.modules.iter().partition(|module| module.generated);
+    for (i, module) in linked.into_iter().enumerate() {
         let text = format!("{:#x}–{:#x}, {} functions", module.text.0, module.text.1, module.functions);
         let more = format!("   moduledata {:#x}, pclntab of {}", module.address, module.format);
         canvas.field(if i == 0 { "code" } else { "" }, &Line::new().plain(&text).dim(&more));
+    }
+    if !generated.is_empty() {
+        let functions: u64 = generated.iter().map(|module| module.functions).fold(0, u64::saturating_add);
+        let modules = u64::try_from(generated.len()).unwrap_or(u64::MAX);
+        let text = plural(functions, "function");
+        let more = format!("   generated while it ran, {}", plural(modules, "module"));
+        canvas.field("", &Line::new().plain(&text).dim(&more));
     }
     if let Some(why) = &program.no_modules {
         canvas.field("code", &Line::of(Ink::Alarm, "Go's tables cannot be read").plain(&format!(": {why}")));

@@ -104,7 +104,7 @@ impl Page<'_> {
         if let Some(call) = &place.call_before {
             let target = call.target.as_ref().map_or_else(|| "a call".to_owned(), |t| format!("the call of {t}"));
             let mut text = format!("{target} at {} returns here", self.hex(call.at));
-            if let Some(frame) = call.frames.first() {
+            if let Some(frame) = call.frames.first().filter(|frame| frame.at.file.is_some()) {
                 text.push_str(&format!("; it is of {}", short_line(&frame.at)));
             }
             self.canvas.field("return", &Line::new().plain(&text));

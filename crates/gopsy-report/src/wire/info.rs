@@ -128,6 +128,7 @@ struct WireModule<'a> {
     etext: String,
     functions: u64,
     format: &'a str,
+    generated: bool,
 }
 
 #[derive(Serialize)]
@@ -241,6 +242,7 @@ fn module(module: &Module) -> WireModule<'_> {
         etext: hex(module.text.1),
         functions: module.functions,
         format: &module.format,
+        generated: module.generated,
     }
 }
 

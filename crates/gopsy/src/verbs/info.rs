@@ -181,5 +181,6 @@ fn module(stated: &dyn gopsy_image::Stated, module: &GoModule) -> Module {
         text: (data.text.0, data.etext.0),
         functions: module.pclntab(stated).len(),
         format: module.format().releases().to_owned(),
+        generated: !data.linked,
     }
 }

@@ -51,7 +51,8 @@ impl<'q, 'f> Questions<'q, 'f> {
     fn others(&self) -> &[Other<'q>] {
         self.others.get_or_init(|| {
             let Some(core) = &self.opened.core else { return Vec::new() };
-            let files = self.files.get_or_init(|| Beside::all(core, &self.opened.finder));
+            let image = self.own.locator.image();
+            let files = self.files.get_or_init(|| Beside::all(core, image, &self.opened.finder));
             files.iter().map(|file| Other { file, question: OnceCell::new() }).collect()
         })
     }
