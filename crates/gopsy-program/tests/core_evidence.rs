@@ -7,11 +7,12 @@
 
 mod printed;
 
-use gopsy_model::{Headline, Known, Role, Source, Status, Trust};
+use gopsy_model::{Frame, Headline, Known, Role, Source, Status, Trust};
 use gopsy_program::{CoreError, CoreEvidence, CoreOptions, Evidence, Program};
 use gopsy_testing::{Toolchain, core_pattern_problem, recorded, skip};
 use printed::Printed;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const NIL: &str = "runtime error: invalid memory address or nil pointer dereference";
 
@@ -139,11 +140,9 @@ fn files_that_are_no_core_are_told_apart() {
 
 /// Asks a program everything.
 fn exercise(core: Vec<u8>, binary: Vec<u8>) {
-    let Ok(core) = gopsy_target::Core::parse(std::sync::Arc::new(core)) else { return };
-    let Ok(image) = gopsy_image::Image::parse(std::sync::Arc::new(binary)) else { return };
-    let Ok(evidence) =
-        CoreEvidence::join(core, std::sync::Arc::new(image), Path::new("nilfield"), &CoreOptions::default())
-    else {
+    let Ok(core) = gopsy_target::Core::parse(Arc::new(core)) else { return };
+    let Ok(image) = gopsy_image::Image::parse(Arc::new(binary)) else { return };
+    let Ok(evidence) = CoreEvidence::join(core, Arc::new(image), Path::new("nilfield"), &CoreOptions::default()) else {
         return;
     };
     let program = Program::new(evidence);
@@ -175,8 +174,8 @@ fn with(kept: &dyn Fn(u32, std::ops::Range<u64>) -> u64) -> Program {
         let len = kept(kind, start..start + len).min(len);
         core[header + 32..header + 40].copy_from_slice(&len.to_le_bytes());
     }
-    let core = gopsy_target::Core::parse(std::sync::Arc::new(core)).unwrap();
-    let image = std::sync::Arc::new(gopsy_image::Image::parse(std::sync::Arc::new(binary)).unwrap());
+    let core = gopsy_target::Core::parse(Arc::new(core)).unwrap();
+    let image = Arc::new(gopsy_image::Image::parse(Arc::new(binary)).unwrap());
     Program::new(CoreEvidence::join(core, image, Path::new("nilfield"), &CoreOptions::default()).unwrap())
 }
 
@@ -191,6 +190,51 @@ fn without_registers_a_goroutine_that_ran_stands_nowhere() {
     assert!(stack.frames.is_empty() && stack.unavailable.is_some(), "{stack:?}");
     let waits = program.stacks().filter(|id| program.goroutine(*id).status.value() == Some(&Status::Waiting));
     assert!(waits.map(|id| program.stack(id)).all(|stack| !stack.frames.is_empty()));
+}
+
+/// All stacks of a core: pcs and functions.
+fn stacks_of(core: Vec<u8>) -> (CoreEvidence, Vec<Vec<(u64, String)>>) {
+    let core = gopsy_target::Core::parse(Arc::new(core)).unwrap();
+    let image = Arc::new(gopsy_image::Image::parse(Arc::new(recorded("nilfield"))).unwrap());
+    let evidence = CoreEvidence::join(core, image, Path::new("nilfield"), &CoreOptions::default()).unwrap();
+    let frame = |f: &Frame| (f.pc.value().copied().unwrap_or_default(), format!("{:?}", f.function.value()));
+    let stacks = (0..evidence.stack_count()).map(|id| evidence.stack(id).frames.iter().map(frame).collect()).collect();
+    (evidence, stacks)
+}
+
+/// A thread lets signals in before it tells the runtime its number (`minit` in `runtime/os_linux.go`), and may be made to print
+/// itself then. Which it is tells the stack on which it stands.
+#[test]
+fn threads_without_numbers_are_known_by_their_stacks() {
+    let core = recorded("core");
+    let (evidence, whole) = stacks_of(core.clone());
+    let word = |at: usize| u64::from_le_bytes(core[at..at + 8].try_into().unwrap());
+    let (at, count) = (word(32) as usize, word(56) & 0xffff);
+    let headers: Vec<usize> = (0..count as usize).map(|index| at + index * 56).collect();
+    let in_file = |address: u64| {
+        let holds =
+            |header: &&usize| (word(**header + 16)..word(**header + 16) + word(**header + 32)).contains(&address);
+        let header = headers.iter().filter(|header| word(**header) as u32 == 1).find(holds).unwrap();
+        (address - word(header + 16) + word(header + 8)) as usize
+    };
+    let threads = evidence.runtime().threads().unwrap().list;
+    let numbers: Vec<usize> = threads
+        .iter()
+        .map(|m| {
+            let (begin, number) = (in_file(m.address.0), *m.tid.value().unwrap());
+            (begin..begin + 0x100).step_by(8).find(|at| word(*at) == number).unwrap()
+        })
+        .collect();
+    assert!(numbers.len() >= 3, "{}", numbers.len());
+    assert!(evidence.stack_count() > evidence.goroutines().len() + 1, "threads on their system stacks");
+    // Each pair of them.
+    for (a, b) in (0..numbers.len()).flat_map(|a| (0..a).map(move |b| (a, b))) {
+        let mut changed = core.clone();
+        for number in [numbers[a], numbers[b]] {
+            changed[number..number + 8].fill(0);
+        }
+        assert_eq!(stacks_of(changed).1, whole, "{a} {b}");
+    }
 }
 
 #[test]

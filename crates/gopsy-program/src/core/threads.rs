@@ -5,6 +5,7 @@ use crate::StackId;
 use crate::key::KeyHasher;
 use gopsy_model::{Known, Source, Stack, Status};
 use gopsy_runtime::{G, M};
+use gopsy_target::Thread;
 use gopsy_unwind::{Code, End, On, Pc, RawFrame, Stacks, Walk, Walker};
 
 /// What the runtime does on the goroutine's own stack after it has decided to die. The runtime leaves these frames out by
@@ -21,19 +22,25 @@ const DYING: &[&[u8]] = &[
 ];
 
 impl CoreEvidence {
-    /// The registers of a thread, by its number. A thread that has not told the runtime its number yet (`minit`) is the only
-    /// one that no other claims.
+    /// The registers of a thread, by its number. A thread that has not told the runtime its number yet (`minit` does when it has
+    /// let signals in) is the one that stands on one of its stacks; before it knows those, the only one that is left over.
     pub(super) fn registers_of(&self, m: &M) -> Option<&gopsy_target::Registers> {
-        let claims = |m: &M, tid: u32| m.tid.value() == Some(&u64::from(tid));
+        let claims = |m: &M, thread: &Thread| m.tid.value() == Some(&u64::from(thread.tid));
         let threads = self.core.threads();
-        if let Some(thread) = threads.iter().find(|t| claims(m, t.tid)) {
+        if let Some(thread) = threads.iter().find(|thread| claims(m, thread)) {
             return Some(&thread.registers);
         }
-        let mut others = threads.iter().filter(|t| !self.threads.iter().any(|m| claims(m, t.tid)));
-        match (m.tid.value(), others.next(), others.next()) {
-            (Some(0), Some(thread), None) => Some(&thread.registers),
-            _ => None,
-        }
+        let is_new = |m: &&M| m.tid.value() == Some(&0);
+        let stands_on = |m: &M, thread: &Thread| {
+            let Stacks { system, signal, .. } = Stacks::of(&self.runtime(), None, Some(m));
+            [system, signal].into_iter().flatten().any(|stack| stack.contains(thread.registers.sp()))
+        };
+        is_new(&m).then_some(())?;
+        let others: Vec<&Thread> =
+            threads.iter().filter(|thread| !self.threads.iter().any(|m| claims(m, thread))).collect();
+        let of_nobody = |thread: &&&Thread| !self.threads.iter().filter(is_new).any(|m| stands_on(m, thread));
+        let own = only(others.iter().filter(|thread| stands_on(m, thread)));
+        own.or_else(|| only(others.iter().filter(of_nobody))).map(|thread| &thread.registers)
     }
 
     /// The walk of a thread through all its stacks by Go's own tables, kept.
@@ -248,6 +255,11 @@ pub(super) fn is_handler(name: Option<&[u8]>) -> bool {
 /// Whether a frame is one of the runtime's own dying, by its name.
 pub(super) fn is_dying(frame: &RawFrame, code: &Code<'_>) -> bool {
     code.raw_name(frame.func).is_some_and(|name| DYING.contains(&name))
+}
+
+/// The one that there is.
+fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    all.next().filter(|_| all.next().is_none())
 }
 
 fn unavailable(why: &str) -> Stack {
