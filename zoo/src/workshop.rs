@@ -143,7 +143,7 @@ impl Workshop {
         let output = command.arg(format!("{}@{version}", program.package)).output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{} {version}: {}", program.name, said.lines().last().unwrap_or_default());
-        let name = program.package.rsplit('/').next().unwrap_or_default();
+        let name = command_name(&program.package);
         fs::rename(self.folder.join(name), self.binary())?;
         Ok(())
     }
@@ -201,6 +201,14 @@ fn copy_source(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What the go command calls the program of a package: the major version at the end of a path is no name.
+fn command_name(package: &str) -> &str {
+    let is_version = |part: &str| {
+        part.strip_prefix('v').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+    };
+    package.rsplit('/').find(|part| !is_version(part)).unwrap_or_default()
+}
+
 /// Sends the specimen's signal, if it has one, when it has printed that it is ready.
 fn signal(specimen: &Specimen, watched: &mut Watched) -> Result<()> {
     let run = &specimen.expect.run;
@@ -208,4 +216,16 @@ fn signal(specimen: &Specimen, watched: &mut Watched) -> Result<()> {
     watched.wait_for_line(run.signal_when.as_deref().unwrap_or(""))?;
     std::thread::sleep(SETTLE);
     watched.send(signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::command_name;
+
+    #[test]
+    fn a_major_version_names_no_program() {
+        let names =
+            ["go.etcd.io/bbolt/cmd/bbolt", "github.com/nats-io/nats-server/v2", "example.com/viewer", "a/v", "v2"];
+        assert_eq!(names.map(command_name), ["bbolt", "nats-server", "viewer", "v", ""]);
+    }
 }
