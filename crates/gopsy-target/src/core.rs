@@ -213,7 +213,7 @@ impl Core {
         Some(Bias::between(image.entry(), Addr(entry)))
     }
 
-    /// What is mapped at an address, in words: a file, or the vDSO.
+    /// What is mapped at an address, in words: a file, the vDSO, or memory that is in no file, if the core names any files.
     #[must_use]
     pub fn describe(&self, at: Addr) -> Option<String> {
         if let Some(mapping) = self.mapping_at(at) {
@@ -221,8 +221,12 @@ impl Core {
             let offset = at.offset_from(mapping.range.start)?.checked_add(mapping.file_offset)?;
             return Some(format!("{path}, {offset:#x} bytes from its beginning"));
         }
-        let vdso = self.vdso_range().filter(|vdso| vdso.contains(at))?;
-        Some(format!("vDSO+{:#x}", at.offset_from(vdso.start)?))
+        if let Some(vdso) = self.vdso_range().filter(|vdso| vdso.contains(at)) {
+            return Some(format!("vDSO+{:#x}", at.offset_from(vdso.start)?));
+        }
+        let segment = self.segments().iter().find(|s| s.range.contains(at)).filter(|_| !self.mappings().is_empty())?;
+        let executable = if segment.executable { ", and may be executed" } else { "" };
+        Some(format!("memory that is in no file{executable}"))
     }
 
     /// The signal that a thread was taking. The kernel writes that of the death into every thread (`fill_thread_core_info` in

@@ -121,7 +121,16 @@ fn places_in_generated_code() {
         let folder = tempfile::tempdir().unwrap();
         run(toolchain.build(&specimen, &folder.path().join("app"), mode.flags(), false).arg(".")).unwrap();
         let died = dies(folder.path(), "./app", &[]).unwrap();
-        let printed = frames(&String::from_utf8_lossy(&died.stderr));
+        let stderr = String::from_utf8_lossy(&died.stderr);
+        let printed = frames(&stderr);
+        // A goroutine's stack is in no file, and no code.
+        let on_stack = stderr.split_once(" fp=").and_then(|(_, rest)| rest.split(' ').next()).unwrap();
+        let answer = asked(&died.core, &[on_stack])["answers"][0].clone();
+        assert_eq!(
+            (&answer["found"], &answer["why"]),
+            (&"nothing".into(), &"it lies in memory that is in no file".into()),
+            "{name}"
+        );
         let generated: Vec<_> = printed.iter().filter(|(function, ..)| function.starts_with("jit.")).collect();
         assert_eq!(generated.len(), 2, "{name}");
         for (function, _, pc) in generated {

@@ -114,6 +114,15 @@ impl CoreEvidence {
         gopsy_unwind::frames(&walk, skip, &code, Source::Core)
     }
 
+    /// Why a goroutine has no stack whose thread stands where a walk ends.
+    fn no_way_from(&self, walk: &Walk) -> String {
+        let last = walk.frames.last().map(|frame| frame.pc.address());
+        let at = last.and_then(|pc| Some(format!("at {pc}, in {}", self.core.describe(pc)?)));
+        let at =
+            at.map_or_else(|| "where its thread stands".to_owned(), |at| format!("where its thread stands, {at},"));
+        format!("it ran, and the way from {at} to its stack is not known")
+    }
+
     /// The stack of a goroutine whose thread stands in code that Go's tables do not lead out of: in C, or between Go and C.
     fn by_registers(&self, thread: Option<usize>) -> Stack {
         let m = thread.and_then(|thread| self.threads.get(thread));
@@ -124,9 +133,7 @@ impl CoreEvidence {
         let reached = walk.frames.iter().position(|f| f.on == On::Goroutine);
         let begin = match (interrupted_racecall(&walk, &code), reached) {
             (Some(at), _) | (None, Some(at)) => at,
-            (None, None) => {
-                return unavailable("it ran, and the way from where its thread stands to its stack is not known");
-            }
+            (None, None) => return unavailable(&self.no_way_from(&walk)),
         };
         gopsy_unwind::frames_with(&walk, begin, &code, &self.foreign, Source::Core)
     }

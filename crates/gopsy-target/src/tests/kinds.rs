@@ -64,10 +64,17 @@ fn a_fault_has_an_address_where_the_kernel_says_so() {
 
 #[test]
 fn what_is_mapped_in_words() {
-    let core = core(&file());
-    let path = |at| core.describe(Addr(at));
+    let prog = core(&file());
+    let path = |at| prog.describe(Addr(at));
     assert_eq!(path(0x40_1010).as_deref(), Some("/bin/prog, 0x1010 bytes from its beginning"));
     assert_eq!((path(0x1), path(0x7fff_0000_0000)), (None, None));
+    // What is in no file is known to be so only where the core says what is.
+    let memory = || CoreFile::new().thread(1, 0).memory(0x1000, 0x1000, R | 1, b"").memory(0x3000, 0x1000, R, b"");
+    let named = core(&memory().files(&[(0x40_0000, 0x40_1000, 0, "/bin/prog")]));
+    let described = |at| named.describe(Addr(at));
+    assert_eq!(described(0x1800).as_deref(), Some("memory that is in no file, and may be executed"));
+    assert_eq!((described(0x3fff).as_deref(), described(0x4000)), (Some("memory that is in no file"), None));
+    assert_eq!(core(&memory()).describe(Addr(0x1800)), None);
 }
 
 #[test]

@@ -107,10 +107,15 @@ impl<'q, 'f> Questions<'q, 'f> {
                 )),
             };
         }
-        let place = self.own.locator.place(self.own.locator.bias().unload(at));
-        // Nor is what lies in a file without code, that was mapped, of the executable.
-        match self.describe(at).filter(|_| place.function.first().is_none()) {
-            Some(mapped) => nothing(format!("it lies in {mapped}: not in the program's own file")),
+        let stated = self.own.locator.bias().unload(at);
+        let place = self.own.locator.place(stated);
+        // Nor is what lies in a file without code, that was mapped, of the executable, nor what lies in no file.
+        let elsewhere = place.function.first().is_none() && !self.own.locator.image().is_mapped(stated);
+        match self.describe(at).filter(|_| elsewhere) {
+            Some(mapped) if self.is_in_file(at) => {
+                nothing(format!("it lies in {mapped}: not in the program's own file"))
+            }
+            Some(memory) => nothing(format!("it lies in {memory}")),
             None => self.own.answered(self.own.at(words.to_owned(), place)),
         }
     }
@@ -120,6 +125,10 @@ impl<'q, 'f> Questions<'q, 'f> {
         let core = self.opened.core.as_ref()?;
         let own = core.mapping_at(at).is_some_and(|m| core.executable().is_some_and(|own| own.path == m.path));
         core.describe(at).filter(|_| !own)
+    }
+
+    fn is_in_file(&self, at: Addr) -> bool {
+        self.opened.core.as_ref().is_some_and(|core| core.mapping_at(at).is_some())
     }
 
     /// Who uses maps of a type: of the executable, and of those files beside it that have Go code which does.
