@@ -96,8 +96,8 @@ pub(super) fn everything(core: Bytes, image: &Arc<Image>, manner: Manner<'_>) ->
 /// Asks for the threads of a core of which the goroutines cannot be read.
 fn only_threads(program: Program, written: bool) -> Answer {
     let (mut sum, mut wrong) = (DefaultHasher::new(), Vec::new());
-    if program.notes().iter().any(|note| note.ends_with(": ")) {
-        wrong.push("why goroutines cannot be read is not said".to_owned());
+    if let Some(note) = program.notes().iter().find(|note| note.ends_with(": ")) {
+        wrong.push(format!("a note does not say why: {note:?}"));
     }
     for id in 0..program.stack_count().min(STACKS) {
         format!("{:?}", program.stack(id)).hash(&mut sum);

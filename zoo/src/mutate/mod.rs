@@ -179,7 +179,7 @@ impl<'a> Worker<'a> {
         let parsed = Core::parse(bytes()).with_context(|| format!("{} cannot be read", sound.name))?;
         let opened = ask::open(bytes(), &sound.image, None).map_err(|error| anyhow!("{}: {error}", sound.name))?;
         let AnyCore::Read(evidence) = opened else { bail!("{} has no goroutines that can be read", sound.name) };
-        let in_core = Places::of_core(&sound.core, &parsed, &evidence);
+        let in_core = Places::of_core(&sound.core, &parsed, &sound.image, &evidence);
         let image = Image::parse(Arc::new(sound.binary.clone())).map_err(|error| anyhow!("{error}"))?;
         let in_binary = Places::of_binary(&image);
         ensure!(!in_core.structures.is_empty(), "{} has no goroutines", sound.name);

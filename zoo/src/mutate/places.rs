@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use gopsy_image::Image;
 use gopsy_mem::Addr;
-use gopsy_program::CoreEvidence;
+use gopsy_program::{CoreEvidence, Modules};
 use gopsy_target::Core;
 
 const PAGE: usize = 4096;
@@ -19,6 +19,8 @@ const SECTION_HEADER: usize = 64;
 /// Bytes of a g and of an m that are damaged. Both are smaller in all releases, but for an m's profiling stacks.
 const G: usize = 512;
 const M: usize = 1024;
+/// Of a module that the program made, or of a plugin's, up to its code: where the tables are, and how long.
+const MODULE: usize = 192;
 /// So much counts of a structure that is reached by a pointer.
 const REACHED: usize = 128;
 /// So many of them are found, and that many pointers away from a g or an m.
@@ -68,7 +70,7 @@ fn half(bytes: &[u8], at: usize) -> usize {
 
 impl Places {
     /// The places of a sound core.
-    pub(super) fn of_core(bytes: &[u8], core: &Core, evidence: &CoreEvidence) -> Self {
+    pub(super) fn of_core(bytes: &[u8], core: &Core, image: &Image, evidence: &CoreEvidence) -> Self {
         let mut places = Self::default();
         places.elf(bytes);
         let notes = places.program_headers(bytes, 4);
@@ -99,6 +101,12 @@ impl Places {
         let addresses: Vec<u64> = reached.iter().filter_map(|r| places.address(r.start)).collect();
         places.structures.extend(addresses);
         places.add("reached", 30, reached);
+        let modules = core.bias(image).map(|bias| Modules::of(core, image, bias).list).unwrap_or_default();
+        let modules = modules.iter().filter_map(|module| places.range(module.data().address.0, MODULE));
+        let tables =
+            modules.clone().flat_map(|module| module.step_by(8).filter_map(|at| word(bytes, at)).collect::<Vec<_>>());
+        let tables = tables.filter_map(|at| places.range(at, REACHED));
+        places.add("modules", 12, modules.chain(tables).collect());
         // What the process wrote of its own files' memory is variables.
         let in_files = |load: &&Load| {
             let inside = |m: &gopsy_target::FileMapping| m.range.contains(Addr(load.address));

@@ -75,10 +75,11 @@ pub(super) fn up_to_its_beginning(core: &Core, walk: Walk, registers: &Registers
     if core.has_just_begun(registers) { walk.just_begun() } else { walk }
 }
 
+/// What a file is called where its path is too long. In a damaged core it may have no name.
 fn base_name(path: &[u8]) -> String {
     use std::os::unix::ffi::OsStrExt;
-    let name = Path::new(std::ffi::OsStr::from_bytes(path)).file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
+    let name = Path::new(std::ffi::OsStr::from_bytes(path)).file_name();
+    name.map_or_else(|| "a file without a name".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 impl CoreEvidence {
@@ -129,5 +130,17 @@ impl CoreEvidence {
         // A call of nothing stands in no file.
         let in_c = |f: &RawFrame| f.foreign.is_some() || f.func.is_none();
         walk.frames.get(range)?.iter().any(in_c).then_some(walk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base_name;
+
+    #[test]
+    fn a_file_is_always_called_something() {
+        let names = [&b"/usr/lib/libc.so.6"[..], b"app", b"/opt/a (deleted)", b"", b"/", b"/x/.."];
+        let nameless = "a file without a name";
+        assert_eq!(names.map(base_name), ["libc.so.6", "app", "a (deleted)", nameless, nameless, nameless]);
     }
 }
