@@ -12,10 +12,12 @@ type index struct{ at [count]unsafe.Pointer }
 
 //go:noinline
 func addresses() (numbers [count]uintptr) {
+	var held [count][]byte // all at a time: each has a place of its own
 	for i := range numbers {
-		b := make([]byte, 1<<20)
-		numbers[i] = uintptr(unsafe.Pointer(&b[len(b)/2]))
+		held[i] = make([]byte, 1<<20)
+		numbers[i] = uintptr(unsafe.Pointer(&held[i][len(held[i])/2]))
 	}
+	runtime.KeepAlive(&held)
 	return numbers
 }
 
