@@ -167,12 +167,17 @@ impl Image {
             writable: false,
             executable: true,
         };
+        Image { segments: vec![segment], entry: at, ..Image::bare(machine, Arc::new(code)) }
+    }
+
+    /// Bytes of which nothing is said.
+    fn bare(machine: Machine, data: Bytes) -> Image {
         Image {
-            data: Arc::new(code),
+            data,
             machine,
-            entry: at,
+            entry: LinkAddr(0),
             relocatable: false,
-            segments: vec![segment],
+            segments: Vec::new(),
             sections: Vec::new(),
             build_id: None,
             go_build_id: None,
@@ -194,6 +199,7 @@ impl Image {
             return Err(ImageError::NotElf);
         }
         let header = parse_header(file)?;
+        let machine = Machine::from_elf(header.e_machine(LE).0);
         let e_type = header.e_type(LE);
         if e_type != elf::ET_EXEC && e_type != elf::ET_DYN {
             return Err(ImageError::not_supported("an ELF file that is neither an executable nor a shared object"));
@@ -205,8 +211,7 @@ impl Image {
         let sections = if has_sections { sections(header, file).unwrap_or_default() } else { Vec::new() };
         let (build_id, go_build_id) = build_ids(file, programs, &sections);
         let first = |kind| programs.iter().find(|p| p.p_type(LE) == kind);
-        Ok(Image {
-            machine: Machine::from_elf(header.e_machine(LE).0),
+        let image = Image {
             entry: LinkAddr(header.e_entry(LE)),
             relocatable: e_type == elf::ET_DYN,
             segments,
@@ -221,13 +226,9 @@ impl Image {
                 .map(|p| (LinkAddr(p.p_vaddr(LE)), p.p_memsz(LE)))
                 .collect(),
             eh_frame_index: first(elf::PT_GNU_EH_FRAME).map(|p| (LinkAddr(p.p_vaddr(LE)), p.p_filesz(LE))),
-            relocations: OnceLock::new(),
-            module: OnceLock::new(),
-            debug: OnceLock::new(),
-            code: OnceLock::new(),
-            symbols: OnceLock::new(),
-            data,
-        })
+            ..Image::bare(machine, data)
+        };
+        Ok(image)
     }
 
     /// The instruction set.

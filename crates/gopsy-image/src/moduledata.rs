@@ -235,7 +235,7 @@ impl ModuleData {
         })
     }
 
-    /// How many bytes its tables have.
+    /// How many bytes its tables have at most.
     #[must_use]
     pub fn table_size(&self) -> u64 {
         let entries = self.ftab.1.saturating_mul(16);
@@ -360,13 +360,13 @@ impl Words {
         })
     }
 
-    /// A module that the program made while it ran. That it is one is told by what the runtime asks of all modules that the
+    /// A module that the program made while it ran. That it is a module is told by what the runtime asks of all that the
     /// linker made (`moduledataverify1` in `runtime/symtab.go`, Go 1.16 to 1.27): the header is one of this release, and the
-    /// function table begins at `minpc` and ends at `maxpc`.
+    /// function table begins at `minpc` and ends at `maxpc`. That no linker made it is told by what it lacks: types, and a map of
+    /// its text.
     fn generated(&self, stated: &dyn Stated, address: LinkAddr, first: &ModuleData) -> Option<ModuleData> {
-        let magic = |header: LinkAddr| stated.word(header);
-        let header = magic(first.pc_header)?;
-        let is_header = |at: LinkAddr| magic(at) == Some(header);
+        let header = stated.word(first.pc_header)?;
+        let is_header = |at: LinkAddr| stated.word(at) == Some(header);
         // They are lists that the program has appended to. The units are words.
         let list = |offset: u64, size: u64| {
             let (at, len, cap) = self.list(offset)?;
@@ -384,7 +384,9 @@ impl Words {
             let next = module.next;
             next.0 == 0 || stated.word(next).is_some_and(|header| is_header(LinkAddr(header)))
         };
-        (is_header(module.pc_header) && bounded && follows()).then_some(module)
+        let (_, sections) = list(first.layout.text_sections, 1)?;
+        let is_bare = module.types == module.etypes && sections == 0;
+        (is_bare && is_header(module.pc_header) && bounded && follows()).then_some(module)
     }
 
     fn text_sections(&self, stated: &dyn Stated, layout: &Layout) -> Option<Vec<TextSection>> {

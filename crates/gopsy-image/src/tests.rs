@@ -233,8 +233,11 @@ fn a_module_that_the_program_made_is_known_by_what_the_runtime_asks_of_all() {
         let next = era.moduledata[4] / 8;
         assert_eq!(read(&|words| words[next] = DATA + 64), Ok((found.0, true, deltas, None, 1, DATA + 64)));
         // A header of another release, code that begins before minpc or ends behind maxpc, a length beyond its room, a next
-        // that is no module, a table of which nothing is there.
-        let wrong: [Change<'_>; 7] = [
+        // that is no module, a table of which nothing is there; types and a map of the text, which linkers give.
+        let (types, text_sections) = (era.moduledata[0] / 8, era.moduledata[2] / 8);
+        let wrong: [Change<'_>; 9] = [
+            &|words| words[types] = PAGE,
+            &|words| words[text_sections + 1..][..2].fill(1),
             &|words| words[0] = GENERATED + 0x440,
             &|words| words[20] += 1,
             &|words| words[21] += 1,

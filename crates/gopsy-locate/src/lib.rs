@@ -37,6 +37,8 @@ pub struct Locator<'a> {
     table: Result<Pclntab<'a>, ImageError>,
     bias: Bias,
     memory: Option<&'a dyn Memory>,
+    /// The image is code that a program generated: there is no file that could have more.
+    generated: bool,
 }
 
 /// A function longer than this is not decoded: the longest of real programs (generated tables) have some megabytes.
@@ -46,7 +48,7 @@ impl<'a> Locator<'a> {
     /// Of a file.
     #[must_use]
     pub fn new(image: &'a Image) -> Self {
-        Locator { image, table: image.pclntab(), bias: Bias::ZERO, memory: None }
+        Locator { image, table: image.pclntab(), bias: Bias::ZERO, memory: None, generated: false }
     }
 
     /// Of a file as it was loaded into a process: instructions are written with the addresses of the process, and its memory
@@ -59,7 +61,7 @@ impl<'a> Locator<'a> {
     /// Of code that a program generated, with the table that it told the runtime of.
     #[must_use]
     pub fn generated(code: &'a Image, table: Pclntab<'a>, memory: &'a dyn Memory) -> Self {
-        Locator { table: Ok(table), ..Locator::loaded(code, Bias::ZERO, memory) }
+        Locator { table: Ok(table), generated: true, ..Locator::loaded(code, Bias::ZERO, memory) }
     }
 
     /// The file that is asked.

@@ -169,7 +169,7 @@ impl Locator<'_> {
         if let Some(func) = func {
             let line = SourceLine::of(func, place.pc);
             // Generated code need have no source.
-            if !func.is_generated() || line.file.is_some() {
+            if !self.generated || line.file.is_some() {
                 place.line.add(Witness::Pclntab, line, |a, b| a == b);
             }
             match func.source_frames(place.pc) {
@@ -271,12 +271,11 @@ impl Locator<'_> {
             }
             (Ok(_), Some(_)) => {}
         }
-        let generated = func.is_some_and(Func::is_generated);
-        if generated {
+        if self.generated {
             note("generated", "the program generated this code while it ran: it is in no file".to_owned());
         }
         match self.code_info() {
-            _ if generated => {}
+            _ if self.generated => {}
             Err(error) => note("no-debug-info", error.to_string()),
             Ok(info) if info.damaged() > 0 => {
                 let text =
@@ -286,7 +285,7 @@ impl Locator<'_> {
             Ok(_) => {}
         }
         let symbols = self.image.symbol_table();
-        if !generated && (symbols.is_empty() || symbols.only_dynamic()) {
+        if !self.generated && (symbols.is_empty() || symbols.only_dynamic()) {
             note("no-symbols", "the file has no symbol table".to_owned());
         }
         if place.line.differs() {

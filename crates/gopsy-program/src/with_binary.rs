@@ -56,6 +56,8 @@ struct Fit {
     other: usize,
     /// The first of those, in words.
     example: Option<String>,
+    /// Frames that do not, and may be a plugin's.
+    unsure: usize,
 }
 
 impl TextWithBinary {
@@ -100,12 +102,17 @@ fn try_binary(
     let functions = named(&table, names);
     let build = image.build_info().ok();
     let main = build.and_then(|b| b.main).map(|module| module.path);
-    let fit = fit(text, &functions, main.as_deref(), &Elsewhere::of(image, table));
+    let fit = fit(text, &functions, main.as_deref(), &Homes::of(image, table, text, &functions));
     let all = fit.same.saturating_add(fit.other);
     match fit {
         Fit { other, example: Some(example), .. } => Err(Refusal::Other(format!(
             "the text is NOT of {name}: {other} of {all} frames stand elsewhere there, such as {example}; nothing was taken \
              from it"
+        ))),
+        Fit { unsure: 1.., .. } => Err(Refusal::Unknown(format!(
+            "nothing tells whether the text is of {name}: {} of its frames stand elsewhere there, or in a plugin, which has \
+             copies of its own",
+            fit.unsure
         ))),
         Fit { own: 0, .. } => Err(Refusal::Unknown(format!(
             "nothing tells whether the text is of {name}: it places no function of the program's own"
@@ -157,7 +164,7 @@ fn frames(text: &Program) -> impl Iterator<Item = Frame> + '_ {
     own.flat_map(of).filter(|f| f.offset.value().is_some())
 }
 
-fn fit(text: &Program, functions: &HashMap<&str, Vec<Func<'_>>>, main: Option<&str>, elsewhere: &Elsewhere<'_>) -> Fit {
+fn fit(text: &Program, functions: &HashMap<&str, Vec<Func<'_>>>, main: Option<&str>, homes: &Homes<'_>) -> Fit {
     let mut fit = Fit::default();
     for frame in frames(text) {
         let (Some(name), Some(offset), Some(line)) = (frame.function.value(), frame.offset.value(), frame.line.value())
@@ -166,7 +173,7 @@ fn fit(text: &Program, functions: &HashMap<&str, Vec<Func<'_>>>, main: Option<&s
         };
         let Some(named) = functions.get(name.as_str()) else {
             // A name that no function has says as much as a wrong line, if it is a Go function at all and of this file.
-            if !frame.foreign && name.as_str().contains('.') && !elsewhere.may_hold(&frame) {
+            if !frame.foreign && name.as_str().contains('.') && homes.of_frame(&frame) == Home::Here {
                 fit.no(|| format!("{}, which it does not have", name.as_str()));
             }
             continue;
@@ -175,10 +182,18 @@ fn fit(text: &Program, functions: &HashMap<&str, Vec<Func<'_>>>, main: Option<&s
         if lines.contains(line) {
             fit.same = fit.same.saturating_add(1);
             fit.own = fit.own.saturating_add(usize::from(is_own(name, main)));
-        } else if !elsewhere.may_hold(&frame) {
-            let place = frame.file.value().map_or("", |f| f.rsplit('/').next().unwrap_or(f));
-            let there = lines.first().map_or_else(|| "none".to_owned(), i64::to_string);
-            fit.no(|| format!("{}+{offset:#x}: the text says {place}:{line}, the binary line {there}", name.as_str()));
+            continue;
+        }
+        match homes.of_frame(&frame) {
+            Home::Elsewhere => {}
+            Home::NotKnown => fit.unsure = fit.unsure.saturating_add(1),
+            Home::Here => {
+                let place = frame.file.value().map_or("", |f| f.rsplit('/').next().unwrap_or(f));
+                let there = lines.first().map_or_else(|| "none".to_owned(), i64::to_string);
+                fit.no(|| {
+                    format!("{}+{offset:#x}: the text says {place}:{line}, the binary line {there}", name.as_str())
+                });
+            }
         }
     }
     fit
@@ -201,28 +216,49 @@ fn is_own(name: &FunctionName, main: Option<&str>) -> bool {
     package == "main" || package.split('/').next().is_some_and(|host| host.contains('.')) || main.is_some_and(within)
 }
 
-/// Code of the process that is not of the executable.
-struct Elsewhere<'a> {
+/// Whether the code of a frame is the executable's: generated code is not, nor is a plugin's, which has copies of its own of many
+/// a function. Such a frame says nothing of the executable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Home {
+    Here,
+    Elsewhere,
+    /// The program loads plugins, and the text does not print where the frame stands.
+    NotKnown,
+}
+
+/// What tells where frames are at home.
+struct Homes<'a> {
     table: Pclntab<'a>,
-    fixed: bool,
+    /// What was added to the addresses that the executable states, as far as that is known.
+    bias: Option<u64>,
     plugins: OnceCell<bool>,
 }
 
-impl<'a> Elsewhere<'a> {
-    fn of(image: &Image, table: Pclntab<'a>) -> Self {
-        Elsewhere { table, fixed: !image.relocatable(), plugins: OnceCell::new() }
+impl<'a> Homes<'a> {
+    fn of(image: &Image, table: Pclntab<'a>, text: &Program, functions: &HashMap<&str, Vec<Func<'_>>>) -> Self {
+        // A frame that fits tells where a position-independent program was.
+        let moved = |frame: Frame| {
+            let [func] = functions.get(frame.function.value()?.as_str())?.as_slice() else { return None };
+            let (offset, line) = (*frame.offset.value()?, *frame.line.value()?);
+            lines_at(func, offset).any(|at| at == line).then_some(())?;
+            Some(frame.pc.value()?.wrapping_sub(func.entry().checked_add(offset)?.0))
+        };
+        let bias = if image.relocatable() { frames(text).find_map(moved) } else { Some(0) };
+        Homes { table, bias, plugins: OnceCell::new() }
     }
 
-    /// Whether a frame may stand in a plugin, which has copies of its own of many a function, or in generated code: then it
-    /// says nothing of the executable.
-    fn may_hold(&self, frame: &Frame) -> bool {
+    fn of_frame(&self, frame: &Frame) -> Home {
         // The runtime knows the file of every function that a linker made.
         if frame.file.value().is_some_and(|file| &**file == "?") {
-            return true;
+            return Home::Elsewhere;
         }
-        match frame.pc.value().filter(|_| self.fixed) {
-            Some(pc) => !(self.table.text().0..self.table.etext().0).contains(pc),
-            None => *self.plugins.get_or_init(|| self.table.by_name("plugin.open").is_some()),
+        let stated = self.bias.zip(frame.pc.value()).map(|(bias, pc)| LinkAddr(pc.wrapping_sub(bias)));
+        let loads_plugins = || *self.plugins.get_or_init(|| self.table.by_name("plugin.open").is_some());
+        match stated {
+            Some(pc) if (self.table.text()..self.table.etext()).contains(&pc) => Home::Here,
+            Some(_) => Home::Elsewhere,
+            None if loads_plugins() => Home::NotKnown,
+            None => Home::Here,
         }
     }
 }

@@ -140,11 +140,7 @@ fn files_that_are_no_core_are_told_apart() {
 
 /// Asks a program everything.
 fn exercise(core: Vec<u8>, binary: Vec<u8>) {
-    let Ok(core) = gopsy_target::Core::parse(Arc::new(core)) else { return };
-    let Ok(image) = gopsy_image::Image::parse(Arc::new(binary)) else { return };
-    let Ok(evidence) = CoreEvidence::join(core, Arc::new(image), Path::new("nilfield"), &CoreOptions::default()) else {
-        return;
-    };
+    let Some(evidence) = joined(core, binary) else { return };
     let program = Program::new(evidence);
     let _ = (program.identity(), program.notes());
     for id in program.stacks() {
@@ -174,9 +170,13 @@ fn with(kept: &dyn Fn(u32, std::ops::Range<u64>) -> u64) -> Program {
         let len = kept(kind, start..start + len).min(len);
         core[header + 32..header + 40].copy_from_slice(&len.to_le_bytes());
     }
-    let core = gopsy_target::Core::parse(Arc::new(core)).unwrap();
-    let image = Arc::new(gopsy_image::Image::parse(Arc::new(binary)).unwrap());
-    Program::new(CoreEvidence::join(core, image, Path::new("nilfield"), &CoreOptions::default()).unwrap())
+    Program::new(joined(core, binary).unwrap())
+}
+
+fn joined(core: Vec<u8>, binary: Vec<u8>) -> Option<CoreEvidence> {
+    let core = gopsy_target::Core::parse(Arc::new(core)).ok()?;
+    let image = gopsy_image::Image::parse(Arc::new(binary)).ok()?;
+    CoreEvidence::join(core, Arc::new(image), Path::new("nilfield"), &CoreOptions::default()).ok()
 }
 
 /// Where the registers of the threads are lost nobody knows where the goroutine stood that ran, nor what ended the process.
@@ -194,9 +194,7 @@ fn without_registers_a_goroutine_that_ran_stands_nowhere() {
 
 /// All stacks of a core: pcs and functions.
 fn stacks_of(core: Vec<u8>) -> (CoreEvidence, Vec<Vec<(u64, String)>>) {
-    let core = gopsy_target::Core::parse(Arc::new(core)).unwrap();
-    let image = Arc::new(gopsy_image::Image::parse(Arc::new(recorded("nilfield"))).unwrap());
-    let evidence = CoreEvidence::join(core, image, Path::new("nilfield"), &CoreOptions::default()).unwrap();
+    let evidence = joined(core, recorded("nilfield")).unwrap();
     let frame = |f: &Frame| (f.pc.value().copied().unwrap_or_default(), format!("{:?}", f.function.value()));
     let stacks = (0..evidence.stack_count()).map(|id| evidence.stack(id).frames.iter().map(frame).collect()).collect();
     (evidence, stacks)

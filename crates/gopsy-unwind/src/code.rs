@@ -17,7 +17,7 @@ pub struct FuncRef {
 pub struct Code<'a> {
     /// With what was added to the addresses that it states.
     first: Option<(Pclntab<'a>, Bias)>,
-    /// Those that state where they were loaded, and what they were read from. There may be thousands.
+    /// Those that state where they were loaded, by the address of their code, and what they were read from. There may be thousands.
     more: Option<(&'a [GoModule], &'a dyn Stated)>,
 }
 
@@ -28,26 +28,35 @@ impl<'a> Code<'a> {
         Code { first: Some((table, bias)), more: None }
     }
 
-    /// With the modules that were read from the memory of the process.
+    /// With the modules that were read from the memory of the process, by the address of their code.
     #[must_use]
     pub fn with(self, modules: &'a [GoModule], memory: &'a dyn Stated) -> Self {
         Code { more: Some((modules, memory)), ..self }
     }
 
-    /// The tables of all modules, each with what was added to the addresses that it states.
-    fn modules(&self) -> impl Iterator<Item = (Pclntab<'a>, Bias)> {
-        let more =
-            self.more.into_iter().flat_map(|(modules, memory)| modules.iter().map(move |one| one.pclntab(memory)));
-        self.first.into_iter().chain(more.map(|table| (table, Bias::ZERO)))
+    /// The table of a module, with what was added to the addresses that it states.
+    fn module(&self, number: u32) -> Option<(Pclntab<'a>, Bias)> {
+        match number.checked_sub(1) {
+            None => self.first,
+            Some(index) => {
+                let (modules, memory) = self.more?;
+                Some((modules.get(usize::try_from(index).ok()?)?.pclntab(memory), Bias::ZERO))
+            }
+        }
     }
 
     /// Which function holds that address.
     #[must_use]
     pub fn find(&self, pc: Addr) -> Option<FuncRef> {
-        (0u32..).zip(self.modules()).find_map(|(module, (table, bias))| {
+        let in_module = |module: u32| {
+            let (table, bias) = self.module(module)?;
             let index = u32::try_from(table.index_of(bias.unload(pc))?).ok()?;
             Some(FuncRef { module, index })
-        })
+        };
+        // The last of the others whose code begins before it.
+        let before = |module: &GoModule| Bias::ZERO.load(module.data().text) <= pc;
+        let of_others = || self.more.and_then(|(modules, _)| u32::try_from(modules.partition_point(before)).ok());
+        in_module(0).or_else(|| of_others().filter(|module| *module > 0).and_then(in_module))
     }
 
     /// Where a goroutine will go on that left off at `pc`: behind a call, or, if it has never run, at the first instruction of
@@ -63,13 +72,7 @@ impl<'a> Code<'a> {
     /// A function, and what was added to the addresses that its tables state.
     #[must_use]
     pub fn func(&self, func: FuncRef) -> Option<(Func<'a>, Bias)> {
-        let (table, bias) = match func.module.checked_sub(1) {
-            None => self.first?,
-            Some(index) => {
-                let (modules, memory) = self.more?;
-                (modules.get(usize::try_from(index).ok()?)?.pclntab(memory), Bias::ZERO)
-            }
-        };
+        let (table, bias) = self.module(func.module)?;
         Some((table.func(u64::from(func.index))?, bias))
     }
 

@@ -46,24 +46,8 @@ func minor() int {
 	return number
 }
 
-// nextAt is where the pointer to the next module stands.
-func nextAt(minor int) int {
-	switch {
-	case minor <= 17:
-		return 528 / 8
-	case minor <= 19:
-		return 544 / 8
-	case minor == 20:
-		return 560 / 8
-	case minor <= 22:
-		return 584 / 8
-	case minor <= 25:
-		return 576 / 8
-	case minor == 26:
-		return 584 / 8
-	}
-	return 560 / 8
-}
+// nextAt is where the pointer to the next module stands, by the release since which it does.
+var nextAt = []struct{ minor, bytes int }{{16, 528}, {18, 544}, {20, 560}, {21, 584}, {23, 576}, {26, 584}, {27, 560}}
 
 func bytesAt(bytes []byte) uintptr {
 	kept = append(kept, bytes)
@@ -145,7 +129,13 @@ func load(name string, code []byte) uintptr {
 //
 //go:nocheckptr
 func (last *moduledata) next(module *moduledata, release int) {
-	last[nextAt(release)] = uintptr(unsafe.Pointer(module))
+	at := 0
+	for _, since := range nextAt {
+		if since.minor <= release {
+			at = since.bytes / 8
+		}
+	}
+	last[at] = uintptr(unsafe.Pointer(module))
 	lastmoduledatap = module
 }
 
@@ -167,10 +157,7 @@ func compile(name string, target func()) func() {
 	return *(*func())(unsafe.Pointer(&value))
 }
 
-type cursor struct {
-	at   int
-	rows []int
-}
+type cursor struct{ at int }
 
 var sum int
 

@@ -87,8 +87,9 @@ impl CoreEvidence {
     /// runtime does not know. `None` when the core has no such thread.
     #[must_use]
     pub fn thread_stack(&self, tid: u32) -> Option<Stack> {
-        let thread = self.core.threads().iter().find(|t| t.tid == tid)?;
-        let m = self.threads.iter().find(|m| self.registers_of(m).is_some_and(|r| std::ptr::eq(r, &thread.registers)));
+        let number = self.core.threads().iter().position(|t| t.tid == tid)?;
+        let thread = self.core.threads().get(number)?;
+        let m = self.kernel_threads.iter().position(|of| *of == Some(number)).and_then(|at| self.threads.get(at));
         let walk = self.foreign_walk(m, &thread.registers);
         Some(gopsy_unwind::frames_with(&walk, 0, &self.code(), &self.foreign, Source::Core))
     }
@@ -118,7 +119,7 @@ impl CoreEvidence {
 
     fn walk_with_foreign(&self, thread: usize) -> Option<Walk> {
         let m = self.threads.get(thread)?;
-        let registers = self.registers_of(m)?;
+        let registers = self.registers_of(thread)?;
         let code = self.code();
         let walker = Walker::new(&self.core, &code, &self.sites);
         let stacks = self.stacks_of(Some(m));

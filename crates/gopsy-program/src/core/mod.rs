@@ -91,6 +91,8 @@ pub struct CoreEvidence {
     threads: Vec<M>,
     /// Whether those are all that there were.
     all_threads: bool,
+    /// Which of the core's threads each of them is, by their indices.
+    kernel_threads: Vec<Option<usize>>,
     crash: Crash,
     notes: Vec<String>,
     sites: Sites,
@@ -190,7 +192,8 @@ impl CoreEvidence {
             Ok(found) => found,
             Err(why) => return Err(Box::new(Unread { joined, why })),
         };
-        let Found { layouts, threads, all_threads, goroutines, all_goroutines, culprit, remarks } = found;
+        let Found { layouts, threads, all_threads, kernel_threads, goroutines, all_goroutines, culprit, remarks } =
+            found;
         let Joined { core, image, bias, build, modules, foreign, mut notes, .. } = joined;
         notes.extend(remarks);
         let walks = threads.iter().map(|_| ThreadWalks::default()).collect();
@@ -202,6 +205,7 @@ impl CoreEvidence {
             all_goroutines,
             threads,
             all_threads,
+            kernel_threads,
             crash: Crash::default(),
             notes,
             sites: Sites::default(),

@@ -15,7 +15,7 @@ const MAX_TABLES: u64 = 512 << 20;
 /// The modules that the runtime's list names behind the executable's, read from memory: what they state is where it was loaded.
 #[derive(Debug, Default)]
 pub struct Modules {
-    /// In the order of the list.
+    /// By the address of their code.
     pub list: Vec<GoModule>,
     /// Why the list is not whole.
     pub broken: Option<String>,
@@ -26,6 +26,13 @@ impl Modules {
     /// be attached to the core: their tables are seldom in it.
     #[must_use]
     pub fn of(core: &Core, image: &Image, bias: Bias) -> Modules {
+        let mut modules = Modules::listed(core, image, bias);
+        modules.list.sort_by_key(|module| module.data().text);
+        modules
+    }
+
+    /// In the order of the list.
+    fn listed(core: &Core, image: &Image, bias: Bias) -> Modules {
         let mut modules = Modules::default();
         let Ok(first) = image.module_data() else { return modules };
         let minor =

@@ -23,6 +23,8 @@ pub(super) struct Found {
     pub(super) layouts: Layouts,
     pub(super) threads: Vec<M>,
     pub(super) all_threads: bool,
+    /// Which of the core's threads each of them is, by their indices.
+    pub(super) kernel_threads: Vec<Option<usize>>,
     /// Those that are not dead.
     pub(super) goroutines: Vec<Addr>,
     pub(super) all_goroutines: bool,
@@ -45,6 +47,7 @@ impl Found {
         let runtime = Runtime::new(core, &layouts, *bias, Source::Core);
         let Threads { list: threads, broken } = runtime.threads()?;
         let all_threads = broken.is_none();
+        let kernel_threads = super::threads::kernel_threads(&runtime, &threads, core);
         remarks.extend(
             broken.map(|broken| format!("the list of threads breaks off behind {}: {}", threads.len(), broken.why)),
         );
@@ -55,7 +58,7 @@ impl Found {
         let goroutines = listed.addresses.into_iter().filter(|g| !dead(g)).collect();
         let died = core.threads().iter().find(|t| t.signal != 0).map(|t| t.tid);
         let culprit = runtime.culprit(&threads, died);
-        Ok(Found { layouts, threads, all_threads, goroutines, all_goroutines, culprit, remarks })
+        Ok(Found { layouts, threads, all_threads, kernel_threads, goroutines, all_goroutines, culprit, remarks })
     }
 }
 

@@ -3,10 +3,13 @@
 use super::{CoreEvidence, Entry, foreign};
 use crate::StackId;
 use crate::key::KeyHasher;
+use gopsy_mem::Addr;
 use gopsy_model::{Known, Source, Stack, Status};
-use gopsy_runtime::{G, M};
-use gopsy_target::Thread;
+use gopsy_runtime::{G, M, Runtime};
+use gopsy_target::{Core, Registers};
 use gopsy_unwind::{Code, End, On, Pc, RawFrame, Stacks, Walk, Walker};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
 
 /// What the runtime does on the goroutine's own stack after it has decided to die. The runtime leaves these frames out by
 /// starting its traceback at the caller of `fatalpanic` and its kin; here they are left out by name. So is everything
@@ -21,33 +24,60 @@ const DYING: &[&[u8]] = &[
     b"runtime.systemstack_switch",
 ];
 
+/// Which of the kernel's threads each of the runtime's is: the one whose number it has. One that has no number yet (`minit` tells
+/// it when it has let signals in) is the one that stands on one of its stacks; before it knows those, the one that is left over.
+pub(super) fn kernel_threads(runtime: &Runtime<'_>, threads: &[M], core: &Core) -> Vec<Option<usize>> {
+    // The first of a number that two have: only a damaged core has that.
+    let numbered = core.threads().iter().enumerate().rev();
+    let by_number: HashMap<u64, usize> = numbered.map(|(at, thread)| (u64::from(thread.tid), at)).collect();
+    let mut found: Vec<Option<usize>> =
+        threads.iter().map(|m| m.tid.value().and_then(|number| by_number.get(number).copied())).collect();
+    let is_new = |at: &usize| threads.get(*at).is_some_and(|m| m.tid.value() == Some(&0));
+    let mut new: Vec<usize> = (0..threads.len()).filter(is_new).collect();
+    if new.is_empty() {
+        return found;
+    }
+    let taken: HashSet<usize> = found.iter().flatten().copied().collect();
+    let mut left: Vec<usize> = (0..core.threads().len()).filter(|number| !taken.contains(number)).collect();
+    // By the end of each stack: where it begins, and whose it is.
+    let mut stacks: BTreeMap<Addr, (Addr, usize)> = BTreeMap::new();
+    for at in &new {
+        let Stacks { system, signal, .. } = Stacks::of(runtime, None, threads.get(*at));
+        stacks.extend([system, signal].into_iter().flatten().map(|stack| (stack.end, (stack.start, *at))));
+    }
+    let owner = |number: &usize| {
+        let sp = core.threads().get(*number)?.registers.sp();
+        let (_, (start, at)) = stacks.range((Bound::Excluded(sp), Bound::Unbounded)).next()?;
+        (*start <= sp).then_some(*at)
+    };
+    // Of two that stand on the stacks of one it is neither.
+    let mut standing: HashMap<usize, Option<usize>> = HashMap::new();
+    for (at, number) in left.iter().filter_map(|number| Some((owner(number)?, *number))) {
+        standing.entry(at).and_modify(|own| *own = None).or_insert(Some(number));
+    }
+    left.retain(|number| owner(number).is_none());
+    new.retain(|at| !standing.contains_key(at));
+    if let ([number], [at]) = (left.as_slice(), new.as_slice()) {
+        standing.insert(*at, Some(*number));
+    }
+    for (at, number) in standing {
+        found.get_mut(at).into_iter().for_each(|found| *found = number);
+    }
+    found
+}
+
 impl CoreEvidence {
-    /// The registers of a thread, by its number. A thread that has not told the runtime its number yet (`minit` does when it has
-    /// let signals in) is the one that stands on one of its stacks; before it knows those, the only one that is left over.
-    pub(super) fn registers_of(&self, m: &M) -> Option<&gopsy_target::Registers> {
-        let claims = |m: &M, thread: &Thread| m.tid.value() == Some(&u64::from(thread.tid));
-        let threads = self.core.threads();
-        if let Some(thread) = threads.iter().find(|thread| claims(m, thread)) {
-            return Some(&thread.registers);
-        }
-        let is_new = |m: &&M| m.tid.value() == Some(&0);
-        let stands_on = |m: &M, thread: &Thread| {
-            let Stacks { system, signal, .. } = Stacks::of(&self.runtime(), None, Some(m));
-            [system, signal].into_iter().flatten().any(|stack| stack.contains(thread.registers.sp()))
-        };
-        is_new(&m).then_some(())?;
-        let others: Vec<&Thread> =
-            threads.iter().filter(|thread| !self.threads.iter().any(|m| claims(m, thread))).collect();
-        let of_nobody = |thread: &&&Thread| !self.threads.iter().filter(is_new).any(|m| stands_on(m, thread));
-        let own = only(others.iter().filter(|thread| stands_on(m, thread)));
-        own.or_else(|| only(others.iter().filter(of_nobody))).map(|thread| &thread.registers)
+    /// The registers of a thread of the runtime, by its index.
+    pub(super) fn registers_of(&self, thread: usize) -> Option<&Registers> {
+        let number = (*self.kernel_threads.get(thread)?)?;
+        self.core.threads().get(number).map(|thread| &thread.registers)
     }
 
     /// The walk of a thread through all its stacks by Go's own tables, kept.
     pub(super) fn of_thread(&self, thread: usize) -> Option<&Walk> {
         let walk = || {
             let m = self.threads.get(thread)?;
-            let registers = self.registers_of(m)?;
+            let registers = self.registers_of(thread)?;
             let code = self.code();
             let walker = Walker::new(&self.core, &code, &self.sites);
             let walk = walker.walk(Pc::Interrupted(registers.pc()), registers.sp(), &self.stacks_of(Some(m)));
@@ -126,7 +156,7 @@ impl CoreEvidence {
     /// The stack of a goroutine whose thread stands in code that Go's tables do not lead out of: in C, or between Go and C.
     fn by_registers(&self, thread: Option<usize>) -> Stack {
         let m = thread.and_then(|thread| self.threads.get(thread));
-        let Some(registers) = m.and_then(|m| self.registers_of(m)) else {
+        let Some(registers) = thread.and_then(|thread| self.registers_of(thread)) else {
             return unavailable("it ran, and where its thread stood is not in the core");
         };
         let (walk, code) = (self.foreign_walk(m, registers), self.code());
@@ -262,11 +292,6 @@ pub(super) fn is_handler(name: Option<&[u8]>) -> bool {
 /// Whether a frame is one of the runtime's own dying, by its name.
 pub(super) fn is_dying(frame: &RawFrame, code: &Code<'_>) -> bool {
     code.raw_name(frame.func).is_some_and(|name| DYING.contains(&name))
-}
-
-/// The one that there is.
-fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
-    all.next().filter(|_| all.next().is_none())
 }
 
 fn unavailable(why: &str) -> Stack {
