@@ -94,10 +94,24 @@ impl Specimen {
     }
 }
 
+/// All files below a folder, ordered by path.
+pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(files_below(&path)?);
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 fn marks_in(folder: &Path) -> Result<Vec<Mark>> {
     let mut marks = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in files_below(folder)? {
         let Some(file) = path.file_name().and_then(|n| n.to_str()) else {
             continue;
         };

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use gopsy_testing::core_in;
 
+use crate::specimen::files_below;
 use crate::watch::{Streams, Watched, watch};
 use crate::{BuildMode, Mode, PublicProgram, Specimen, Subject, Toolchain};
 
@@ -191,11 +192,12 @@ impl Workshop {
 }
 
 fn copy_source(from: &Path, to: &Path) -> Result<()> {
-    for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default();
-        if path.is_file() && name != "expect.toml" {
-            fs::copy(&path, to.join(name))?;
+    for path in files_below(from)? {
+        let name = path.strip_prefix(from)?;
+        if name != "expect.toml" {
+            let copy = to.join(name);
+            copy.parent().map_or(Ok(()), fs::create_dir_all)?;
+            fs::copy(&path, copy)?;
         }
     }
     Ok(())

@@ -50,7 +50,8 @@ fn is_wrong(cell: &Cell<'_>, outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Compared { .. } => !outcome.is_equal(),
         Outcome::NoCore(_) => !differ::may_lack_core(cell),
-        Outcome::Unreadable(_) | Outcome::Panicked | Outcome::NoText | Outcome::NotMade(_) => true,
+        Outcome::NoText => !differ::may_lack_text(cell),
+        Outcome::Unreadable(_) | Outcome::Panicked | Outcome::NotMade(_) => true,
         Outcome::Skipped(_) => false,
     }
 }

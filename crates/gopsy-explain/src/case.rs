@@ -137,8 +137,11 @@ impl<'p> Case<'p> {
         }
         let speaker = match self.headline {
             Some(Headline::ServedPanic { .. }) => return self.fact(text),
-            // It may be a debugger's word.
-            None if self.bare_signal().is_some() => "the text",
+            // In a text it may be a debugger's word.
+            None if self.bare_signal().is_some() => match self.program.source() {
+                Source::Text => "the text",
+                _ => "the kernel",
+            },
             _ => "the runtime",
         };
         self.fact(format!("{speaker} says: {text}"))

@@ -2,6 +2,7 @@
 
 use crate::case::{Case, names, path_below_panic};
 use crate::packages::{Owner, is_carrier};
+use crate::recursion::Cycle;
 use gopsy_model::{Culprit, Frame, Goroutine, Headline, Kind, Role, Stack};
 
 /// The culprit as the design defines it: the top frame of the user's code on the path that failed; the runtime and
@@ -37,7 +38,7 @@ fn of_crashed(case: &Case<'_>) -> Option<Culprit> {
     {
         return Some(c);
     }
-    if let Some(c) = passed_on(case) {
+    if let Some(c) = passed_on(case).or_else(|| on_system_stack(case)) {
         return Some(c);
     }
     choose(case, case.path(), goroutine).or_else(|| {
@@ -63,6 +64,17 @@ fn passed_on(case: &Case<'_>) -> Option<Culprit> {
     Some(culprit(frame, Some(id), Some("its stack stands in the panic's value".to_owned())))
 }
 
+/// The program's own function on the system stack of the thread that died: further in than the goroutine that the thread ran.
+pub(crate) fn on_system_stack(case: &Case<'_>) -> Option<Culprit> {
+    let frames = &case.frames.system.as_ref()?.frames;
+    let why = || Some("it stands on the thread's system stack".to_owned());
+    if let Some(frame) = crate::recursion::cycle(frames).and_then(|cycle| second_round(case, frames, cycle)) {
+        return case.owner(frame).is_user().then(|| culprit(frame, case.goroutine_id(), why()));
+    }
+    let frame = frames.iter().find(|frame| case.owner(frame).is_user())?;
+    Some(culprit(frame, case.goroutine_id(), why()))
+}
+
 /// The stack that failed shows nothing but how it was printed.
 fn only_carriers_of_a_throw(frames: &[Frame]) -> bool {
     names(frames).all(is_carrier) && frames.is_empty()
@@ -70,14 +82,18 @@ fn only_carriers_of_a_throw(frames: &[Frame]) -> bool {
 
 /// In a recursion, the repeating frame.
 pub(crate) fn repeating(case: &Case<'_>) -> Option<Culprit> {
-    let cycle = crate::recursion::cycle(case.frames.stack())?;
-    // The second round: in the first one the innermost frame stands at its entry, where the stack ran out.
-    let from = cycle.start + cycle.period;
-    let frames = case.frames.stack().get(from..from + cycle.period)?;
-    let best = frames.iter().max_by_key(|f| rank(case, f)).filter(|f| rank(case, f) > 0)?;
-    // Of several equally good ones the innermost: max_by_key gives the last.
-    let best = frames.iter().find(|f| rank(case, f) == rank(case, best))?;
+    let frames = case.frames.stack();
+    let best = second_round(case, frames, crate::recursion::cycle(frames)?)?;
     Some(culprit(best, case.goroutine_id(), Some("it repeats in the stack".to_owned())))
+}
+
+/// The best frame of a recursion's second round: in the first one the innermost frame stands at its entry, where the stack ran out.
+fn second_round<'f>(case: &Case<'_>, frames: &'f [Frame], cycle: Cycle) -> Option<&'f Frame> {
+    let from = cycle.start + cycle.period;
+    let round = frames.get(from..from + cycle.period)?;
+    let best = round.iter().max_by_key(|f| rank(case, f)).filter(|f| rank(case, f) > 0)?;
+    // Of several equally good ones the innermost: max_by_key gives the last.
+    round.iter().find(|f| rank(case, f) == rank(case, best))
 }
 
 /// How much a frame deserves to be opened; 0: never.

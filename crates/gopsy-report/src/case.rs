@@ -71,6 +71,18 @@ pub(crate) fn native(program: &Program) -> Option<Stack> {
     Some(Stack { frames: run, elided, unavailable, remarks })
 }
 
+/// The system stack of the thread that died, further in than the goroutine that it ran: where the frame to open first stands on it.
+pub(crate) fn system(case: &Case<'_>) -> Option<Stack> {
+    let (program, culprit) = (case.program, case.verdict.culprit.as_ref()?);
+    let is_it = |frame: &Frame| {
+        frame.function.value().is_some_and(|f| f.0 == culprit.function) && frame.line.value() == culprit.line.as_ref()
+    };
+    let holds = |id: StackId| Some(program.stack(id)).filter(|stack| stack.frames.iter().any(is_it));
+    let shown = case.stack_to_show()?;
+    let id = program.crash().system_stack.filter(|id| *id != shown)?;
+    if holds(shown).is_some() { None } else { holds(id) }
+}
+
 /// `go1.27.3 linux/amd64 · module`, as far as it is known.
 pub(crate) fn identity(program: &Program) -> String {
     let identity = program.identity();

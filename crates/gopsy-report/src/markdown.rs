@@ -1,6 +1,6 @@
 //! A verdict for an issue, a chat or a job summary.
 
-use crate::case::{Case, besides, evidence, native, provenance, state, title};
+use crate::case::{Case, besides, evidence, native, provenance, state, system, title};
 use crate::escape::{markdown, markdown_cell, markdown_code, markdown_fence};
 use crate::names::{place, plural, short_function};
 use gopsy_model::{Arg, Args, Cause, Confidence, Frame, FunctionName, KnownIssue};
@@ -107,6 +107,9 @@ fn stack(out: &mut String, case: &Case<'_>) {
     text.push_str(":\n");
     if let Some(native) = native(case.program) {
         push_frames(&mut text, &native.frames);
+    }
+    if let Some(system) = system(case) {
+        push_frames(&mut text, &system.frames);
     }
     push_frames(&mut text, &stack.frames);
     if let Some(creation) = goroutine.created_by.value() {

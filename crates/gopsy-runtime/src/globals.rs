@@ -107,6 +107,7 @@
 //! | gomaxprocs B | `GOMAXPROCS` | `debug.go` | start, lea A, call lock, load4 B |  |
 //! | gomaxprocs A | `startTheWorldWithSema` | `proc.go` | call lock, load4 A, load4 B, store4 B | Go 1.16 to 1.20 |
 //! | gomaxprocs A | `startTheWorldWithSema` | `proc.go` | call lock, load4 B, load4 A, store4 B | Go 1.21 on |
+//! | crashingG A | `switchToCrashStack` | `proc.go` | start, lea A, …, load8/lea A | Go 1.22 on |
 //! | crashing A | `sighandler` | `signal_unix.go` | store4 A | Go 1.16 to 1.21 |
 //! | crashing A | `sighandler` | `signal_unix.go` | load4/lea A, call startpanic_m | Go 1.17 on |
 //! | traceback_cache A | `gotraceback` | `runtime1.go` | start, load4 A, end | under `-l` |

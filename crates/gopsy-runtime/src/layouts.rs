@@ -71,6 +71,7 @@ const VARIABLES: &[&str] = &[
     "runtime.memstats",
     "runtime.gcpercent",
     "runtime.mheap_",
+    "runtime.crashingG",
 ];
 
 /// From where the layouts of a build are known.

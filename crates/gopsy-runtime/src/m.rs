@@ -58,6 +58,16 @@ impl Break {
 }
 
 impl Runtime<'_> {
+    /// The g of the system stack that a thread has left, because that is full, for the one that is kept for crashes
+    /// (`switchToCrashStack` in `runtime/proc.go`, since Go 1.22). `None` for one that has not.
+    #[must_use]
+    pub fn left_for_crash_stack(&self, m: &M) -> Option<Addr> {
+        let variable = self.layouts.variable("runtime.crashingG")?;
+        let left = self.mem.ptr(self.bias.load(variable.address)).ok().filter(|left| !left.is_null())?;
+        let of = self.pointer(left, &[("runtime.g", "m")]).into_value()?;
+        (of == m.address && m.g0.value().is_some_and(|g0| *g0 != left)).then_some(left)
+    }
+
     /// All threads, in the order of `allm` (the youngest first). Each is proved: its g0 points back to it.
     ///
     /// # Errors

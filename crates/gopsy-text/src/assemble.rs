@@ -96,6 +96,22 @@ impl Assembler {
         self.strangers_since_stack = 0;
     }
 
+    /// A system stack that was full is printed, and the headline of that death behind it.
+    pub(crate) fn overrun(&mut self, line: &[u8], same_death: bool) {
+        self.before_headline(same_death);
+        self.diagnostic(line);
+        self.keep_before();
+        self.during = true;
+    }
+
+    /// The last stack became a part of the one before.
+    pub(crate) fn joined(&mut self) {
+        self.next_stack = self.next_stack.saturating_sub(1);
+        let from = self.next_stack;
+        let c = self.current();
+        c.stacks.end = c.stacks.end.min(from).max(c.stacks.start);
+    }
+
     /// Called before every headline of a death.
     pub(crate) fn before_headline(&mut self, same_death: bool) {
         self.suspect = None;
@@ -344,6 +360,7 @@ impl Assembler {
             | Said::Fatal(_)
             | Said::Race
             | Said::RuntimeStack
+            | Said::Overrun
             | Said::Ancestor(_)
             | Said::StackDump(_)
             | Said::RunningTests

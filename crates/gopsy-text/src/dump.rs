@@ -412,6 +412,49 @@ mod tests {
         assert_eq!((names(&d, 1), d.crashes()[0].crashed), (vec!["main.outer".to_owned()], Some(0)));
     }
 
+    const FULL: &str = "runtime: morestack on g0, stack [0x1000 0x2000], sp=0x1008, called from\nmain.deep(0x1)\n\t/src/main.go:8 \
+        +0x1\n...127 frames elided...\nmain.hook()\n\t/src/main.go:9 +0x1\nruntime.systemstack(0x0)\n\t/go/src/runtime/asm.s:5 +0x4a\n\n\
+        fatal error: morestack on g0\n\nruntime stack:\nruntime.throw({0x1, 0x2})\n\t/go/src/runtime/panic.go:1 \
+        +0x48\nruntime.badmorestackg0.func1()\n\t/go/src/runtime/proc.go:2 +0xe5\nruntime.switchToCrashStack0()\n\t/go/src/runtime/asm.s:3 \
+        +0x32\n";
+    const OWN: &str = "\ngoroutine 1 [running]:\nruntime.systemstack_switch()\n\t/go/src/runtime/asm.s:4 +0x8\nmain.main()\n\t/src/main.go:20 +0x1d\n";
+
+    /// The runtime prints the stack that was full before it says so, and what stands on the one for crashes behind: they are one.
+    #[test]
+    fn a_system_stack_that_was_full_is_one_stack() {
+        let expected = [
+            "runtime.throw",
+            "runtime.badmorestackg0.func1",
+            "runtime.switchToCrashStack0",
+            "main.deep",
+            "main.hook",
+            "runtime.systemstack",
+        ];
+        for (text, stacks, crashed) in [(format!("{FULL}{OWN}"), 2, Some(1)), (FULL.to_owned(), 1, Some(0))] {
+            let d = read(&text);
+            assert_eq!((d.stack_count(), d.crashes().len()), (stacks, 1));
+            let c = &d.crashes()[0];
+            assert_eq!(
+                (c.headlines.as_slice(), c.diagnostics.len()),
+                (&[Headline::Fatal("morestack on g0".into())][..], 1)
+            );
+            assert_eq!((c.system_stack, c.crashed, c.stacks.clone()), (Some(0), crashed, 0..stacks));
+            assert_eq!((names(&d, 0), d.goroutine(0).role), (expected.map(str::to_owned).to_vec(), Role::System));
+            let elided = d.stack(0).elided;
+            assert_eq!(
+                elided.iter().map(|e| (e.after, e.count.value().copied())).collect::<Vec<_>>(),
+                [(4, Some(127))]
+            );
+        }
+        // Behind another death it is a second one.
+        let d = read(&format!("{PLAIN}{FULL}{OWN}"));
+        let stacks: Vec<_> = d.crashes().iter().map(|c| c.stacks.clone()).collect();
+        assert_eq!((stacks, names(&d, 2)), (vec![0..2, 2..4], expected.map(str::to_owned).to_vec()));
+        // Another system stack is none of its.
+        let d = read(&format!("{}{OWN}", FULL.replace("runtime.switchToCrashStack0", "runtime.mstart")));
+        assert_eq!((d.stack_count(), d.crashes().len(), names(&d, 0).len(), names(&d, 1).len()), (3, 1, 3, 3));
+    }
+
     #[test]
     fn bare_stacks_and_noise() {
         let d = read("hello (world)\nfoo.bar baz\n");

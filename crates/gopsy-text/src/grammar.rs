@@ -107,6 +107,8 @@ pub(crate) struct Grammar {
     nested: u8,
     /// A logger's trace, until it ends.
     trace: traces::Waiting,
+    /// A system stack that was full; its inner end may follow.
+    overrun: Option<usize>,
 }
 
 impl Grammar {
@@ -139,6 +141,7 @@ impl Grammar {
             left_out: 0,
             nested: 0,
             trace: traces::Waiting::default(),
+            overrun: None,
         }
     }
 

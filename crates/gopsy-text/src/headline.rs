@@ -40,6 +40,9 @@ pub(crate) enum Said<'a> {
     InstructionBytes(Vec<u8>),
     /// `runtime stack:`.
     RuntimeStack,
+    /// `runtime: morestack on g0, stack [0x… 0x…], sp=0x…, called from`: the system stack that was full follows, before the headline
+    /// (`badmorestackg0` in `runtime/proc.go`, since Go 1.22).
+    Overrun,
     /// `-----`: the next thread of a crash relay.
     Relay,
     /// `panic during panic` and its kin: what follows belongs to the same death.
@@ -145,6 +148,9 @@ pub(crate) fn said(line: &[u8]) -> Option<Said<'_>> {
             }
             if body.starts_with(b"race: limit on ") {
                 return Some(Said::Native);
+            }
+            if body.starts_with(b"runtime: morestack on g0, stack [") && body.ends_with(b", called from") {
+                return Some(Said::Overrun);
             }
             (body.starts_with(b"runtime: ")
                 || body.starts_with(b"runtime:greyobject")

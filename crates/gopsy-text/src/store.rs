@@ -379,6 +379,32 @@ impl Store {
         begin(stack)..begin(stack.saturating_add(1))
     }
 
+    /// The function of a stack's outermost frame.
+    pub(crate) fn outermost(&self, stack: usize) -> Option<&[u8]> {
+        let frame = self.frames.get(self.frames_of(stack))?.last()?;
+        Some(self.strings.bytes(self.sites.get(frame.site)?.function))
+    }
+
+    /// Makes the last stack the inner end of the one before.
+    pub(crate) fn join_last(&mut self) {
+        let Some(inner) = self.stacks.len().checked_sub(1) else { return };
+        let Some(outer) = inner.checked_sub(1) else { return };
+        let (own, all) = (self.frames_of(inner), self.frames_of(outer).start..);
+        let Some(frames) = self.frames.get_mut(all) else { return };
+        frames.rotate_right(own.len().min(frames.len()));
+        let (outer, added) = (u32::try_from(outer).unwrap_or(NONE), u32::try_from(own.len()).unwrap_or(NONE));
+        let of_both = self.gaps.partition_point(|gap| gap.stack < outer);
+        let gaps = self.gaps.get_mut(of_both..).unwrap_or_default();
+        for gap in &mut *gaps {
+            match gap.stack == outer {
+                true => gap.after = gap.after.saturating_add(added),
+                false => gap.stack = outer,
+            }
+        }
+        gaps.sort_by_key(|gap| gap.after);
+        self.stacks.pop();
+    }
+
     /// A hash of what makes two stacks the same: functions, files, lines, creator.
     pub(crate) fn key(&self, stack: usize) -> u64 {
         let of = |site: u32| self.sites.get(site).map_or(0, |s| s.key);

@@ -78,6 +78,17 @@ fn call_of(walker: &Walker<'_>, site: &Site, slot: Addr) -> Option<Addr> {
     (call_before(walker.mem, back) == Some(CallBefore::Direct(target))).then_some(back)
 }
 
+/// Whether `morestack` stands on the stack of the function that asked for more, to which it would return from there: it has not
+/// gone to the system stack, because it is that stack, or the signal stack, which cannot grow (`runtime/asm_amd64.s`).
+pub(crate) fn has_not_switched(walker: &Walker<'_>, slot: Addr) -> bool {
+    const ASKS: [&[u8]; 2] = [b"runtime.morestack", b"runtime.morestack_noctxt"];
+    let call = walker.mem.ptr(slot).ok().and_then(|back| call_before(walker.mem, back));
+    let Some(CallBefore::Direct(target)) = call else { return false };
+    walker.code.function(target).is_some_and(|(func, bias)| {
+        bias.load(func.entry()) == target && func.raw_name().is_some_and(|name| ASKS.contains(&name))
+    })
+}
+
 /// Whether an address is one behind a call in a Go function.
 fn is_called_from_go(walker: &Walker<'_>, back: Addr) -> bool {
     walker.code.find(Pc::Return(back).lookup()).is_some() && call_before(walker.mem, back).is_some()

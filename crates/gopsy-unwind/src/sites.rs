@@ -43,6 +43,8 @@ pub(crate) enum FuncRole {
     Injected,
     /// The kernel's signal frame stands above it, or C code that handles the signal.
     Handler,
+    /// It has left the thread's system stack, which is full, for the one that is kept for crashes.
+    ToCrashStack,
     /// It calls C on the system stack.
     Asmcgocall,
     /// It calls the race detector on the system stack; the thread's g stays.
@@ -84,6 +86,7 @@ impl FuncRole {
         match name {
             b"runtime.morestack" => FuncRole::Morestack,
             b"runtime.systemstack" => FuncRole::Systemstack,
+            b"runtime.switchToCrashStack0" => FuncRole::ToCrashStack,
             b"runtime.mcall" => FuncRole::Mcall,
             b"runtime.cgocallback" => FuncRole::Cgocallback,
             b"runtime.sigpanic" | b"runtime.asyncPreempt" | b"runtime.debugCallV2" | b"runtime.debugCallV1" => {

@@ -32,6 +32,8 @@ pub struct Stacks {
     pub system: Option<Range>,
     /// The thread's signal stack.
     pub signal: Option<Range>,
+    /// The system stack that the thread has left for the one that is kept for crashes, and where it left off.
+    pub overrun: Option<(Range, Gobuf)>,
     /// The goroutine.
     pub g: Option<Addr>,
     /// Its first function.
@@ -52,6 +54,10 @@ impl Stacks {
             sched: g.and_then(|g| g.sched.value().copied()),
             system: m.and_then(|m| stack(&m.g0)),
             signal: m.and_then(|m| stack(&m.gsignal)),
+            overrun: m.and_then(|m| runtime.left_for_crash_stack(m)).and_then(|g0| {
+                let G { stack, sched, .. } = runtime.g(g0);
+                Some((stack.into_value()?, sched.into_value()?))
+            }),
             g: g.map(|g| g.address),
             entry: g.and_then(|g| g.start_pc.value().copied()),
             system_sp: m
@@ -63,11 +69,20 @@ impl Stacks {
         }
     }
 
+    /// Where a thread that stands on the crash stack left its own system stack.
+    pub(crate) fn behind_crash_stack(&self, sp: Addr) -> Option<Gobuf> {
+        let (own, left) = self.overrun?;
+        // Once behind it nothing leads back.
+        (self.system?.contains(sp) && own.contains(left.sp) && !own.contains(sp)).then_some(left)
+    }
+
     /// The stack that holds that stack pointer, and its range. A pointer to a stack's very end belongs to it: the stack is then empty.
     #[must_use]
     pub fn holding(&self, sp: Addr) -> Option<(On, Range)> {
-        let system = self.system.map(|r| Range { end: Addr(r.end.0.saturating_add(ABOVE_SYSTEM)), ..r });
-        let all = [(On::Goroutine, self.goroutine), (On::Signal, self.signal), (On::System, system)];
+        let above = |r: Range| Range { end: Addr(r.end.0.saturating_add(ABOVE_SYSTEM)), ..r };
+        let (system, overrun) = (self.system.map(above), self.overrun.map(|(stack, _)| above(stack)));
+        let all =
+            [(On::Goroutine, self.goroutine), (On::Signal, self.signal), (On::System, system), (On::System, overrun)];
         all.into_iter().find_map(|(on, range)| range.filter(|r| r.start <= sp && sp <= r.end).map(|r| (on, r)))
     }
 }

@@ -21,7 +21,7 @@ const TOP: u8 = 1;
 const SPWRITE: u8 = 2;
 
 /// Name, size of the frame without the return address, flags.
-const FUNCS: [(&str, u8, u8); 10] = [
+const FUNCS: [(&str, u8, u8); 11] = [
     ("main.leaf", 0x10, 0),
     ("main.caller", 0x20, 0),
     ("runtime.goexit", 0, TOP),
@@ -32,6 +32,7 @@ const FUNCS: [(&str, u8, u8); 10] = [
     ("runtime.morestack", 0, SPWRITE),
     ("runtime.gopanic", 0x30, 0),
     ("runtime.asmcgocall", 0, SPWRITE),
+    ("runtime.switchToCrashStack0", 0, SPWRITE),
 ];
 
 fn pc(name: &str, offset: u64) -> u64 {
@@ -259,6 +260,75 @@ fn from_the_system_stack_to_the_goroutine() {
     // Not so where its goroutine is only not known.
     for lost in [stacks(), Stacks { goroutine: None, ..stacks() }] {
         check(&plain(), start, &lost, |walk| assert!(matches!(walk.end, End::Broken(_))));
+    }
+}
+
+/// A call of a function of the program at an address.
+fn call_of(name: &str, at: u64) -> (Addr, Vec<u8>) {
+    let to = pc(name, 0).wrapping_sub(at + 5) as u32;
+    (Addr(at), [&[0xe8], &to.to_le_bytes()[..]].concat())
+}
+
+#[test]
+fn morestack_stays_on_a_stack_that_cannot_grow() {
+    let left = Some(Gobuf { sp: Addr(0x7000_0100), pc: Addr(pc("main.leaf", 4)) });
+    let on_system = Stacks { sched: left, ..stacks() };
+    let start = |sp| (Pc::Return(Addr(pc("runtime.morestack", 8))), sp);
+    // Its caller's word stands on the very stack: caller at its entry (0x20 in the table of this program), called by systemstack.
+    let memory = |at: u64, called: &str| {
+        let (call, bytes) = call_of(called, pc("main.caller", 4));
+        let words = [
+            (at, call.0 + 5),
+            (at + 0x28, pc("runtime.systemstack", 8)),
+            (0x7000_0110, pc("main.caller", 9)),
+            (0x7000_0138, pc("runtime.goexit", 1)),
+            (0x7000_0100, pc("main.caller", 9)),
+            (0x7000_0128, pc("runtime.goexit", 1)),
+        ];
+        self::words(&words).with(call, bytes)
+    };
+    for (sp, on) in [(0x7200_0100, On::System), (0x7100_0100, On::Signal)] {
+        check(&memory(sp, "runtime.morestack"), start(sp), &on_system, |walk| {
+            let expected = [row("runtime.morestack", on, sp + 8), row("main.caller", on, sp + 0x30)];
+            assert_eq!(trace(walk)[..2], expected);
+        });
+    }
+    check(&memory(0x7200_0100, "runtime.morestack"), start(0x7200_0100), &on_system, |walk| {
+        let names: Vec<String> = trace(walk).into_iter().map(|(name, ..)| name).collect();
+        assert_eq!(names, ["runtime.morestack", "main.caller", "runtime.systemstack", "main.caller", "runtime.goexit"]);
+        assert_eq!(walk.end, End::Outermost);
+    });
+    // Behind a call of something else that is no caller of it: it has gone to the system stack.
+    check(&memory(0x7200_0100, "main.leaf"), start(0x7200_0100), &on_system, |walk| {
+        assert_eq!(trace(walk)[1].0, "main.leaf")
+    });
+}
+
+#[test]
+fn from_the_crash_stack_to_the_stack_that_was_full() {
+    const FULL: Range = Range { start: Addr(0x7300_0000), end: Addr(0x7300_1000) };
+    let left = |sp| Gobuf { sp: Addr(sp), pc: Addr(pc("main.leaf", 4)) };
+    let memory = [0x7300_0100, 0x7200_0200].iter().fold(words(&[]).with(FULL.start, vec![0; 0x1000]), |memory, sp| {
+        let words = [(sp + 0x10, pc("main.caller", 9)), (sp + 0x38, pc("runtime.goexit", 1))];
+        words.iter().fold(memory, |m, (at, word)| m.with(Addr(*at), word.to_le_bytes()))
+    });
+    let start = (Pc::Return(Addr(pc("runtime.switchToCrashStack0", 8))), 0x7200_0100);
+    let of = |overrun| Stacks { overrun, ..stacks() };
+    check(&memory, start, &of(Some((FULL, left(0x7300_0100)))), |walk| {
+        let on = On::System;
+        let expected = [
+            row("runtime.switchToCrashStack0", on, 0x7200_0108),
+            row("main.leaf", on, 0x7300_0118),
+            row("main.caller", on, 0x7300_0140),
+            row("runtime.goexit", on, 0x7300_0148),
+        ];
+        assert_eq!((trace(walk).as_slice(), &walk.end), (&expected[..], &End::Outermost));
+    });
+    // Which stack that was is not known; or it is said to have been left on another, or is this one.
+    let other = of(Some((FULL, left(0x7200_0200))));
+    let same = of(Some((SYSTEM, left(0x7200_0200))));
+    for stacks in [stacks(), other, same] {
+        check(&memory, start, &stacks, |walk| assert!(matches!(walk.end, End::Broken(_)) && walk.frames.len() == 1));
     }
 }
 

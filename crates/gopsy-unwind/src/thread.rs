@@ -12,6 +12,7 @@ use crate::sites::{FuncRole, Site};
 use crate::walk::{Cursor, Lost, MAX_SIGNALS, MAX_STEPS, Step, WORD, no_go_function};
 use crate::{End, Foreign, Found, On, Pc, RawFrame, RegisterSet, SignalFrame, Stacks, Walk, Walker, handover};
 use gopsy_mem::{Addr, MemoryExt};
+use gopsy_runtime::Gobuf;
 
 /// C frames beyond this are not walked: a C stack has 8 MiB unless somebody asks for more.
 const MAX_FOREIGN: u64 = 1 << 20;
@@ -157,6 +158,16 @@ impl Thread<'_> {
         };
         // What `mcall` has called stands on the system stack, whether that is known or not.
         let on_system = on == On::System || (on == On::Other && matches!(self.at.pc, Pc::Return(_)));
+        let grows_here = site.role == FuncRole::Morestack
+            && end.checked_sub(WORD).is_some_and(|slot| handover::has_not_switched(self.walker, slot));
+        if grows_here {
+            visit(&self.frame(Some(site), on, Some((end, Found::Table))));
+            return self.return_from(site, end);
+        }
+        if let Some(left) = self.behind_crash_stack(site) {
+            visit(&self.frame(Some(site), on, Some((end, Found::Table))));
+            return self.go_on(Pc::Return(left.pc), left.sp, Found::Table);
+        }
         let left = site.role == FuncRole::Morestack && self.stacks.without_goroutine && on == On::System;
         if (site.role == FuncRole::Mcall && on_system) || left {
             visit(&self.frame(Some(site), on, Some((end, Found::Table))));
@@ -192,12 +203,19 @@ impl Thread<'_> {
             // C code stands beyond where a thread began or a callback came in; the runtime's own traceback ends here.
             _ if site.top_frame => Step::End(End::Outermost),
             (FuncRole::Morestack, Some(sched)) => {
-                self.crosses();
+                if !self.crosses() {
+                    return Step::End(End::Limit);
+                }
                 self.go_on(Pc::Return(sched.pc), sched.sp, Found::Table)
             }
             (FuncRole::Cgocallback, _) if on == On::Goroutine => self.callers_of_callback(site, delta, end),
             _ => self.return_from(site, end),
         }
+    }
+
+    /// Where the thread left its own system stack, if it did so by this function.
+    fn behind_crash_stack(&self, site: &Site) -> Option<Gobuf> {
+        self.stacks.behind_crash_stack(self.at.sp).filter(|_| site.role == FuncRole::ToCrashStack)
     }
 
     /// Counts a change of the stack.

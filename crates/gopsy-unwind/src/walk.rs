@@ -308,9 +308,16 @@ impl<'a> Walker<'a> {
         // Where the goroutine waits for its thread to come back from the system stack.
         let waiting = stacks.sched.filter(|s| on == On::System && !s.sp.is_null());
         let back_at = match (role, waiting) {
-            (FuncRole::Morestack, Some(sched)) => {
+            (FuncRole::Morestack, _) if fp.checked_sub(WORD).is_some_and(|s| handover::has_not_switched(self, s)) => {
+                Some(fp)
+            }
+            (FuncRole::Morestack, Some(sched)) if stacks.holding(sched.sp).is_none_or(|s| s.0 != On::System) => {
                 return Step::To(Cursor::new(Pc::Return(sched.pc), sched.sp));
             }
+            (FuncRole::ToCrashStack, _) => match stacks.behind_crash_stack(at.sp) {
+                Some(left) => return Step::To(Cursor::new(Pc::Return(left.pc), left.sp)),
+                None => None,
+            },
             (FuncRole::Morestack, _) if on == On::System && stacks.without_goroutine => {
                 return Step::End(End::Outermost);
             }

@@ -410,9 +410,17 @@ fn compare_lengths(text: &[Frame], core: &Stack, minor: Option<u32>, place: &mut
         std::cmp::Ordering::Less if text.iter().zip(&core.frames).next_back().is_some_and(|(t, c)| abandons(t, c)) => {
             place.unequal("stack.outer-of-racecall", stated, read);
         }
+        std::cmp::Ordering::Less if of_thread && gave_up(text) => {
+            place.unequal("stack.outer-of-morestack", stated, read);
+        }
         std::cmp::Ordering::Less if may_be_cut => place.unequal("stack.outer-cut", stated, read),
         std::cmp::Ordering::Less => place.unequal("stack.outer", stated, read),
     }
+}
+
+/// Whether a stack that cannot grow should have grown: `morestack` aborts (`runtime/asm_amd64.s`).
+fn gave_up(text: &[Frame]) -> bool {
+    matches!(text, [.., inner, outer] if function(inner) == "runtime.abort" && function(outer) == "runtime.morestack")
 }
 
 fn function(frame: &Frame) -> String {

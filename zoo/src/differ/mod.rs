@@ -24,10 +24,11 @@ use anyhow::Result;
 use gopsy_program::{CoreEvidence, Evidence, Program, TextEvidence, TextWithBinary};
 use serde::{Deserialize, Serialize};
 
+use crate::specimen::files_below;
 use crate::{Kit, Remains, Subject, Toolchain, Workshop};
 
 pub use compare::{Difference, compare};
-pub use lacking::may_lack_core;
+pub use lacking::{may_lack_core, may_lack_text};
 pub use permitted::{PERMITTED, Permitted, permitted};
 pub use plan::{Cell, every_cell, pairwise, program_cells};
 pub use report::Report;
@@ -156,11 +157,8 @@ fn fingerprint(cell: &Cell<'_>, go: &Toolchain) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     match cell.subject {
         Subject::Specimen(specimen) => {
-            let listed = fs::read_dir(&specimen.folder)?;
-            let mut files = listed.map(|e| Ok(e?.path())).collect::<Result<Vec<_>, std::io::Error>>()?;
-            files.sort();
-            for file in files {
-                (file.file_name(), fs::read(&file)?).hash(&mut hasher);
+            for file in files_below(&specimen.folder)? {
+                (file.strip_prefix(&specimen.folder)?, fs::read(&file)?).hash(&mut hasher);
             }
         }
         Subject::Program(program) => format!("{program:?}").hash(&mut hasher),

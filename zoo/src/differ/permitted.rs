@@ -68,6 +68,12 @@ pub const PERMITTED: &[Permitted] = &[
         applies: |d| d.kind == "stack.outer-in-c",
     },
     Permitted {
+        name: "out-of-morestack",
+        reason: "up to Go 1.21 the runtime ends at morestack, which writes the stack pointer, also where it did not do so because it stood on \
+                 a stack that cannot grow; the core is read further",
+        applies: |d| d.kind == "stack.outer-of-morestack",
+    },
+    Permitted {
         name: "out-of-racecall",
         reason: "the runtime ends at racecall, which writes the stack pointer, or on the system stack takes the next word for its \
                  caller; the core is read further",

@@ -288,6 +288,23 @@ fn a_system_stack_goes_on_in_c_and_no_other() {
 }
 
 #[test]
+fn a_system_stack_goes_on_behind_morestack_where_that_aborts() {
+    let found = |names: [&str; 2], stack: usize| {
+        let (mut text, mut core) = (Told::new(Source::Text), core());
+        for told in [&mut text, &mut core] {
+            told.stacks[stack].1.frames = names.iter().map(|name| told.frame(name, 5)).collect();
+        }
+        let further = core.frame("main.deep", 7);
+        core.stacks[stack].1.frames.push(further);
+        let [found] = &against(text, core)[..] else { panic!() };
+        permitted(found).map(|p| p.name)
+    };
+    assert_eq!(found(["runtime.abort", "runtime.morestack"], 2), Some("out-of-morestack"));
+    assert_eq!(found(["runtime.newstack", "runtime.morestack"], 2), None);
+    assert_eq!(found(["runtime.abort", "runtime.morestack"], 1), None);
+}
+
+#[test]
 fn only_the_race_detectors_call_is_read_further_than_it_is_printed() {
     // The frame of the text, that of the core, and whether the text has one more, of what stands there by chance.
     let found = |text_frame: (&str, u64, u64), core_fp: u64, strays: bool| {

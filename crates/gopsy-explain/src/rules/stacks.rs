@@ -9,8 +9,42 @@ use gopsy_model::{Cause, Confidence, Finding, Kind};
 pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     match case.kind {
         Kind::StackOverflow | Kind::Dump | Kind::Unknown => overflow(case),
+        Kind::StackSplit | Kind::RuntimeFault => overrun(case).into_iter().collect(),
         _ => Vec::new(),
     }
+}
+
+/// The program's own code on a thread's system stack, which does not grow. That it recurs there is not yet that it recurs without end:
+/// the stack is small (16 KiB; 64 of the first thread; or what C gave it).
+fn overrun(case: &Case<'_>) -> Option<Finding> {
+    const ADVICE: &str = "keep code out of the runtime's hooks and its system stack, or give it a goroutine: that stack has 16 to 64 KiB, \
+                          or what C gave the thread";
+    let frames = &case.frames.system.as_ref()?.frames;
+    let own = crate::culprit::on_system_stack(case)?;
+    let of_user = |at: usize| frames.get(at).is_some_and(|frame| case.owner(frame).is_user());
+    let cycle = recursion::cycle(frames).filter(|cycle| cycle.times >= 5 && of_user(cycle.start));
+    // A fault of the runtime's there may have any reason.
+    if case.kind != Kind::StackSplit && cycle.is_none() {
+        return None;
+    }
+    let count = (0..frames.len()).filter(|at| of_user(*at)).count();
+    let stand = if count == 1 {
+        "frame of code that is not the runtime's stands"
+    } else {
+        "frames of code that is not the runtime's stand"
+    };
+    let sentence = format!("{} ran on the system stack of its thread, which does not grow", own.function);
+    let mut d = draft("system-stack-overrun", sentence)
+        .because(case.said())
+        .because(case.fact(format!("{count} {stand} on it")))
+        .advise(ADVICE);
+    if let Some(cycle) = cycle {
+        let how = if cycle.period == 1 { "calls itself" } else { "and others call each other" };
+        d = d
+            .because(case.fact(format!("{} {how} there, at least {} times", own.function, cycle.times)))
+            .claims(Cause::UnboundedRecursion, Confidence::Possible);
+    }
+    Some(d.blames(Some(own)).done())
 }
 
 fn overflow(case: &Case<'_>) -> Vec<Finding> {

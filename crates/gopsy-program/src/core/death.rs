@@ -1,14 +1,14 @@
 //! What the runtime said, or would have said, about the death.
 
 use super::threads::threw;
-use super::{CoreEvidence, Entry};
+use super::{CoreEvidence, Entry, completeness};
 use gopsy_mem::{Addr, MemoryExt};
 use gopsy_model::{
     Crash, Headline, HeldValue, Known, Missing, PanicLine, Registers, Signal, Source, Status, Str, Trust,
 };
 use gopsy_runtime::{Culprit, FloatFormat, GoSignal, How, M, Runtime};
-use gopsy_target::has_fault_address;
-use gopsy_unwind::{On, RawFrame, SignalFrame, Walk};
+use gopsy_target::{Core, Thread, has_fault_address, signal_name};
+use gopsy_unwind::{Code, On, RawFrame, SignalFrame, Walk};
 
 /// Signals of linux/amd64 at which the runtime prints the bytes of the instruction.
 const SIGILL: u32 = 4;
@@ -44,6 +44,8 @@ impl CoreEvidence {
         let who = if threw_on_system { culprit.m.g0.value().copied() } else { address };
         let from_g = who.and_then(|a| runtime.signal(a)).map(|s| signal(&s, &culprit.m));
         let how = self.how(culprit, thread);
+        let own = || thread.and_then(|t| self.taken_by(t)).filter(|_| how == How::Signalled);
+        let from_g = from_g.or_else(own);
         let told = match how {
             How::Panic => self.panicked(&runtime, address, thread),
             How::Thrown => self.thrown(&runtime, culprit, thread),
@@ -56,7 +58,7 @@ impl CoreEvidence {
         // after a throw the runtime then prints the goroutines in their order, and the first stands for them.
         let ran_none = culprit.g.missing() == Some(&Missing::NotApplicable);
         let asked_for = matches!(told.headlines.first(), Some(Headline::Signal(s)) if &*s.name == "SIGQUIT");
-        let signalled = matches!(told.headlines.first(), Some(Headline::Signal(_)));
+        let signalled = told.headlines.iter().any(|h| matches!(h, Headline::Signal(_)));
         // A goroutine that waits while its thread works for it on the system stack (a worker of the collector) did not fail.
         let waited = address.and_then(|g| runtime.status(g).into_value()) == Some(Status::Waiting);
         let crashed = match self.entries.iter().position(own) {
@@ -82,6 +84,15 @@ impl CoreEvidence {
             system_stack: system,
             ..std::mem::take(&mut self.crash)
         };
+    }
+
+    /// The signal that ended the process, which the runtime did not take: of the kernel's thread.
+    fn taken_by(&self, thread: usize) -> Option<Signal> {
+        let m = self.threads.get(thread)?.id.clone();
+        let of_kernel = self.core.threads().get((*self.kernel_threads.get(thread)?)?)?;
+        let in_foreign_code = !self.in_go(of_kernel.registers.pc());
+        let died = completeness::may_have_died(&self.core);
+        taken(&self.core, of_kernel).filter(|_| died).map(|signal| Signal { m, in_foreign_code, ..signal })
     }
 
     /// How a thread died. Where the runtime's own word on it is not proved, by what stands on its stacks.
@@ -150,7 +161,7 @@ impl CoreEvidence {
         let code = self.code();
         if walk.frames.iter().any(|f| code.raw_name(f.func) == Some(b"runtime.sighandler")) {
             return match walk.signals.last() {
-                Some(frame) => self.signalled(runtime, frame, culprit),
+                Some(frame) => self.signalled(runtime, frame, culprit, no_more_stack(walk, &code)),
                 None => Told::nothing("the signal that ended the process is not known: its frame was not found"),
             };
         }
@@ -164,6 +175,7 @@ impl CoreEvidence {
                     let note =
                         format!("{dying} threads died at once; the runtime recorded the words of {said} of them");
                     let notes = (unrecorded > 0).then_some(note).into_iter().collect();
+                    let diagnostics = diagnostics.into_iter().chain(overrun(runtime, &culprit.m)).collect();
                     Told { headlines, diagnostics, notes, unrecorded, ..Told::default() }
                 }
                 None => Told::nothing("the text of the fatal error is not in the runtime's record of what it printed"),
@@ -173,7 +185,13 @@ impl CoreEvidence {
     }
 
     /// A fatal signal, from the frame that the kernel made for it.
-    fn signalled(&self, runtime: &Runtime<'_>, frame: &SignalFrame, culprit: &Culprit) -> Told {
+    fn signalled(
+        &self,
+        runtime: &Runtime<'_>,
+        frame: &SignalFrame,
+        culprit: &Culprit,
+        before: Option<Headline>,
+    ) -> Told {
         let text = runtime.signal_text(u64::from(frame.number));
         let mut signal = fatal_signal(frame, &text, culprit.m.id.clone());
         signal.in_foreign_code = !self.in_go(frame.pc);
@@ -183,7 +201,7 @@ impl CoreEvidence {
         }
         let registers = frame.registers(&self.core).unwrap_or_default();
         Told {
-            headlines: vec![Headline::Signal(signal)],
+            headlines: before.into_iter().chain([Headline::Signal(signal)]).collect(),
             registers: registers.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             ..Told::default()
         }
@@ -227,6 +245,30 @@ fn signal(found: &GoSignal, m: &M) -> Signal {
     }
 }
 
+/// What the runtime says of a system stack that was full, before it prints that stack: longer than what it records of its words.
+fn overrun(runtime: &Runtime<'_>, m: &M) -> Option<Str> {
+    let g0 = runtime.g(runtime.left_for_crash_stack(m)?);
+    let (stack, left) = (g0.stack.into_value()?, g0.sched.into_value()?);
+    let (lo, hi, sp) = (stack.start, stack.end, left.sp);
+    Some(format!("runtime: morestack on g0, stack [{lo} {hi}], sp={sp}, called from").into())
+}
+
+/// What `morestack` says before it aborts, on a stack that cannot grow (`badmorestackg0` up to Go 1.21, `badmorestackgsignal`; where there
+/// is a crash stack the former throws). It writes that to standard error itself, so that no record of it is kept: that it aborted is in
+/// the stack.
+fn no_more_stack(walk: &Walk, code: &Code<'_>) -> Option<Headline> {
+    let names = |frame: &RawFrame| code.raw_name(frame.func).unwrap_or_default();
+    let aborted = walk.frames.windows(2).find(|pair| match pair {
+        [inner, outer] => names(inner) == b"runtime.abort" && names(outer) == b"runtime.morestack",
+        _ => false,
+    })?;
+    match aborted.first()?.on {
+        On::System => Some(Headline::Native("fatal: morestack on g0".into())),
+        On::Signal => Some(Headline::Native("fatal: morestack on gsignal".into())),
+        On::Goroutine | On::Other => None,
+    }
+}
+
 /// `SIGSEGV: segmentation violation` → its two halves; without it the system's name for it, or the number, as old releases
 /// print it.
 fn split_text(number: u64, text: &Known<Str>) -> (Str, Known<Str>) {
@@ -236,7 +278,7 @@ fn split_text(number: u64, text: &Known<Str>) -> (Str, Known<Str>) {
             None => (value.clone(), Known::Missing(Missing::NotApplicable)),
         },
         Known::Missing(why) => {
-            let name = gopsy_target::signal_name(number);
+            let name = signal_name(number);
             let known = name.starts_with("SIG");
             (if known { name } else { format!("{number:#x}") }.into(), Known::Missing(why.clone()))
         }
@@ -260,6 +302,24 @@ pub(super) fn fatal_signal(frame: &SignalFrame, text: &Known<Str>, m: Known<u64>
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
     }
+}
+
+/// The signal that a thread took when the process ended, as the kernel has it.
+pub(super) fn taken(core: &Core, thread: &Thread) -> Option<Signal> {
+    let known = |value: u64| Known::have(value, Trust::Exact, Source::Core);
+    let info = thread.siginfo;
+    Some(Signal {
+        name: signal_name(u64::from(core.signal_of(thread)?)).into(),
+        description: Known::Missing(Missing::NotApplicable),
+        code: info.map_or(Known::Missing(Missing::NotInCore), |info| {
+            Known::have(i64::from(info.code), Trust::Exact, Source::Core)
+        }),
+        address: info.and_then(|i| i.fault_address()).map_or(Known::Missing(Missing::NotApplicable), known),
+        pc: known(thread.registers.pc().0),
+        m: Known::Missing(Missing::NotApplicable),
+        in_foreign_code: false,
+        instruction_bytes: Vec::new(),
+    })
 }
 
 /// What the runtime prints first where no goroutine died: the first of them, or before there is any the system stack. Where not

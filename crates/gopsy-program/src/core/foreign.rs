@@ -127,7 +127,7 @@ impl CoreEvidence {
         let left = |f: &RawFrame| f.on == On::Goroutine;
         let walk = walker.walk_thread_until(&RegisterSet::of_context(registers.iter()), &self.foreign, &stacks, &left);
         let walk = up_to_its_beginning(&self.core, walk, registers);
-        let range = self.system_frames(&walk, &code);
+        let range = self.system_frames(thread, &walk, &code);
         // A call of nothing stands in no file.
         let in_c = |f: &RawFrame| f.foreign.is_some() || f.func.is_none();
         walk.frames.get(range)?.iter().any(in_c).then_some(walk)

@@ -93,6 +93,8 @@ pub struct CoreEvidence {
     all_threads: bool,
     /// Which of the core's threads each of them is, by their indices.
     kernel_threads: Vec<Option<usize>>,
+    /// The thread that a signal ended without the runtime's doing.
+    killed: Option<usize>,
     crash: Crash,
     notes: Vec<String>,
     sites: Sites,
@@ -197,6 +199,8 @@ impl CoreEvidence {
         let Joined { core, image, bias, build, modules, foreign, mut notes, .. } = joined;
         notes.extend(remarks);
         let walks = threads.iter().map(|_| ThreadWalks::default()).collect();
+        let killed = culprit.as_ref().filter(|culprit| culprit.how == gopsy_runtime::How::Signalled);
+        let killed = killed.and_then(|culprit| threads.iter().position(|m| m.address == culprit.m.address));
         let mut evidence = CoreEvidence {
             bias,
             layouts,
@@ -206,6 +210,7 @@ impl CoreEvidence {
             threads,
             all_threads,
             kernel_threads,
+            killed,
             crash: Crash::default(),
             notes,
             sites: Sites::default(),

@@ -113,7 +113,8 @@ impl CoreEvidence {
         let thread = self.thread_of(g);
         let syscall = g.syscall.value().filter(|s| !s.pc.is_null() && g.status.value() == Some(&Status::Syscall));
         let walk = thread.and_then(|t| self.of_thread(t));
-        let on_its_own = walk.filter(|walk| self.system_frames(walk, &code).is_empty());
+        let on_its_own =
+            thread.zip(walk).filter(|(t, walk)| self.system_frames(*t, walk, &code).is_empty()).map(|(_, walk)| walk);
         // Of several that die at once each prints itself. Where it is not known whether a thread was dying, that it threw tells.
         let unknown = thread.and_then(|t| self.threads.get(t)).is_some_and(|m| m.dying.missing().is_some());
         let threw = || walk.is_some_and(|walk| threw(walk, &code).is_some());
@@ -179,7 +180,11 @@ impl CoreEvidence {
 
     /// What a thread does on its system stack: a range of the frames of its walk. Empty when the thread executes a goroutine
     /// on that goroutine's stack, and for the runtime's own dying after a throw on a goroutine's stack.
-    pub(super) fn system_frames(&self, walk: &Walk, code: &Code<'_>) -> std::ops::Range<usize> {
+    pub(super) fn system_frames(&self, thread: usize, walk: &Walk, code: &Code<'_>) -> std::ops::Range<usize> {
+        // A handler that was killed itself, by a signal that it could not take, is what failed.
+        if self.killed == Some(thread) && walk.frames.first().is_some_and(|f| f.on == On::Signal) {
+            return 0..walk.frames.iter().take_while(|f| f.on != On::Goroutine).count();
+        }
         // What stands on the signal stack came later.
         let interrupted = walk.frames.iter().rposition(|f| f.on == On::Signal).map_or(0, |last| last.saturating_add(1));
         let begin = match threw(walk, code) {
@@ -200,7 +205,7 @@ impl CoreEvidence {
     /// Whether a thread stands on its system stack.
     pub(super) fn on_system_stack(&self, thread: usize) -> bool {
         let code = self.code();
-        let in_go = self.of_thread(thread).is_some_and(|walk| !self.system_frames(walk, &code).is_empty());
+        let in_go = self.of_thread(thread).is_some_and(|walk| !self.system_frames(thread, walk, &code).is_empty());
         in_go || self.with_foreign(thread).is_some()
     }
 
@@ -210,13 +215,18 @@ impl CoreEvidence {
             return unavailable("the core has no registers of its thread");
         };
         let code = self.code();
-        let range = self.system_frames(walk, &code);
+        let range = self.system_frames(thread, walk, &code);
         let mut own = walk.clone();
         own.frames.truncate(range.end);
+        let leaves = own.outer.iter().position(|f| f.on == On::Goroutine);
         if range.end < walk.frames.len() {
             own.end = End::Outermost;
             own.outer.clear();
             own.skipped = 0;
+        } else if let Some(leaves) = leaves {
+            // Where the goroutine's own frames are more than are kept, some of those left out are its.
+            own.end = if leaves > 0 { End::Outermost } else { End::Limit };
+            own.outer.truncate(leaves);
         }
         gopsy_unwind::frames_with(&own, range.start, &code, &self.foreign, Source::Core)
     }

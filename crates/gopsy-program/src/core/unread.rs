@@ -4,8 +4,7 @@ use super::joined::{Joined, identity};
 use super::opening::Unread;
 use super::{completeness, death, foreign, threads};
 use crate::{Evidence, StackId};
-use gopsy_model::{Crash, Goroutine, Headline, Identity, Known, Missing, Role, Signal, Source, Stack, Trust};
-use gopsy_target::signal_name;
+use gopsy_model::{Crash, Goroutine, Headline, Identity, Known, Missing, Role, Signal, Source, Stack};
 use gopsy_unwind::{SignalFrame, Sites, Stacks, Walk, Walker};
 use std::ops::Range;
 
@@ -141,7 +140,6 @@ impl UnreadCore {
         let Some((died, death)) = self.who_died().filter(|_| self.crash.unread) else { return };
         self.died = Some((died, death.as_ref().map_or(0, |death| death.begins)));
         self.crash.crashed = Some(died);
-        let known = |value: u64| Known::have(value, Trust::Exact, Source::Core);
         let unread = || Missing::Unreadable("Go's structures cannot be read".into());
         if let Some(Death { how: How::Signalled(Some(frame)), .. }) = death {
             let in_foreign_code = self.joined.code().find(frame.pc).is_none();
@@ -157,20 +155,9 @@ impl UnreadCore {
         }
         let Some(thread) = core.threads().get(died) else { return };
         self.crash.registers = thread.registers.iter().map(|(name, value)| (name.into(), value)).collect();
-        let Some(number) = core.signal_of(thread).map(u64::from) else { return };
-        let info = thread.siginfo;
-        self.crash.signal = Some(Signal {
-            name: signal_name(number).into(),
-            description: Known::Missing(Missing::NotApplicable),
-            code: info.map_or(Known::Missing(Missing::NotInCore), |info| {
-                Known::have(i64::from(info.code), Trust::Exact, Source::Core)
-            }),
-            address: info.and_then(|i| i.fault_address()).map_or(Known::Missing(Missing::NotApplicable), known),
-            pc: known(thread.registers.pc().0),
-            m: Known::Missing(unread()),
-            in_foreign_code: self.joined.code().find(thread.registers.pc()).is_none(),
-            instruction_bytes: Vec::new(),
-        });
+        let in_foreign_code = self.joined.code().find(thread.registers.pc()).is_none();
+        let m = Known::Missing(unread());
+        self.crash.signal = death::taken(core, thread).map(|signal| Signal { m, in_foreign_code, ..signal });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::canvas::{Canvas, FIELD, Ink, Line, View};
 use super::frames::{self, Detail};
-use crate::case::{Case, besides, evidence, native, others_matter, provenance, state, title};
+use crate::case::{Case, besides, evidence, native, others_matter, provenance, state, system, title};
 use crate::names::{place, plural, short_file, short_function, thousands};
 use gopsy_model::{
     Access, AccessKind, Cause, Confidence, Culprit, Evidence, FunctionName, Known, KnownIssue, Missing, Role, Signal,
@@ -161,6 +161,10 @@ fn stack(canvas: &mut Canvas, case: &Case<'_>) {
     if let Some(native) = native(case.program) {
         frames::write(canvas, FIELD, "in C", &frames::rows(&native, None, None, Detail::Rows(NATIVE)));
     }
+    if let Some(system) = system(case) {
+        let rows = frames::rows(&system, None, case.verdict.culprit.as_ref(), Detail::Rows(NATIVE));
+        frames::write(canvas, FIELD, "on g0", &rows);
+    }
     frames::write(canvas, FIELD, "stack", &rows);
     let mut label = "deferred";
     for call in goroutine.deferred.iter().take(DEFERRED) {
@@ -178,7 +182,7 @@ fn stack(canvas: &mut Canvas, case: &Case<'_>) {
 
 /// Deferred calls that are shown.
 const DEFERRED: usize = 4;
-/// Frames of C that are shown.
+/// Frames that are shown of C, and of a system stack.
 const NATIVE: usize = 12;
 
 fn races(canvas: &mut Canvas, case: &Case<'_>) {

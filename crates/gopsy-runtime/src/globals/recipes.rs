@@ -542,6 +542,8 @@ pub(crate) const RECIPES: &[Recipe] = &[
         &[(A, "runtime.gomaxprocs")],
     )
     .only("Go 1.21 on"),
+    recipe("runtime.switchToCrashStack", "proc.go", &[Start, Lea(A, 0), Gap, Touch(8, A)], &[(A, "runtime.crashingG")])
+        .only("Go 1.22 on"),
     recipe("runtime.sighandler", "signal_unix.go", &[Store(4, A, 0)], &[(A, "runtime.crashing")])
         .only("Go 1.16 to 1.21"),
     recipe(

@@ -51,6 +51,11 @@ impl Grammar {
                 self.mode = Mode::Race(reader);
             }
             Said::RuntimeStack => self.start_bare(Role::System),
+            Said::Overrun => {
+                self.crashes.overrun(line, empty_stack);
+                self.overrun = Some(self.store.stacks.len());
+                self.start_bare(Role::System);
+            }
             Said::Ancestor(of) => self.start_rare(Role::Ancestor, Rare { ancestor: Some(of), ..Rare::default() }),
             Said::StackDump(text) => {
                 let mut dump = StackDump::default();

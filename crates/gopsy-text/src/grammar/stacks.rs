@@ -73,8 +73,24 @@ impl Grammar {
             self.store.frames.extend(self.tail.drain(..));
             self.dropped = 0;
         }
+        let role = open.rec.role;
         self.store.keep_stack(open);
         self.expect = Expect::Function;
+        if role == Role::System {
+            self.join_overrun();
+        }
+    }
+
+    /// The stack that is kept for crashes is the inner end of the system stack that was full and was printed before: one thread's,
+    /// and one walk's, wherever both are known.
+    fn join_overrun(&mut self) {
+        let last = self.store.stacks.len().checked_sub(1);
+        let Some(overrun) = self.overrun.filter(|overrun| last == overrun.checked_add(1)) else { return };
+        if self.store.outermost(overrun.saturating_add(1)) == Some(b"runtime.switchToCrashStack0") {
+            self.overrun = None;
+            self.store.join_last();
+            self.crashes.joined();
+        }
     }
 
     pub(super) fn gap(&mut self, count: u64) {
