@@ -54,6 +54,7 @@ pub fn kind_phrases(kind: &str) -> &'static [&'static str] {
         "concurrent-map" => &["concurrent map "],
         "bad-unlock" => &["unlock of unlocked", "RUnlock of unlocked", "Unlock of unlocked"],
         "stack-overflow" => &["goroutine stack exceeds "],
+        "stack-split" => &["fatal error: morestack on g0", "fatal: morestack on g0"],
         "out-of-memory" => &["out of memory", "cannot allocate"],
         "thread-exhaustion" => &["thread exhaustion", "failed to create new OS thread"],
         "cgo-pointer-rule" => &["cgo argument has", "cgo result", "argument of cgo function has"],
