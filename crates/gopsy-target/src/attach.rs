@@ -284,7 +284,7 @@ fn parts(image: &Image, bias: Bias, file: &MappedElf, number: usize) -> Vec<Part
     let mut parts = Vec::new();
     for mapping in file.mappings.iter().chain(&unnamed) {
         for segment in segments.iter().filter(|s| !s.writable) {
-            let range = loaded(segment, segment.file_size.min(segment.memory_size));
+            let range = loaded(segment, mapped_size(segment, image));
             let (start, mut end) = (range.start.max(mapping.range.start), range.end.min(mapping.range.end));
             for written in segments.iter().filter(|s| s.writable) {
                 let written = loaded(written, written.memory_size);
@@ -304,6 +304,18 @@ fn parts(image: &Image, bias: Bias, file: &MappedElf, number: usize) -> Vec<Part
     }
     parts.sort_by_key(|p| p.range.start);
     parts
+}
+
+/// How much of the file is mapped with a segment that is not written to: whole pages, whatever stands in the file behind it. Where the
+/// segment is longer than its part of the file, zeros stand behind that.
+fn mapped_size(segment: &Segment, image: &Image) -> u64 {
+    let stated = segment.file_size.min(segment.memory_size);
+    if segment.memory_size > segment.file_size {
+        return stated;
+    }
+    let rest = segment.address.0.wrapping_add(stated).wrapping_neg() & PAGE.wrapping_sub(1);
+    let held = u64::try_from(image.file().len()).unwrap_or(u64::MAX).saturating_sub(segment.file_offset);
+    stated.saturating_add(rest).min(held).max(stated)
 }
 
 /// A segment as if the core had named its mapping.

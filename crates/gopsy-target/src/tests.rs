@@ -128,6 +128,30 @@ fn the_binary_supplies_what_may_not_have_changed() {
 }
 
 #[test]
+fn a_file_is_mapped_in_whole_pages() {
+    let read = |file_size: u64, memory_size: u64, len: usize| {
+        let mut binary = binary();
+        binary[64 + 32..][..8].copy_from_slice(&file_size.to_le_bytes());
+        binary[64 + 40..][..8].copy_from_slice(&memory_size.to_le_bytes());
+        binary.truncate(len);
+        let file = CoreFile::new()
+            .thread(77, 11)
+            .auxv(&[(9, 0x40_1000), (0, 0)])
+            .files(&[(0x40_0000, 0x40_2000, 0, "/bin/prog"), (0x40_2000, 0x40_3000, 2, "/bin/prog")])
+            .memory(0x40_0000, 0x2000, R, &binary[..0x1000])
+            .memory(0x40_2000, 0x1000, R, &[]);
+        let mut core = core(&file);
+        assert_eq!(core.attach(&Arc::new(Image::parse(Arc::new(binary)).unwrap())), Attachment::Same);
+        [0x40_1800, 0x40_1801, 0x40_1fff, 0x40_2000].map(|at| core.u8(Addr(at)).ok())
+    };
+    let held = Some(0xbb);
+    assert_eq!(read(0x1801, 0x1801, 0x3000), [held, held, held, None]);
+    // Zeros stand behind what is shorter in the file, if anything; and the file may end in the page.
+    assert_eq!(read(0x1801, 0x1900, 0x3000), [held, None, None, None]);
+    assert_eq!(read(0x1801, 0x1801, 0x1900), [held, held, None, None]);
+}
+
+#[test]
 fn another_build_supplies_nothing() {
     let mut core = core(&file());
     let image = Arc::new(Image::parse(Arc::new(binary_with(8))).unwrap());
