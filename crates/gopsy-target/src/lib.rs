@@ -5,7 +5,7 @@
 //! [`machine`] reads what the machine and the account allow.
 //!
 //! Invariants: a byte that a core answers with was in the core, or in the non-writable part of a file whose build id was
-//! seen to agree; everything else is a fault with its reason. `unsafe` stands in one place ([`MappedFile`]).
+//! seen to agree; everything else is a fault with its reason. `unsafe` stands in one place ([`MappedFile`] and what guards it).
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects))]
@@ -36,7 +36,7 @@ mod tests;
 pub use attach::{Attachment, Comparison, Told};
 pub use completeness::{Amount, Completeness, Lost, MemoryKind};
 pub use core::{Core, CoreSegment};
-pub use file::MappedFile;
+pub use file::{MappedFile, changed_files};
 pub use headers::{Damage, OtherMachine};
 pub use mapped::MappedElf;
 pub use notes::{FileMapping, ProcessInfo, SigInfo, Thread};

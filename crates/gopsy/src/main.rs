@@ -36,7 +36,16 @@ struct Cli {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = cli.verb.run(&cli.look);
+    // What was said may rest on bytes that were never together.
+    let changed = gopsy_target::changed_files();
+    for path in &changed {
+        output::talk(&format!(
+            "warning: {} changed while it was read: what is said of it may be wrong",
+            path.display()
+        ));
+    }
     match done {
+        Ok(_) if !changed.is_empty() => ExitCode::from(1),
         Ok(code) => code,
         Err(e) if output::is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
