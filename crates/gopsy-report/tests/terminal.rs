@@ -2,7 +2,7 @@
 
 mod mock;
 
-use gopsy_model::{Access, AccessKind, Crash, Known, RaceReport, Signal, Verdict};
+use gopsy_model::{Access, AccessKind, Cause, Confidence, Crash, Kind, Known, RaceReport, Signal, Verdict};
 use gopsy_program::{By, Filter, Program, diff, group};
 use gopsy_report::Case;
 use gopsy_report::source::SourceLines;
@@ -29,6 +29,36 @@ fn same(actual: &str, expected: &str) {
     // Inline pages begin with a line break for the eye.
     let expected = expected.strip_prefix('\n').unwrap_or(expected);
     assert!(actual == expected, "\n--- is\n{actual}\n--- should be\n{expected}");
+}
+
+/// The goroutines that every program has stand behind those of the program, and by the function that they began with.
+#[test]
+fn the_runtimes_own_goroutines_come_last() {
+    let mut mock = Mock::default();
+    let go = "/usr/local/go/src/runtime/proc.go";
+    let own = |id, name: &str| {
+        mock::goroutine(
+            id,
+            "waiting",
+            None,
+            &[("runtime.gopark", go, 1), (name, go, 2), ("runtime.goexit", go, 3)],
+            None,
+        )
+    };
+    mock.all.extend((2..8).map(|id| own(id, &format!("runtime.helper{id}"))));
+    mock.all.push(mock::goroutine(
+        9,
+        "select",
+        None,
+        &[("runtime.gopark", go, 1), ("main.serve", "/src/main.go", 7)],
+        None,
+    ));
+    mock.crash.stacks = 0..mock.all.len();
+    let verdict = mock::verdict(Kind::Dump, Cause::Unknown, Confidence::Unknown, "", "Nothing failed.");
+    let page = page(&Program::new(mock), &verdict, &view(80));
+    let rows: Vec<&str> = page.lines().skip_while(|l| !l.starts_with("  all")).skip(1).take(3).map(str::trim).collect();
+    assert!(rows[0].starts_with("1  select ") && rows[0].contains("main.serve"), "{page}");
+    assert!(rows[1].contains("runtime.helper2") && rows[2].contains("runtime.helper3"), "{page}");
 }
 
 #[test]
@@ -273,13 +303,7 @@ fn the_signal_of_a_panic_is_said_once() {
 
 #[test]
 fn nothing_known_at_all() {
-    let verdict = mock::verdict(
-        gopsy_model::Kind::Unknown,
-        gopsy_model::Cause::Unknown,
-        gopsy_model::Confidence::Unknown,
-        "",
-        "",
-    );
+    let verdict = mock::verdict(Kind::Unknown, Cause::Unknown, Confidence::Unknown, "", "");
     same(
         &page(&Program::new(Mock::default()), &verdict, &view(80)),
         "

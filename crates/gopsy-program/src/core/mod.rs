@@ -232,6 +232,9 @@ impl CoreEvidence {
         evidence.notes.extend(missing);
         match culprit {
             Some(culprit) => evidence.describe(&culprit),
+            None if !completeness::may_have_died(&evidence.core) => {
+                evidence.note("nothing ended the process: it went on when the core had been written");
+            }
             None => evidence.note("no thread of the runtime was dying: who ended the process is not known yet"),
         }
         evidence.crash.unread = evidence.crash.headlines.is_empty() && completeness::may_have_died(&evidence.core);

@@ -5,8 +5,8 @@ use super::frames::{self, Detail};
 use crate::case::{Case, besides, evidence, native, others_matter, provenance, state, system, title};
 use crate::names::{place, plural, short_file, short_function, thousands};
 use gopsy_model::{
-    Access, AccessKind, Cause, Confidence, Culprit, Evidence, FunctionName, Known, KnownIssue, Missing, Role, Signal,
-    Source, Verdict,
+    Access, AccessKind, Cause, Confidence, Culprit, Evidence, Frame, FunctionName, Known, KnownIssue, Missing, Role,
+    Signal, Source, Verdict,
 };
 use gopsy_program::{Group, StackId};
 
@@ -237,6 +237,9 @@ fn others(canvas: &mut Canvas, case: &Case<'_>) {
     canvas.field("all", &Line::new().plain(&format!("{} in {groups}", plural(total, "goroutine"))));
     let mut shown = all.clone();
     shown.sort_by_key(|g| std::cmp::Reverse(g.count));
+    // The runtime's own goroutines are in every program.
+    shown.truncate(MAX_RANKED);
+    shown.sort_by_cached_key(|g| case.program.stack(g.sample).frames.iter().all(is_of_runtime));
     shown.truncate(MAX_ITEMS);
     let count = shown.first().map_or(1, |g| thousands(g.count).len());
     let word = |g: &Group| g.states.first().map_or_else(String::new, |(word, _)| word.to_string());
@@ -266,11 +269,22 @@ fn others(canvas: &mut Canvas, case: &Case<'_>) {
     }
 }
 
-/// The first frame of a stack that is not the standard library's, or its first one.
+/// Groups of goroutines that are looked at for those to show.
+const MAX_RANKED: usize = 64;
+
+fn is_of_runtime(frame: &Frame) -> bool {
+    crate::names::std_package(frame).is_some_and(|package| frames::is_runtime(&package))
+}
+
+/// The first frame of a stack that is not the standard library's; else where the goroutine began.
 fn own_frame(case: &Case<'_>, id: StackId) -> (String, String) {
     let stack = case.program.stack(id);
     let own = stack.frames.iter().find(|f| crate::names::std_package(f).is_none() && !crate::names::is_generated(f));
-    let Some(frame) = own.or(stack.frames.first()) else { return (String::new(), String::new()) };
+    let began = || {
+        let goexit = |f: &&Frame| f.function.value().is_some_and(|name| name.as_str() == "runtime.goexit");
+        stack.frames.iter().rev().find(|f| !goexit(f))
+    };
+    let Some(frame) = own.or_else(began) else { return (String::new(), String::new()) };
     let function = frame.function.value().map_or_else(String::new, short_function);
     let line = frame.line.value().copied();
     (function, frame.file.value().map_or_else(String::new, |file| place(short_file(file), line)))

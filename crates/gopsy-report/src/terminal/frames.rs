@@ -259,7 +259,8 @@ fn is_prologue(name: &str) -> bool {
     name.starts_with("runtime.morestack") || name == "runtime.asyncPreempt" || name == "runtime.sigpanic"
 }
 
-fn is_runtime(package: &str) -> bool {
+/// Whether a package of the standard library is the runtime, or of what it is made of.
+pub(crate) fn is_runtime(package: &str) -> bool {
     package == "runtime" || package.starts_with("runtime/") || package.starts_with("internal/runtime")
 }
 
