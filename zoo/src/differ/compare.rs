@@ -418,9 +418,11 @@ fn compare_lengths(text: &[Frame], core: &Stack, minor: Option<u32>, place: &mut
     }
 }
 
-/// Whether a stack that cannot grow should have grown: `morestack` aborts (`runtime/asm_amd64.s`).
+/// Whether a stack that cannot grow should have grown: `morestack` aborts, unless what it calls first faults itself
+/// (`runtime/asm_amd64.s`).
 fn gave_up(text: &[Frame]) -> bool {
-    matches!(text, [.., inner, outer] if function(inner) == "runtime.abort" && function(outer) == "runtime.morestack")
+    const CALLED: [&str; 3] = ["runtime.abort", "runtime.badmorestackg0", "runtime.badmorestackgsignal"];
+    matches!(text, [.., inner, outer] if CALLED.contains(&&*function(inner)) && function(outer) == "runtime.morestack")
 }
 
 fn function(frame: &Frame) -> String {

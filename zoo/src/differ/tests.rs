@@ -300,6 +300,7 @@ fn a_system_stack_goes_on_behind_morestack_where_that_aborts() {
         permitted(found).map(|p| p.name)
     };
     assert_eq!(found(["runtime.abort", "runtime.morestack"], 2), Some("out-of-morestack"));
+    assert_eq!(found(["runtime.badmorestackg0", "runtime.morestack"], 2), Some("out-of-morestack"));
     assert_eq!(found(["runtime.newstack", "runtime.morestack"], 2), None);
     assert_eq!(found(["runtime.abort", "runtime.morestack"], 1), None);
 }

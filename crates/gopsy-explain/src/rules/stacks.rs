@@ -19,7 +19,8 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
 fn overrun(case: &Case<'_>) -> Option<Finding> {
     const ADVICE: &str = "keep code out of the runtime's hooks and its system stack, or give it a goroutine: that stack has 16 to 64 KiB, \
                           or what C gave the thread";
-    let frames = &case.frames.system.as_ref()?.frames;
+    let system = case.frames.system.as_ref()?;
+    let frames = &system.frames;
     let own = crate::culprit::on_system_stack(case)?;
     let of_user = |at: usize| frames.get(at).is_some_and(|frame| case.owner(frame).is_user());
     let cycle = recursion::cycle(frames).filter(|cycle| cycle.times >= 5 && of_user(cycle.start));
@@ -33,10 +34,11 @@ fn overrun(case: &Case<'_>) -> Option<Finding> {
     } else {
         "frames of code that is not the runtime's stand"
     };
+    let at_least = if system.elided.is_empty() { "" } else { "at least " };
     let sentence = format!("{} ran on the system stack of its thread, which does not grow", own.function);
     let mut d = draft("system-stack-overrun", sentence)
         .because(case.said())
-        .because(case.fact(format!("{count} {stand} on it")))
+        .because(case.fact(format!("{at_least}{count} {stand} on it")))
         .advise(ADVICE);
     if let Some(cycle) = cycle {
         let how = if cycle.period == 1 { "calls itself" } else { "and others call each other" };
