@@ -1,4 +1,4 @@
-//! The core of a process that lives on.
+//! The cores of processes that live on, or were stopped before the runtime saw why.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -51,4 +51,49 @@ fn nobody_died_of_what_gcore_writes() {
     let notes = core.notes();
     assert!(notes.iter().any(|note| note.starts_with("nothing ended the process")), "{notes:?}");
     assert!(core.stack_count() > 2);
+}
+
+const NIL: &str = "package main
+
+type T struct {
+	next *T
+	n    int
+}
+
+//go:noinline
+func f(t *T) int { return t.next.n }
+
+func main() { println(f(&T{})) }
+";
+
+/// Under gdb a program stops where it faults; its own handler has not run.
+#[test]
+fn what_a_debugger_stopped_at_is_what_failed() {
+    let toolchain = match Toolchain::find(NEWEST) {
+        Ok(toolchain) => toolchain,
+        Err(why) => return skip("zoo", &why),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join("main.go"), NIL).unwrap();
+    std::fs::write(folder.join("go.mod"), "module example.com/stopped\n\ngo 1.16\n").unwrap();
+    let (app, core) = (folder.join("app"), folder.join("core.gdb"));
+    run(&mut toolchain.build(folder, &app, &[], false)).unwrap();
+    let write = format!("generate-core-file {}", core.display());
+    let mut gdb = Command::new("gdb");
+    let gdb = gdb.args(["-batch", "-nx", "-iex", "set auto-load off", "-ex", "run", "-ex", &write]).arg(&app);
+    let ran = gdb.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if ran.is_err() || !core.exists() {
+        return skip("zoo", "there is no gdb, or it may not trace");
+    }
+    let core = CoreEvidence::open(&core, Some(&app)).unwrap();
+    let crash = core.crash();
+    let signal = crash.signal.as_ref().unwrap();
+    // The member n stands 8 bytes into what the nil should point to.
+    assert_eq!((&*signal.name, signal.address.value(), signal.in_foreign_code), ("SIGSEGV", Some(&8), false));
+    assert_eq!((crash.headlines.len(), crash.unread), (0, false));
+    let stack = core.stack(crash.crashed.unwrap());
+    let name = stack.frames[0].function.value().map(gopsy_model::FunctionName::as_str);
+    assert_eq!((name, stack.frames[0].pc.value()), (Some("main.f"), signal.pc.value()));
+    assert!(core.notes().iter().any(|note| note.starts_with("a debugger wrote the core")), "{:?}", core.notes());
 }

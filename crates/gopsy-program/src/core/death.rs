@@ -13,6 +13,12 @@ use gopsy_unwind::{Code, On, RawFrame, SignalFrame, Walk};
 /// Signals of linux/amd64 at which the runtime prints the bytes of the instruction.
 const SIGILL: u32 = 4;
 const SIGFPE: u32 = 8;
+/// Signals by which nothing needs to have failed, or which a thread sends itself.
+const SIGTRAP: u32 = 5;
+const SIGABRT: u32 = 6;
+
+/// What is said of a process that lives on.
+pub(super) const NOTHING_ENDED: &str = "nothing ended the process: it went on when the core had been written";
 
 /// So many bytes at the faulting instruction does the runtime print.
 const INSTRUCTION_BYTES: u64 = 16;
@@ -50,7 +56,13 @@ impl CoreEvidence {
             How::Panic => self.panicked(&runtime, address, thread),
             How::Thrown => self.thrown(&runtime, culprit, thread),
             How::Dying => Told::nothing("whether the program panicked or the runtime threw is not known"),
-            How::Signalled => Told::nothing("a signal ended the process without the runtime's doing"),
+            How::Signalled if completeness::may_have_died(&self.core) => {
+                Told::nothing("a signal ended the process without the runtime's doing")
+            }
+            How::Signalled if from_g.is_some() => {
+                Told::nothing("a debugger wrote the core when a thread took the signal; the runtime had not seen it")
+            }
+            How::Signalled => Told::nothing(NOTHING_ENDED),
         };
         let own = |entry: &Entry| address.is_some_and(|a| *entry == Entry::Goroutine(a));
         let system = thread.and_then(|t| self.entries.iter().position(|e| *e == Entry::System(t)));
@@ -91,7 +103,10 @@ impl CoreEvidence {
         let m = self.threads.get(thread)?.id.clone();
         let of_kernel = self.core.threads().get((*self.kernel_threads.get(thread)?)?)?;
         let in_foreign_code = !self.in_go(of_kernel.registers.pc());
-        let died = completeness::may_have_died(&self.core);
+        // A debugger stops a thread by signals of its own, too.
+        let number = of_kernel.siginfo.map(|info| info.number).and_then(|n| u32::try_from(n).ok());
+        let failed = number.is_some_and(|n| n == SIGABRT || (n != SIGTRAP && has_fault_address(n)));
+        let died = failed || completeness::may_have_died(&self.core);
         taken(&self.core, of_kernel).filter(|_| died).map(|signal| Signal { m, in_foreign_code, ..signal })
     }
 

@@ -233,7 +233,7 @@ impl CoreEvidence {
         match culprit {
             Some(culprit) => evidence.describe(&culprit),
             None if !completeness::may_have_died(&evidence.core) => {
-                evidence.note("nothing ended the process: it went on when the core had been written");
+                evidence.note(death::NOTHING_ENDED);
             }
             None => evidence.note("no thread of the runtime was dying: who ended the process is not known yet"),
         }
