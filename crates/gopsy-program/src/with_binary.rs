@@ -11,6 +11,7 @@ use gopsy_mem::LinkAddr;
 use gopsy_model::{
     Brief, Crash, Frame, FunctionName, Goroutine, Identity, Known, Missing, Role, Source, Stack, Str, Trust,
 };
+use gopsy_runtime::StatedVersion;
 use gopsy_unwind::printed_name;
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -291,7 +292,7 @@ impl Evidence for TextWithBinary {
         let build = build.as_ref();
         let module = build.and_then(|b| b.main.as_ref().map(|m| m.path.clone()).or(b.path.clone()));
         Identity {
-            go_version: or(own.go_version, build.map(|b| b.version.as_str().into())),
+            go_version: or(own.go_version, StatedVersion::of(image).map(|stated| stated.text.into())),
             os: or(own.os, build.and_then(|b| b.setting("GOOS")).map(Into::into)),
             arch: or(own.arch, image.machine().goarch().map(Into::into)),
             module: or(own.module, module.map(Into::into)),

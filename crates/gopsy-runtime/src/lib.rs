@@ -35,6 +35,7 @@ mod timers;
 mod types;
 mod values;
 mod variables;
+mod version;
 mod waits;
 
 #[cfg(test)]
@@ -60,6 +61,7 @@ pub use release::Release;
 pub use scheduler::{P, PStatus, Scheduler};
 pub use state::{GcPhase, Heap, Limits};
 pub use timers::Timer;
+pub use version::{StatedBy, StatedVersion};
 pub use waits::{Channel, WaitsAt};
 
 use gopsy_model::Known;

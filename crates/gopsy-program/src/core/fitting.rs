@@ -2,10 +2,10 @@
 
 use super::CoreError;
 use super::modules;
-use gopsy_image::{BuildInfo, GoModule, Image, Machine, TypeSection};
+use gopsy_image::{GoModule, Image, Machine, TypeSection};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::Source;
-use gopsy_runtime::{Basis, Layouts, Refuted, Release, Runtime, RuntimeError, Witness};
+use gopsy_runtime::{Basis, Layouts, Refuted, Release, Runtime, RuntimeError, StatedVersion, Witness};
 use gopsy_target::{Attachment, Core};
 use std::path::Path;
 
@@ -36,10 +36,10 @@ pub fn ask_runtime<T>(
 ) -> Result<(T, Vec<String>), CoreError> {
     let bias = loaded(core, image, path)?;
     is_go(image, path)?;
-    let (build, mut notes) = (image.build_info().ok(), Vec::new());
+    let (version, mut notes) = (StatedVersion::of(image), Vec::new());
     let attachment = core.compare(&core.program(), image).answer;
     let process = Process { core, image, bias, modules };
-    let layouts = process.layouts(build.as_ref(), attachment, None, &mut notes)?;
+    let layouts = process.layouts(version.as_ref(), attachment, None, &mut notes)?;
     Ok((question(&Runtime::new(core, &layouts, bias, Source::Core), layouts.basis()), notes))
 }
 
@@ -55,13 +55,13 @@ impl Process<'_> {
     /// The layouts that fit this memory.
     pub(super) fn layouts(
         &self,
-        build: Option<&BuildInfo>,
+        version: Option<&StatedVersion>,
         attachment: Attachment,
         layouts_of: Option<&Release>,
         notes: &mut Vec<String>,
     ) -> Result<Layouts, CoreError> {
         let Process { core, image, bias, modules } = *self;
-        let release = build.and_then(|b| Release::parse(&b.version));
+        let release = version.and_then(|stated| Release::parse(&stated.text));
         let candidates: Box<dyn Iterator<Item = Layouts>> = match layouts_of {
             Some(other) => Box::new(std::iter::once(Layouts::of_release(image, other)?)),
             None => Layouts::candidates(image, release.as_ref())?,
@@ -76,7 +76,7 @@ impl Process<'_> {
         let mut layouts = match Layouts::choose(candidates, core, bias, Source::Core, &witness) {
             Ok(layouts) => {
                 if let Basis::Nearest(near) = layouts.basis() {
-                    let named = build.map_or("of unknown release", |b| b.version.as_str());
+                    let named = version.map_or("of unknown release", |stated| stated.text.as_str());
                     notes.push(format!(
                         "the runtime's structures are read by the layouts of {near} (the program is {named}), \
                      and only as far as this core proves them"

@@ -4,6 +4,7 @@ use super::{CoreError, CoreOptions, Modules, completeness, fitting, foreign, mod
 use gopsy_image::{BuildInfo, GoModule, Image, hex};
 use gopsy_mem::Bias;
 use gopsy_model::{Identity, Known, Missing, Source, Str, Trust};
+use gopsy_runtime::{StatedBy, StatedVersion};
 use gopsy_target::finder::{self, Finder};
 use gopsy_target::{Attachment, Core};
 use gopsy_unwind::{Code, Foreign};
@@ -19,7 +20,7 @@ pub(super) struct Joined {
     pub(super) bias: Bias,
     /// Whether it is proved to be the program; never another.
     pub(super) attachment: Attachment,
-    pub(super) build: Option<BuildInfo>,
+    pub(super) stated: Stated,
     pub(super) modules: Vec<GoModule>,
     pub(super) foreign: Foreign,
     pub(super) notes: Vec<String>,
@@ -59,10 +60,10 @@ impl Joined {
             Attachment::CannotTell => notes.push(finder::unproved(path)),
         }
         let foreign = foreign::load(&mut core, (&image, path), bias, finder, &mut notes);
-        let build = image.build_info().ok();
+        let stated = Stated { build: image.build_info().ok(), version: StatedVersion::of(&image) };
         let Modules { list: modules, broken } = Modules::of(&core, &image, bias);
         notes.extend(broken.map(|why| format!("the list of Go modules is not whole: {why}")));
-        Ok(Joined { core, image, path: path.to_owned(), bias, attachment, build, modules, foreign, notes })
+        Ok(Joined { core, image, path: path.to_owned(), bias, attachment, stated, modules, foreign, notes })
     }
 
     /// The Go code of the process.
@@ -71,8 +72,15 @@ impl Joined {
     }
 }
 
+/// What a program says of its own build.
+pub(super) struct Stated {
+    pub(super) build: Option<BuildInfo>,
+    pub(super) version: Option<StatedVersion>,
+}
+
 /// Which program it was.
-pub(super) fn identity(core: &Core, image: &Image, build: Option<&BuildInfo>) -> Identity {
+pub(super) fn identity(core: &Core, image: &Image, stated: &Stated) -> Identity {
+    let build = stated.build.as_ref();
     let missing = || Missing::NotSupported("the binary has no build information".into());
     let built = |value: Option<Str>| match value {
         Some(value) => Known::have(value, Trust::Exact, Source::Binary),
@@ -81,7 +89,13 @@ pub(super) fn identity(core: &Core, image: &Image, build: Option<&BuildInfo>) ->
     let module = build.and_then(|b| b.main.as_ref().map(|m| m.path.clone()).or(b.path.clone()));
     let id = image.build_id().map(|id| hex(&id.bytes));
     Identity {
-        go_version: built(build.map(|b| b.version.as_str().into())),
+        go_version: match &stated.version {
+            Some(StatedVersion { text, by }) => {
+                let trust = if *by == StatedBy::Variable { Trust::Table } else { Trust::Exact };
+                Known::have(text.as_str().into(), trust, Source::Binary)
+            }
+            None => Known::Missing(missing()),
+        },
         os: Known::have("linux".into(), Trust::Exact, Source::Core),
         arch: built(core.machine().goarch().map(Into::into)),
         module: built(module.map(Into::into)),

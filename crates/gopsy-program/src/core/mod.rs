@@ -16,11 +16,11 @@ pub use modules::Modules;
 pub use opening::AnyCore;
 pub use unread::UnreadCore;
 
-use joined::{Joined, identity};
+use joined::{Joined, Stated, identity};
 use opening::{Found, Unread};
 
 use crate::{Evidence, StackId};
-use gopsy_image::{BuildInfo, GoModule, Image, ImageError};
+use gopsy_image::{GoModule, Image, ImageError};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
 use gopsy_runtime::{Basis, G, Layouts, M, Release, Runtime, RuntimeError};
@@ -84,7 +84,7 @@ pub struct CoreEvidence {
     image: Arc<Image>,
     bias: Bias,
     layouts: Layouts,
-    build: Option<BuildInfo>,
+    stated: Stated,
     entries: Vec<Entry>,
     /// Whether all goroutines that there were are listed.
     all_goroutines: bool,
@@ -196,7 +196,7 @@ impl CoreEvidence {
         };
         let Found { layouts, threads, all_threads, kernel_threads, goroutines, all_goroutines, culprit, remarks } =
             found;
-        let Joined { core, image, bias, build, modules, foreign, mut notes, .. } = joined;
+        let Joined { core, image, bias, stated, modules, foreign, mut notes, .. } = joined;
         notes.extend(remarks);
         let walks = threads.iter().map(|_| ThreadWalks::default()).collect();
         let killed = culprit.as_ref().filter(|culprit| culprit.how == gopsy_runtime::How::Signalled);
@@ -204,7 +204,7 @@ impl CoreEvidence {
         let mut evidence = CoreEvidence {
             bias,
             layouts,
-            build,
+            stated,
             entries: goroutines.into_iter().map(Entry::Goroutine).collect(),
             all_goroutines,
             threads,
@@ -399,7 +399,7 @@ impl Evidence for CoreEvidence {
     }
 
     fn identity(&self) -> Identity {
-        identity(&self.core, &self.image, self.build.as_ref())
+        identity(&self.core, &self.image, &self.stated)
     }
 
     fn stack_count(&self) -> usize {

@@ -2,7 +2,7 @@
 
 use gopsy_image::{GoModule, Image, ModuleData};
 use gopsy_mem::{Bias, LinkAddr};
-use gopsy_runtime::Release;
+use gopsy_runtime::{Release, StatedVersion};
 use gopsy_target::Core;
 use gopsy_unwind::Code;
 use std::collections::HashSet;
@@ -36,7 +36,7 @@ impl Modules {
         let mut modules = Modules::default();
         let Ok(first) = image.module_data() else { return modules };
         let minor =
-            image.build_info().ok().and_then(|build| Release::parse(&build.version)).map(|release| release.minor);
+            StatedVersion::of(image).and_then(|stated| Release::parse(&stated.text)).map(|release| release.minor);
         let first = match ModuleData::read_of(core, LinkAddr(bias.load(first.address).0), minor) {
             Ok(first) => first,
             Err(error) => {

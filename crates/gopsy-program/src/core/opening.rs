@@ -39,11 +39,12 @@ impl Found {
     /// # Errors
     /// When the program is not Go's, or nothing tells how its memory is to be read.
     pub(super) fn in_memory(joined: &Joined, options: &CoreOptions) -> Result<Found, CoreError> {
-        let Joined { core, image, path, bias, attachment, build, modules, .. } = joined;
+        let Joined { core, image, path, bias, attachment, stated, modules, .. } = joined;
         fitting::is_go(image, path)?;
         let mut remarks = Vec::new();
         let process = Process { core, image, bias: *bias, modules };
-        let layouts = process.layouts(build.as_ref(), *attachment, options.layouts_of.as_ref(), &mut remarks)?;
+        let layouts =
+            process.layouts(stated.version.as_ref(), *attachment, options.layouts_of.as_ref(), &mut remarks)?;
         let runtime = Runtime::new(core, &layouts, *bias, Source::Core);
         let Threads { list: threads, broken } = runtime.threads()?;
         let all_threads = broken.is_none();

@@ -171,7 +171,7 @@ impl Evidence for UnreadCore {
     }
 
     fn identity(&self) -> Identity {
-        identity(&self.joined.core, &self.joined.image, self.joined.build.as_ref())
+        identity(&self.joined.core, &self.joined.image, &self.joined.stated)
     }
 
     fn stack_count(&self) -> usize {

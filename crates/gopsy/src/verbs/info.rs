@@ -13,6 +13,7 @@ use gopsy_mem::{Bias, LinkAddr};
 use gopsy_program::Modules;
 use gopsy_report::info::{Info, Module, Program};
 use gopsy_report::{terminal, wire};
+use gopsy_runtime::StatedVersion;
 use gopsy_target::Core;
 use std::io;
 use std::path::Path;
@@ -105,8 +106,11 @@ fn known_bugs(info: &mut Info, version: &str, platform: &Platform) {
 fn program(path: &Path, image: &Image, build: Result<BuildInfo, ImageError>, platform: String) -> Program {
     let (go_version, go_version_by) = match &build {
         Ok(build) if !build.version.is_empty() => (Some(build.version.clone()), "build information".to_owned()),
-        Ok(_) => (None, format!("the build information names none; {}", by_tables(image))),
-        Err(error) => (None, format!("{error}; {}", by_tables(image))),
+        other => match (StatedVersion::of(image), other) {
+            (Some(stated), _) => (Some(stated.text), "runtime.buildVersion, which the linker writes".to_owned()),
+            (None, Ok(_)) => (None, format!("the build information names none; {}", by_tables(image))),
+            (None, Err(error)) => (None, format!("{error}; {}", by_tables(image))),
+        },
     };
     let build = build.unwrap_or_default();
     let pair = |m: &gopsy_image::Module| (m.path.clone(), m.version.clone());

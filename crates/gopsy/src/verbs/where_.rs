@@ -12,6 +12,7 @@ use gopsy_model::Culprit;
 use gopsy_report::source::{self, PathMap};
 use gopsy_report::whereabouts::{Answer, Answered, SourceTexts, Whereabouts};
 use gopsy_report::{terminal, wire};
+use gopsy_runtime::StatedVersion;
 use questions::Questions;
 use std::cell::OnceCell;
 use std::io;
@@ -104,7 +105,8 @@ impl Where {
             Answer::Place(_) | Answer::Line(_) | Answer::Writers(_) => false,
         });
         let of_core = opened.core.is_some();
-        let version = build.as_ref().map(|b| b.version.as_str()).filter(|v| !v.is_empty());
+        let stated = StatedVersion::of(image);
+        let version = stated.as_ref().map(|stated| stated.text.as_str());
         let platform = || Platform::of(image, build.as_ref(), of_core).in_words(image);
         let found = Whereabouts {
             target: self.target.clone(),
