@@ -73,6 +73,22 @@ pub(crate) struct Parts {
 }
 
 impl<A: Address> Mem<A> {
+    /// Where that is, with those registers. `None` where one of them is not known, or where there are several places.
+    #[must_use]
+    pub fn place(&self, register: &dyn Fn(Reg) -> Option<u64>) -> Option<A> {
+        if let Some(absolute) = self.absolute {
+            return Some(absolute);
+        }
+        let of = |reg: Option<Reg>| reg.map_or(Some(0), register);
+        let index = of(self.index.filter(|reg| reg.is_general()))?.wrapping_mul(u64::from(self.scale));
+        if self.index.is_some_and(|reg| !reg.is_general()) {
+            return None;
+        }
+        let sum = of(self.base)?.wrapping_add(index).wrapping_add_signed(self.displacement);
+        let sum = if self.address_width == 4 { sum & u64::from(u32::MAX) } else { sum };
+        Some(A::from_number(sum.wrapping_add(of(self.segment)?)))
+    }
+
     pub(crate) fn of(parts: &Parts) -> Self {
         let reg = |register| RegPart::of(register).map(|part| part.reg);
         let segment = reg(parts.segment).filter(|s| matches!(s, Reg::Fs | Reg::Gs));

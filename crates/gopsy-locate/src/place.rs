@@ -191,6 +191,19 @@ impl Locator<'_> {
         }
     }
 
+    /// Where in memory the instruction that begins at a place reads or writes, with those registers (by the names of Linux). `None` for one
+    /// that does neither, or only pushes and pops, or where a register is not known.
+    #[must_use]
+    pub fn memory_operand(&self, place: &Place, register: &dyn Fn(&str) -> Option<u64>) -> Option<Addr> {
+        let at = place.instruction.as_ref().filter(|insn| insn.start == place.pc)?;
+        let end = at.start.checked_add(u64::from(at.len))?;
+        let of_file = self.bytes(at.start, end)?;
+        let patched = self.patched(at.start, of_file);
+        let insn = self.decode(patched.as_deref().unwrap_or(of_file), at.start).next()?;
+        let (operand, _) = insn.mem().filter(|(_, access)| access.reads() || access.writes())?;
+        operand.place(&|reg| register(reg.linux_name()?))
+    }
+
     fn instruction(&self, place: &mut Place, func: Option<&Func<'_>>) {
         let start = match (func, place.function.first()) {
             (Some(func), _) => func.entry(),

@@ -12,7 +12,9 @@ mod text;
 mod with_binary;
 mod with_text;
 
-pub use core::{AnyCore, CoreError, CoreEvidence, CoreOptions, Modules, UnreadCore, ask_runtime};
+pub use core::{
+    AnyCore, CoreError, CoreEvidence, CoreOptions, Interrupted, Modules, UnreadCore, ask_runtime, interrupted,
+};
 pub use group::{By, Change, ChangeKind, Filter, Group, diff, group, is_status};
 pub use text::TextEvidence;
 pub use with_binary::TextWithBinary;

@@ -106,8 +106,21 @@ pub struct ThreadAt {
     pub tid: u64,
     /// The signal it was taking, by its name, if one.
     pub signal: Option<String>,
+    /// It stood there when that signal came, and executes a handler since: the registers are those that it will go on with.
+    pub interrupted: bool,
     /// Its registers, by name.
     pub registers: Vec<(&'static str, u64)>,
+    /// What the instruction there reads or writes in memory, with these registers.
+    pub operand: Option<OperandAt>,
+}
+
+/// A place in memory that an instruction names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperandAt {
+    /// Where that is.
+    pub address: u64,
+    /// What is there, in words.
+    pub what: String,
 }
 
 /// The code of a line.

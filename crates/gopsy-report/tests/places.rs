@@ -12,7 +12,7 @@ use gopsy_model::KnownIssue;
 use gopsy_report::info::{Amount, File, Info, Module, Process, Program, Runtime, Thread};
 use gopsy_report::terminal::{self, View};
 use gopsy_report::whereabouts::{
-    Answer, Answered, LineAnswer, LineListing, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers,
+    Answer, Answered, LineAnswer, LineListing, OperandAt, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers,
 };
 use gopsy_report::wire::{self, Form};
 use serde_json::Value;
@@ -104,6 +104,13 @@ fn found(name: &str) -> Whereabouts {
         inlined_call: true,
         by: vec![Witness::Pclntab, Witness::LineTable],
     };
+    let thread = |what: &str, interrupted| ThreadAt {
+        tid: 71,
+        signal: Some("SIGABRT".to_owned()),
+        interrupted,
+        registers: vec![("rip", 0x1010)],
+        operand: Some(OperandAt { address: 8, what: what.to_owned() }),
+    };
     let race = RaceCall { at: LinkAddr(0x1018), hook: RaceHook::Write, line: at(41) };
     let asked = || name.to_owned();
     let answers = vec![
@@ -111,7 +118,7 @@ fn found(name: &str) -> Whereabouts {
             asked: asked(),
             place: place(name),
             listing: listing(name),
-            threads: vec![ThreadAt { tid: 71, signal: Some("SIGABRT".to_owned()), registers: vec![("rip", 0x1010)] }],
+            threads: [false, true].map(|interrupted| thread(name, interrupted)).to_vec(),
             race: Some(Ok(vec![race])),
         })),
         Answer::Ambiguous { asked: asked(), functions: vec![function(name), function("main.g")], more: true },

@@ -4,6 +4,7 @@ mod completeness;
 mod death;
 mod fitting;
 mod foreign;
+mod interrupted;
 mod joined;
 mod modules;
 mod opening;
@@ -12,6 +13,7 @@ mod unread;
 mod waits;
 
 pub use fitting::ask_runtime;
+pub use interrupted::{Interrupted, interrupted};
 pub use modules::Modules;
 pub use opening::AnyCore;
 pub use unread::UnreadCore;

@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Ink, Line, View};
 use super::count;
 use crate::names::{plural, short_file};
-use crate::whereabouts::{Answer, Answered, LineAnswer, PlaceAnswer, ThreadAt, Whereabouts};
+use crate::whereabouts::{Answer, Answered, LineAnswer, OperandAt, PlaceAnswer, ThreadAt, Whereabouts};
 use gopsy_locate::{CodeOfLine, Frame, Function, ListedInsn, Listing, OnlyInlined, SourceLine, Witness};
 use std::collections::HashSet;
 
@@ -154,11 +154,18 @@ impl Page<'_> {
     }
 
     fn thread(&mut self, thread: &ThreadAt) {
-        let signal = thread.signal.as_deref().map(|s| format!(", taking {s}")).unwrap_or_default();
-        self.canvas.field("thread", &Line::new().plain(&format!("{} stands here{signal}", thread.tid)));
+        let text = match (thread.interrupted, thread.signal.as_deref()) {
+            (true, signal) => format!("{} stood here when {} came", thread.tid, signal.unwrap_or("a signal")),
+            (false, Some(signal)) => format!("{} stands here, taking {signal}", thread.tid),
+            (false, None) => format!("{} stands here", thread.tid),
+        };
+        self.canvas.field("thread", &Line::new().plain(&text));
         let parts: Vec<Line> =
             thread.registers.iter().map(|(name, value)| Line::new().dim(name).plain(&format!(" {value:#x}"))).collect();
         self.canvas.parts("", &parts);
+        if let Some(OperandAt { address, what }) = &thread.operand {
+            self.canvas.field("operand", &Line::new().plain(&format!("{address:#x}: {what}")));
+        }
     }
 
     fn listing(&mut self, listing: &Listing) {

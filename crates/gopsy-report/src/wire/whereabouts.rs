@@ -121,7 +121,15 @@ struct WireCall<'a> {
 struct WireThread<'a> {
     tid: u64,
     signal: Option<&'a str>,
+    interrupted: bool,
     registers: BTreeMap<&'a str, String>,
+    operand: Option<WireOperand<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireOperand<'a> {
+    address: String,
+    what: &'a str,
 }
 
 #[derive(Serialize)]
@@ -318,7 +326,9 @@ impl<'f> Of<'f> {
                 .map(|t| WireThread {
                     tid: t.tid,
                     signal: t.signal.as_deref(),
+                    interrupted: t.interrupted,
                     registers: t.registers.iter().map(|(name, value)| (*name, hex(*value))).collect(),
+                    operand: t.operand.as_ref().map(|o| WireOperand { address: hex(o.address), what: &o.what }),
                 })
                 .collect(),
             notes: place.notes.iter().map(|n| WireNote { id: n.id, text: &n.text }).collect(),

@@ -95,8 +95,8 @@ impl Where {
             None => Locator::new(image),
         };
         let build = image.build_info().ok();
-        let beside = OnceCell::new();
-        let all = Questions::new(self, &opened, locator, &beside);
+        let (beside, interrupted) = (OnceCell::new(), OnceCell::new());
+        let all = Questions::new(self, &opened, locator, &beside, &interrupted);
         let places = self.places.iter().map(|words| all.place(words));
         let answers: Vec<Answered> = places.chain(self.writes.iter().flat_map(|name| all.writers(name))).collect();
         let nothing = answers.iter().any(|answered| match &answered.answer {

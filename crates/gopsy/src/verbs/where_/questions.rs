@@ -4,8 +4,9 @@ use super::Where;
 use crate::beside::Beside;
 use crate::opened::Opened;
 use gopsy_locate::{CodeOfLine, Found, Line, Locator, MAX_FOUND, MapUse, MapUses, Place, Unseen, Window, fits_type};
-use gopsy_mem::Addr;
-use gopsy_report::whereabouts::{Answer, Answered, LineAnswer, LineListing, PlaceAnswer, ThreadAt, Writers};
+use gopsy_mem::{Addr, MemoryExt};
+use gopsy_program::{Interrupted, interrupted};
+use gopsy_report::whereabouts::{Answer, Answered, LineAnswer, LineListing, OperandAt, PlaceAnswer, ThreadAt, Writers};
 use gopsy_target::{Core, signal_name};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -34,11 +35,12 @@ impl<'q, 'f> Questions<'q, 'f> {
         opened: &'f Opened,
         locator: Locator<'q>,
         files: &'q OnceCell<Vec<Beside<'f>>>,
+        interrupted: &'q OnceCell<Vec<Interrupted>>,
     ) -> Questions<'q, 'f>
     where
         'f: 'q,
     {
-        let own = Question { verb, core: opened.core.as_ref(), file: None, locator, uses: OnceCell::new() };
+        let own = Question { verb, opened, interrupted, file: None, locator, uses: OnceCell::new() };
         Questions { own, opened, files, others: OnceCell::new() }
     }
 
@@ -148,7 +150,9 @@ impl<'q, 'f> Questions<'q, 'f> {
 /// What is asked of one file.
 struct Question<'q> {
     verb: &'q Where,
-    core: Option<&'q Core>,
+    opened: &'q Opened,
+    /// Where signals interrupted the threads of the core, when that is first asked.
+    interrupted: &'q OnceCell<Vec<Interrupted>>,
     /// The file, if it is not the executable.
     file: Option<&'q str>,
     locator: Locator<'q>,
@@ -204,17 +208,35 @@ impl Question<'_> {
         let window = if self.verb.all { Window::Whole } else { Window::Around(self.verb.context) };
         let listing = self.locator.listing(&place, window);
         let pc = self.locator.bias().load(place.pc);
-        let threads = self.core.map(|core| {
-            let here = core.threads().iter().filter(|t| t.registers.pc() == pc);
-            here.map(|t| ThreadAt {
-                tid: u64::from(t.tid),
-                signal: core.signal_of(t).map(|s| signal_name(u64::from(s))),
-                registers: t.registers.iter().collect(),
-            })
-            .collect()
-        });
+        let threads = self.opened.core.as_ref().map(|core| self.threads(core, &place, pc));
         let race = self.verb.race.then(|| self.locator.race_calls(place.pc).map_err(|why| why.to_string()));
         Answer::Place(Box::new(PlaceAnswer { asked, place, listing, threads: threads.unwrap_or_default(), race }))
+    }
+
+    /// The threads that stand at a place, or stood there when a signal came.
+    fn threads(&self, core: &Core, place: &Place, pc: Addr) -> Vec<ThreadAt> {
+        let operand = |register: &dyn Fn(&str) -> Option<u64>| {
+            self.locator.memory_operand(place, register).map(|at| operand(core, at))
+        };
+        let standing = core.threads().iter().filter(|t| t.registers.pc() == pc).map(|t| ThreadAt {
+            tid: u64::from(t.tid),
+            signal: core.signal_of(t).map(|s| signal_name(u64::from(s))),
+            interrupted: false,
+            registers: t.registers.iter().collect(),
+            operand: operand(&|name| t.registers.get(name)),
+        });
+        let handling = self.interrupted.get_or_init(|| match &self.opened.program {
+            Ok((path, image)) if place.instruction.is_some() => interrupted(core, image, path, &self.opened.finder),
+            _ => Vec::new(),
+        });
+        let stood = handling.iter().filter(|t| t.pc == pc).map(|t| ThreadAt {
+            tid: u64::from(t.tid),
+            signal: Some(signal_name(u64::from(t.signal))),
+            interrupted: true,
+            registers: t.registers.clone(),
+            operand: operand(&|name| t.registers.iter().find(|(of, _)| *of == name).map(|(_, value)| *value)),
+        });
+        standing.chain(stood).collect()
     }
 
     fn line(&self, asked: String, line: Line, code: Vec<CodeOfLine>) -> Answer {
@@ -250,4 +272,16 @@ impl Question<'_> {
             not_read: *not_read,
         })
     }
+}
+
+/// What a core has where an instruction reads or writes.
+fn operand(core: &Core, at: Addr) -> OperandAt {
+    let what = match core.u64(at) {
+        Err(fault) => fault.to_string(),
+        Ok(word) => {
+            let holds = format!("it holds {word:#x}");
+            core.describe(at).map_or_else(|| holds.clone(), |part| format!("{holds}, in {part}"))
+        }
+    };
+    OperandAt { address: at.0, what }
 }
