@@ -229,7 +229,9 @@ impl Question<'_> {
             Ok((path, image)) if place.instruction.is_some() => interrupted(core, image, path, &self.opened.finder),
             _ => Vec::new(),
         });
-        let stood = handling.iter().filter(|t| t.pc == pc).map(|t| ThreadAt {
+        // Who stands here again, or still, is told once.
+        let gone = |t: &&Interrupted| !core.threads().iter().any(|own| own.tid == t.tid && own.registers.pc() == pc);
+        let stood = handling.iter().filter(|t| t.pc == pc).filter(gone).map(|t| ThreadAt {
             tid: u64::from(t.tid),
             signal: Some(signal_name(u64::from(t.signal))),
             interrupted: true,
