@@ -416,6 +416,22 @@ mod tests {
     use super::*;
     use gopsy_model::{Frame, Goroutine, Role, Stack};
 
+    /// The runtime traps where it gives up: why, it says before, and where that is lost it is not known.
+    #[test]
+    fn a_trap_of_the_runtimes_own() {
+        let kind = |before: &str, top: &str| {
+            let text = format!(
+                "{before}SIGTRAP: trace trap\nPC=0x4564c2 m=0 sigcode=128\n\ngoroutine 0 [idle]:\n{top}()\n\t/go/src/runtime/asm.s:1063 \
+                 +0x2\n\ngoroutine 1 [running]:\nmain.main()\n\t/src/main.go:9 +0x5\n"
+            );
+            let dump = gopsy_text::read_bytes(text.as_bytes(), &gopsy_text::Options::default());
+            gopsy_program::TextEvidence::programs(dump).iter().map(|p| crate::explain(p).kind).collect::<Vec<_>>()
+        };
+        assert_eq!(kind("fatal: morestack on g0\n", "runtime.abort"), [Kind::StackSplit]);
+        assert_eq!(kind("", "runtime.abort"), [Kind::Unknown]);
+        assert_eq!(kind("", "runtime.breakpoint"), [Kind::Trap]);
+    }
+
     #[test]
     fn panics() {
         for (value, kind) in [
