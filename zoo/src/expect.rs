@@ -45,6 +45,8 @@ pub struct Run {
     pub crash_file: Option<String>,
     /// `cgo` is the only need there is now.
     pub needs: Vec<String>,
+    /// Folders of `shared` that become folders of the program.
+    pub shares: Vec<String>,
     /// Build modes in which it leaves no core, and why.
     pub no_core: BTreeMap<String, String>,
 }
@@ -62,6 +64,7 @@ impl Default for Run {
             exit: 2,
             crash_file: None,
             needs: Vec::new(),
+            shares: Vec::new(),
             no_core: BTreeMap::new(),
         }
     }

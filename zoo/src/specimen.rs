@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 
 use crate::Expect;
 
+const EXPECT: &str = "expect.toml";
+
 /// One specimen: its source, its expectation and the place of its texts.
 #[derive(Debug, Clone)]
 pub struct Specimen {
@@ -15,7 +17,17 @@ pub struct Specimen {
     pub expect: Expect,
     /// The source lines that carry the comment `// culprit`.
     pub marks: Vec<Mark>,
+    sources: Vec<Source>,
     texts: PathBuf,
+}
+
+/// A file that a specimen is built from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Source {
+    /// Where it stands in the program's folder.
+    pub(crate) name: PathBuf,
+    /// Where it stands in the zoo.
+    pub(crate) path: PathBuf,
 }
 
 /// A source line that a person should open first.
@@ -45,7 +57,7 @@ impl Zoo {
         for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
             let path = entry?.path();
             if path.is_dir() {
-                specimens.push(Specimen::load(&path, &root.join("texts"))?);
+                specimens.push(Specimen::load(&path, root)?);
             }
         }
         specimens.sort_by(|a, b| a.name.cmp(&b.name));
@@ -63,16 +75,28 @@ impl Zoo {
 }
 
 impl Specimen {
-    fn load(folder: &Path, texts: &Path) -> Result<Self> {
+    fn load(folder: &Path, root: &Path) -> Result<Self> {
         let name = folder
             .file_name()
             .and_then(|n| n.to_str())
             .with_context(|| format!("{}: the name is not UTF-8", folder.display()))?
             .to_owned();
-        let file = folder.join("expect.toml");
+        let file = folder.join(EXPECT);
         let written = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        let expect = toml::from_str(&written).with_context(|| file.display().to_string())?;
-        Ok(Self { texts: texts.join(&name), marks: marks_in(folder)?, folder: folder.to_owned(), name, expect })
+        let expect: Expect = toml::from_str(&written).with_context(|| file.display().to_string())?;
+        let sources = sources(folder, root, &expect.run.shares)?;
+        let marks = marks_in(&sources)?;
+        Ok(Self { texts: root.join("texts").join(&name), marks, sources, folder: folder.to_owned(), name, expect })
+    }
+
+    /// What it is built from, its own files and the shared ones, ordered by name.
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// The file that says how it is run and what is expected of it.
+    pub(crate) fn expectation(&self) -> PathBuf {
+        self.folder.join(EXPECT)
     }
 
     /// A race build needs cgo as well.
@@ -94,8 +118,8 @@ impl Specimen {
     }
 }
 
-/// All files below a folder, ordered by path.
-pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+/// All files below a folder.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
@@ -105,20 +129,35 @@ pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
             files.push(path);
         }
     }
-    files.sort();
     Ok(files)
 }
 
-fn marks_in(folder: &Path) -> Result<Vec<Mark>> {
+fn sources(folder: &Path, root: &Path, shares: &[String]) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    let shared = root.join("shared");
+    let folders = shares.iter().map(|share| (shared.join(share), shared.as_path()));
+    for (folder, from) in folders.chain([(folder.to_owned(), folder)]) {
+        for path in files_below(&folder)? {
+            let name = path.strip_prefix(from)?.to_owned();
+            if name != Path::new(EXPECT) {
+                sources.push(Source { name, path });
+            }
+        }
+    }
+    sources.sort();
+    Ok(sources)
+}
+
+fn marks_in(sources: &[Source]) -> Result<Vec<Mark>> {
     let mut marks = Vec::new();
-    for path in files_below(folder)? {
+    for Source { path, .. } in sources {
         let Some(file) = path.file_name().and_then(|n| n.to_str()) else {
             continue;
         };
         if ![".go", ".c", ".s"].iter().any(|e| file.ends_with(e)) {
             continue;
         }
-        for (index, line) in fs::read_to_string(&path)?.lines().enumerate() {
+        for (index, line) in fs::read_to_string(path)?.lines().enumerate() {
             if is_marked(line) {
                 let file = file.to_owned();
                 let line = index as u64 + 1;

@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use gopsy_testing::core_in;
 
-use crate::specimen::files_below;
 use crate::watch::{Streams, Watched, watch};
 use crate::{BuildMode, Mode, PublicProgram, Specimen, Subject, Toolchain};
 
@@ -65,7 +64,7 @@ impl Workshop {
     /// Builds the specimen, runs it to its end and returns what it left.
     pub fn run(&self, specimen: &Specimen, go: &Toolchain) -> Result<Outcome> {
         self.clear()?;
-        copy_source(&specimen.folder, &self.folder)?;
+        copy_source(specimen, &self.folder)?;
         let run = &specimen.expect.run;
         let command = match run.mode {
             Mode::Run => {
@@ -96,7 +95,7 @@ impl Workshop {
         let limit = "ulimit -c unlimited";
         let seen = match subject {
             Subject::Specimen(specimen) => {
-                copy_source(&specimen.folder, &self.folder)?;
+                copy_source(specimen, &self.folder)?;
                 if mode == BuildMode::Cgo {
                     fs::write(self.folder.join(CGO_FILE.0), CGO_FILE.1)?;
                 }
@@ -191,14 +190,11 @@ impl Workshop {
     }
 }
 
-fn copy_source(from: &Path, to: &Path) -> Result<()> {
-    for path in files_below(from)? {
-        let name = path.strip_prefix(from)?;
-        if name != "expect.toml" {
-            let copy = to.join(name);
-            copy.parent().map_or(Ok(()), fs::create_dir_all)?;
-            fs::copy(&path, copy)?;
-        }
+fn copy_source(specimen: &Specimen, to: &Path) -> Result<()> {
+    for source in specimen.sources() {
+        let copy = to.join(&source.name);
+        copy.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::copy(&source.path, copy)?;
     }
     Ok(())
 }

@@ -67,12 +67,10 @@ fn passed_on(case: &Case<'_>) -> Option<Culprit> {
 /// The program's own function on the system stack of the thread that died: further in than the goroutine that the thread ran.
 pub(crate) fn on_system_stack(case: &Case<'_>) -> Option<Culprit> {
     let frames = &case.frames.system.as_ref()?.frames;
-    let why = || Some("it stands on the thread's system stack".to_owned());
-    if let Some(frame) = crate::recursion::cycle(frames).and_then(|cycle| second_round(case, frames, cycle)) {
-        return case.owner(frame).is_user().then(|| culprit(frame, case.goroutine_id(), why()));
-    }
-    let frame = frames.iter().find(|frame| case.owner(frame).is_user())?;
-    Some(culprit(frame, case.goroutine_id(), why()))
+    let is_user = |frame: &&Frame| case.owner(frame).is_user();
+    let repeating = crate::recursion::cycle(frames).and_then(|cycle| second_round(case, frames, cycle));
+    let frame = repeating.filter(is_user).or_else(|| frames.iter().find(is_user))?;
+    Some(culprit(frame, case.goroutine_id(), Some("it stands on the thread's system stack".to_owned())))
 }
 
 /// The stack that failed shows nothing but how it was printed.

@@ -80,10 +80,10 @@ impl<A: Address> Mem<A> {
             return Some(absolute);
         }
         let of = |reg: Option<Reg>| reg.map_or(Some(0), register);
-        let index = of(self.index.filter(|reg| reg.is_general()))?.wrapping_mul(u64::from(self.scale));
-        if self.index.is_some_and(|reg| !reg.is_general()) {
-            return None;
-        }
+        let index = match self.index {
+            Some(reg) if !reg.is_general() => return None,
+            index => of(index)?.wrapping_mul(u64::from(self.scale)),
+        };
         let sum = of(self.base)?.wrapping_add(index).wrapping_add_signed(self.displacement);
         let sum = if self.address_width == 4 { sum & u64::from(u32::MAX) } else { sum };
         Some(A::from_number(sum.wrapping_add(of(self.segment)?)))

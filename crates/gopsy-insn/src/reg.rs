@@ -78,22 +78,6 @@ impl Reg {
     pub fn is_general(self) -> bool {
         GENERAL.contains(&self)
     }
-
-    /// What a memory operand takes of it, as Linux calls that (`user_regs_struct` in `<sys/user.h>`): the register, or the base of a
-    /// segment.
-    #[must_use]
-    pub fn linux_name(self) -> Option<&'static str> {
-        const NAMES: [&str; 16] = [
-            "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-            "r15",
-        ];
-        match self {
-            Reg::Rip => Some("rip"),
-            Reg::Fs => Some("fs_base"),
-            Reg::Gs => Some("gs_base"),
-            _ => GENERAL.iter().zip(NAMES).find(|(reg, _)| **reg == self).map(|(_, name)| name),
-        }
-    }
 }
 
 impl RegPart {

@@ -3,7 +3,7 @@
 use crate::told::{Note, Told, Witness};
 use crate::{Locator, Named};
 use gopsy_image::{Func, SymbolKind};
-use gopsy_insn::{Flow, Insn};
+use gopsy_insn::{Flow, Insn, Reg};
 use gopsy_mem::{Addr, LinkAddr};
 
 /// A function.
@@ -191,17 +191,24 @@ impl Locator<'_> {
         }
     }
 
-    /// Where in memory the instruction that begins at a place reads or writes, with those registers (by the names of Linux). `None` for one
-    /// that does neither, or only pushes and pops, or where a register is not known.
+    /// Where in memory the instruction that begins at a place reads or writes, with those registers (by the names of Linux), and how many
+    /// bytes; 0 where that is not for the instruction to say. `None` for one that does neither, or only pushes and pops, or where a
+    /// register is not known.
     #[must_use]
-    pub fn memory_operand(&self, place: &Place, register: &dyn Fn(&str) -> Option<u64>) -> Option<Addr> {
+    pub fn memory_operand(&self, place: &Place, register: &dyn Fn(&str) -> Option<u64>) -> Option<(Addr, u16)> {
         let at = place.instruction.as_ref().filter(|insn| insn.start == place.pc)?;
         let end = at.start.checked_add(u64::from(at.len))?;
         let of_file = self.bytes(at.start, end)?;
         let patched = self.patched(at.start, of_file);
         let insn = self.decode(patched.as_deref().unwrap_or(of_file), at.start).next()?;
         let (operand, _) = insn.mem().filter(|(_, access)| access.reads() || access.writes())?;
-        operand.place(&|reg| register(reg.linux_name()?))
+        let value = |reg: Reg| match reg {
+            // What counts of a segment is its base.
+            Reg::Fs => register("fs_base"),
+            Reg::Gs => register("gs_base"),
+            reg => register(&reg.to_string()),
+        };
+        Some((operand.place(&value)?, operand.size))
     }
 
     fn instruction(&self, place: &mut Place, func: Option<&Func<'_>>) {

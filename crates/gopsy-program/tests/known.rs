@@ -8,9 +8,8 @@
 use gopsy_model::{Headline, HeldValue, Status, WaitsAt};
 use gopsy_program::{CoreEvidence, Evidence};
 use gopsy_runtime::{SpanState, Timer};
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, core_in, core_pattern_problem, run, skip, versions};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, core_in, core_pattern_problem, skip, versions};
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
 
 /// Go 1.16 lays names of types out in its own way; floats are printed in another since 1.26, when sudogs grew too.
 const VERSIONS: [&str; 5] = ["1.16", "1.20", "1.22", "1.24", NEWEST];
@@ -43,11 +42,7 @@ fn built() -> Vec<Built> {
         };
         for mode in [BuildMode::Plain, BuildMode::Stripped] {
             let folder = tempfile::tempdir().unwrap();
-            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/known/main.go");
-            std::fs::copy(source, folder.path().join("main.go")).unwrap();
-            std::fs::write(folder.path().join("go.mod"), "module example.com/known\n\ngo 1.16\n").unwrap();
-            let into = folder.path().join("app");
-            run(toolchain.build(folder.path(), &into, mode.flags(), false).arg(".")).unwrap();
+            toolchain.program(folder.path(), include_str!("known/main.go"), mode.flags(), false).unwrap();
             built.push(Built { name: format!("{} {}", toolchain.release, mode.as_str()), folder });
         }
     }

@@ -3,7 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use gopsy_program::{CoreEvidence, Evidence};
-use gopsy_testing::{NEWEST, Toolchain, run, skip};
+use gopsy_testing::{NEWEST, Toolchain, skip};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
@@ -29,10 +29,7 @@ fn nobody_died_of_what_gcore_writes() {
     };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    std::fs::write(folder.join("main.go"), SOURCE).unwrap();
-    std::fs::write(folder.join("go.mod"), "module example.com/living\n\ngo 1.16\n").unwrap();
-    let app = folder.join("app");
-    run(&mut toolchain.build(folder, &app, &[], false)).unwrap();
+    let app = toolchain.program(folder, SOURCE, &[], false).unwrap();
     let mut living = Command::new(&app).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = String::new();
     BufReader::new(living.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
@@ -49,7 +46,7 @@ fn nobody_died_of_what_gcore_writes() {
     let crash = core.crash();
     assert_eq!((crash.crashed, crash.headlines.len(), crash.unread), (None, 0, false));
     let notes = core.notes();
-    assert!(notes.iter().any(|note| note.starts_with("nothing ended the process")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.starts_with("nothing had ended the process")), "{notes:?}");
     assert!(core.stack_count() > 2);
 }
 
@@ -74,11 +71,8 @@ fn what_a_debugger_stopped_at_is_what_failed() {
         Err(why) => return skip("zoo", &why),
     };
     let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    std::fs::write(folder.join("main.go"), NIL).unwrap();
-    std::fs::write(folder.join("go.mod"), "module example.com/stopped\n\ngo 1.16\n").unwrap();
-    let (app, core) = (folder.join("app"), folder.join("core.gdb"));
-    run(&mut toolchain.build(folder, &app, &[], false)).unwrap();
+    let app = toolchain.program(folder.path(), NIL, &[], false).unwrap();
+    let core = folder.path().join("core.gdb");
     let write = format!("generate-core-file {}", core.display());
     let mut gdb = Command::new("gdb");
     let gdb = gdb.args(["-batch", "-nx", "-iex", "set auto-load off", "-ex", "run", "-ex", &write]).arg(&app);

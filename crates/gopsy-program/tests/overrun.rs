@@ -2,34 +2,25 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod refuted;
+
 use gopsy_model::{Headline, Stack};
-use gopsy_program::{AnyCore, CoreEvidence, CoreOptions, Evidence, UnreadCore};
-use gopsy_runtime::Release;
+use gopsy_program::{CoreEvidence, Evidence};
 use gopsy_target::Core;
-use gopsy_target::finder::Finder;
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, run, skip, versions};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, skip, versions};
 use std::path::Path;
 
-const SPECIMEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../zoo/specimens/recursion-on-system-stack");
+const ZOO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../zoo");
+
+/// A specimen, and the package that it shares with another.
+const SOURCES: [&str; 3] =
+    ["specimens/recursion-on-system-stack/main.go", "shared/system/system.go", "shared/system/system_amd64.s"];
 
 /// The functions of a stack, what repeats once.
 fn functions(stack: &Stack) -> Vec<String> {
     let mut names: Vec<String> = stack.frames.iter().map(|f| f.function.value().unwrap().as_str().to_owned()).collect();
     names.dedup();
     names
-}
-
-/// Read by another release's layouts, which this memory refutes.
-fn unread(core: &Path, binary: &Path) -> Box<UnreadCore> {
-    let finder = Finder { bins: vec![binary.to_owned()], ..Finder::default() };
-    let read = |other| {
-        let options = CoreOptions { finder: finder.clone(), layouts_of: Release::parse(other) };
-        match AnyCore::open_with(core, &options).unwrap() {
-            AnyCore::Unread(unread) => Some(unread),
-            AnyCore::Read(_) => None,
-        }
-    };
-    ["go1.16", "go1.27"].into_iter().find_map(read).unwrap()
 }
 
 #[test]
@@ -49,14 +40,15 @@ fn a_full_system_stack_is_walked_to_the_goroutine() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         std::fs::create_dir(folder.join("system")).unwrap();
-        for file in ["main.go", "go.mod", "system/system.go", "system/system_amd64.s"] {
-            std::fs::copy(Path::new(SPECIMEN).join(file), folder.join(file)).unwrap();
+        let [main, package @ ..] = SOURCES.map(|source| Path::new(ZOO).join(source));
+        for source in package {
+            std::fs::copy(&source, folder.join("system").join(source.file_name().unwrap())).unwrap();
         }
         if mode == BuildMode::Cgo {
             std::fs::write(folder.join("cgo.go"), "package main\n\nimport \"C\"\n").unwrap();
         }
-        let app = folder.join("app");
-        run(&mut toolchain.build(folder, &app, mode.flags(), mode.needs_cgo())).unwrap();
+        let main = std::fs::read_to_string(main).unwrap();
+        let app = toolchain.program(folder, &main, mode.flags(), mode.needs_cgo()).unwrap();
         let name = format!("{} {}", toolchain.release, mode.as_str());
         let core = dies(folder, "./app", &[]).unwrap().core;
         let read = CoreEvidence::open(&core, Some(&app)).unwrap();
@@ -92,7 +84,7 @@ fn a_full_system_stack_is_walked_to_the_goroutine() {
         assert!(of_c || read.crash().headlines[0] == says, "{name}: {:?}", read.crash().headlines);
 
         // Without the structures nothing tells which stack was left for that of crashes.
-        let unread = unread(&core, &app);
+        let unread = refuted::read(&core, &app);
         let died = functions(&unread.stack(unread.crash().crashed.unwrap()));
         if throws {
             assert!(of_c || died == inner, "{name}: {died:?}");

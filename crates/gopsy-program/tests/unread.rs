@@ -3,12 +3,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod refuted;
+
 use gopsy_model::{Frame, Headline, Role, Stack};
-use gopsy_program::{AnyCore, CoreError, CoreEvidence, CoreOptions, Evidence, UnreadCore};
-use gopsy_runtime::Release;
+use gopsy_program::{AnyCore, CoreError, CoreEvidence, CoreOptions, Evidence};
 use gopsy_target::finder::Finder;
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, recorded, run, skip, versions};
-use std::path::Path;
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, recorded, skip, versions};
 
 /// Each way to die leaves the goroutine's stack for the system stack in another function of the runtime: `fatalpanic`, `fatalthrow`
 /// (twice), `newproc`, and `asmcgocall`.
@@ -45,19 +45,6 @@ func main() {
 }
 ";
 
-/// Read by another release's layouts, which this memory refutes.
-fn unread(core: &Path, binary: &Path) -> UnreadCore {
-    let finder = Finder { bins: vec![binary.to_owned()], ..Finder::default() };
-    for other in ["go1.16", "go1.27"] {
-        let options = CoreOptions { finder: finder.clone(), layouts_of: Release::parse(other) };
-        if let AnyCore::Unread(unread) = AnyCore::open_with(core, &options).unwrap() {
-            assert!(matches!(CoreEvidence::open_with(core, &options), Err(CoreError::Runtime(_))));
-            return *unread;
-        }
-    }
-    panic!("two layouts fit {}", core.display())
-}
-
 fn functions(stack: &Stack) -> Vec<(String, Option<i64>)> {
     let of = |f: &Frame| (f.function.value().unwrap().as_str().to_owned(), f.line.value().copied());
     stack.frames.iter().map(of).collect()
@@ -89,15 +76,12 @@ fn the_thread_that_died_stands_where_its_goroutine_does() {
             };
             let folder = tempfile::tempdir().unwrap();
             let folder = folder.path();
-            std::fs::write(folder.join("main.go"), SOURCE).unwrap();
-            std::fs::write(folder.join("go.mod"), "module example.com/unread\n\ngo 1.16\n").unwrap();
-            let app = folder.join("app");
-            run(&mut toolchain.build(folder, &app, mode.flags(), true)).unwrap();
+            let app = toolchain.program(folder, SOURCE, mode.flags(), true).unwrap();
             for way in ["panic", "throw", "asleep", "abort"] {
                 let name = format!("{} {} {way}", toolchain.release, mode.as_str());
                 let core = dies(folder, &format!("./app {way}"), &[]).unwrap().core;
                 let read = CoreEvidence::open(&core, Some(&app)).unwrap();
-                let unread = unread(&core, &app);
+                let unread = refuted::read(&core, &app);
                 let died = unread.crash().crashed.unwrap();
                 let stack = unread.stack(died);
                 if matches!(way, "panic" | "throw") {
@@ -128,7 +112,7 @@ fn every_thread_is_there_and_only_one_has_died() {
     for name in ["core", "nilfield"] {
         std::fs::write(path(name), recorded(name)).unwrap();
     }
-    let unread = unread(&path("core"), &path("nilfield"));
+    let unread = refuted::read(&path("core"), &path("nilfield"));
     let ids = 0..unread.stack_count();
     let threads: std::collections::BTreeSet<_> = ids.clone().map(|id| unread.goroutine(id).thread.unwrap()).collect();
     assert!(threads.len() == ids.len() && threads.len() > 1, "{threads:?}");

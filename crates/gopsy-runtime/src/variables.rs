@@ -68,14 +68,19 @@ fn size(image: &Image, name: &str, at: LinkAddr) -> Option<u64> {
 /// How many string headers stand there, one behind the other. The linker has filled them in; the first is empty.
 fn reasons(image: &Image, at: LinkAddr) -> u64 {
     let is_reason = |index: u64| {
-        let header = at.checked_add(index.saturating_mul(16))?;
-        let (text, len) = (LinkAddr(image.word(header)?), image.word(header.checked_add(8)?)?);
-        let mut buf = [0; MAX_REASON];
-        let bytes = buf.get_mut(..usize::try_from(len).ok()?)?;
-        let printable = image.fill(text, bytes) && bytes.iter().all(|b| (b' '..=b'~').contains(b));
-        Some(if len == 0 { index == 0 } else { printable && !image.is_variable(text) })
+        let (at, text) = printable(image, at.checked_add(index.saturating_mul(16))?, MAX_REASON)?;
+        Some(if text.is_empty() { index == 0 } else { !image.is_variable(at) })
     };
     (0..MAX_REASONS).take_while(|index| is_reason(*index).unwrap_or(false)).count().try_into().unwrap_or(0)
+}
+
+/// The text of a string header that the linker has filled in, and where it stands. `None` unless it is printable, and no longer than `max`.
+pub(crate) fn printable(image: &Image, header: LinkAddr, max: usize) -> Option<(LinkAddr, String)> {
+    let (at, len) = (LinkAddr(image.word(header)?), image.word(header.checked_add(8)?)?);
+    let mut bytes = vec![0; usize::try_from(len).ok().filter(|len| *len <= max)?];
+    let held = bytes.is_empty() || image.fill(at, &mut bytes);
+    let text = String::from_utf8(bytes).ok()?;
+    (held && text.bytes().all(|b| (b' '..=b'~').contains(&b))).then_some((at, text))
 }
 
 /// The functions of package runtime, by name.

@@ -1,11 +1,10 @@
 //! Which Go version a program states.
 
-use crate::variables::Variables;
-use gopsy_image::{Image, Stated};
-use gopsy_mem::LinkAddr;
+use crate::variables::{Variables, printable};
+use gopsy_image::Image;
 
 /// Versions are short: `go1.27.3`, `devel go1.28-ab12cd Tue Nov …`.
-const MAX_LENGTH: u64 = 128;
+const MAX_LENGTH: usize = 128;
 
 /// The Go version that a program states.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +13,15 @@ pub struct StatedVersion {
     pub text: String,
     /// Where it stands.
     pub by: StatedBy,
+}
+
+impl std::fmt::Display for StatedBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            StatedBy::BuildInformation => "build information",
+            StatedBy::Variable => "runtime.buildVersion, which the linker writes",
+        })
+    }
 }
 
 /// What states a Go version.
@@ -40,11 +48,9 @@ impl StatedVersion {
 /// What `runtime.buildVersion` holds in the file.
 fn variable(image: &Image) -> Option<String> {
     const NAME: &str = "runtime.buildVersion";
+    // Only a Go program has it: another's symbols need not be read.
     image.pclntab().ok()?;
     let header = Variables::of(image, &[NAME]).found.get(NAME)?.address;
-    let (text, len) = (LinkAddr(image.word(header)?), image.word(header.checked_add(8)?)?);
-    let mut bytes = vec![0; usize::try_from(len).ok().filter(|_| (1..=MAX_LENGTH).contains(&len))?];
-    let printable = image.fill(text, &mut bytes) && bytes.iter().all(|b| (b' '..=b'~').contains(b));
-    let text = String::from_utf8(bytes).ok().filter(|_| printable)?;
+    let (_, text) = printable(image, header, MAX_LENGTH)?;
     text.contains("go1.").then_some(text)
 }

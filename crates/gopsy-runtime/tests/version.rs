@@ -4,7 +4,7 @@
 
 use gopsy_image::Image;
 use gopsy_runtime::{StatedBy, StatedVersion};
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, run, skip, versions};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, skip, versions};
 use std::sync::Arc;
 
 /// What build information begins with, in files of all releases.
@@ -27,12 +27,9 @@ fn the_linker_writes_it_twice() {
         };
         for mode in [BuildMode::Stripped, BuildMode::Pie] {
             let folder = tempfile::tempdir().unwrap();
-            let folder = folder.path();
-            std::fs::write(folder.join("main.go"), "package main\n\nfunc main() { println(1) }\n").unwrap();
-            std::fs::write(folder.join("go.mod"), "module example.com/stated\n\ngo 1.16\n").unwrap();
-            let app = folder.join("app");
-            run(&mut toolchain.build(folder, &app, mode.flags(), false)).unwrap();
-            let mut file = std::fs::read(&app).unwrap();
+            let source = "package main\n\nfunc main() { println(1) }\n";
+            let app = toolchain.program(folder.path(), source, mode.flags(), false).unwrap();
+            let mut file = std::fs::read(app).unwrap();
             let stated = |file: &[u8]| StatedVersion::of(&Image::parse(Arc::new(file.to_vec())).unwrap());
             let name = format!("{} {}", toolchain.release, mode.as_str());
             let told = |by| Some(StatedVersion { text: toolchain.release.clone(), by });

@@ -105,6 +105,21 @@ impl Toolchain {
         command.args(["build", "-o"]).arg(into).args(flags);
         command
     }
+
+    /// Writes a program of one file into a folder and builds it there. It is then called `app`.
+    ///
+    /// # Errors
+    /// What the release said.
+    pub fn program(&self, folder: &Path, source: &str, flags: &[&str], cgo: bool) -> Result<PathBuf, String> {
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))
+        };
+        write("main.go", source)?;
+        write("go.mod", "module example.com/app\n\ngo 1.16\n")?;
+        let app = folder.join("app");
+        run(&mut self.build(folder, &app, flags, cgo))?;
+        Ok(app)
+    }
 }
 
 /// Runs a command to its end.

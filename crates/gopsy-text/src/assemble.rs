@@ -96,12 +96,11 @@ impl Assembler {
         self.strangers_since_stack = 0;
     }
 
-    /// A system stack that was full is printed, and the headline of that death behind it.
+    /// A death begins with what is said of a system stack that was full.
     pub(crate) fn overrun(&mut self, line: &[u8], same_death: bool) {
         self.before_headline(same_death);
         self.diagnostic(line);
         self.keep_before();
-        self.during = true;
     }
 
     /// The last stack became a part of the one before.

@@ -453,6 +453,11 @@ mod tests {
         // Another system stack is none of its.
         let d = read(&format!("{}{OWN}", FULL.replace("runtime.switchToCrashStack0", "runtime.mstart")));
         assert_eq!((d.stack_count(), d.crashes().len(), names(&d, 0).len(), names(&d, 1).len()), (3, 1, 3, 3));
+        // Of a program that said no more the next one's headline is none.
+        let (said, _) = FULL.split_once("fatal error").unwrap();
+        let d = read(&format!("{said}{PLAIN}"));
+        let stacks: Vec<_> = d.crashes().iter().map(|c| c.stacks.clone()).collect();
+        assert_eq!((stacks, d.crashes()[0].headlines.len()), (vec![0..1, 1..3], 0));
     }
 
     #[test]

@@ -379,6 +379,11 @@ impl Store {
         begin(stack)..begin(stack.saturating_add(1))
     }
 
+    /// Whether no stack was kept after this one.
+    pub(crate) fn is_last(&self, stack: usize) -> bool {
+        self.stacks.len().checked_sub(1) == Some(stack)
+    }
+
     /// The function of a stack's outermost frame.
     pub(crate) fn outermost(&self, stack: usize) -> Option<&[u8]> {
         let frame = self.frames.get(self.frames_of(stack))?.last()?;
@@ -396,9 +401,10 @@ impl Store {
         let of_both = self.gaps.partition_point(|gap| gap.stack < outer);
         let gaps = self.gaps.get_mut(of_both..).unwrap_or_default();
         for gap in &mut *gaps {
-            match gap.stack == outer {
-                true => gap.after = gap.after.saturating_add(added),
-                false => gap.stack = outer,
+            if gap.stack == outer {
+                gap.after = gap.after.saturating_add(added);
+            } else {
+                gap.stack = outer;
             }
         }
         gaps.sort_by_key(|gap| gap.after);

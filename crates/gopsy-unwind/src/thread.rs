@@ -166,6 +166,9 @@ impl Thread<'_> {
         }
         if let Some(left) = self.behind_crash_stack(site) {
             visit(&self.frame(Some(site), on, Some((end, Found::Table))));
+            if !self.crosses() {
+                return Step::End(End::Limit);
+            }
             return self.go_on(Pc::Return(left.pc), left.sp, Found::Table);
         }
         let left = site.role == FuncRole::Morestack && self.stacks.without_goroutine && on == On::System;

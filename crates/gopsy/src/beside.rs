@@ -4,6 +4,7 @@ use gopsy_image::{GoModule, Image};
 use gopsy_locate::Locator;
 use gopsy_mem::{Addr, Bias, MemoryExt, Range};
 use gopsy_program::Modules;
+use gopsy_runtime::StatedVersion;
 use gopsy_target::finder::Finder;
 use gopsy_target::{Core, MappedElf};
 use std::cell::OnceCell;
@@ -34,7 +35,10 @@ impl<'a> Beside<'a> {
         let file =
             |elf: MappedElf| of(String::from_utf8_lossy(&elf.path).into_owned(), What::File(Box::new(elf), finder));
         let vdso = core.vdso_range().map(|_| of("[vdso]".to_owned(), What::Vdso));
-        let modules = core.bias(executable).map(|bias| Modules::of(core, executable, bias).list).unwrap_or_default();
+        let modules = core
+            .bias(executable)
+            .map(|bias| Modules::of(core, executable, bias, StatedVersion::of(executable).as_ref()).list)
+            .unwrap_or_default();
         let generated = modules.into_iter().filter(|module| !module.data().linked);
         let generated = generated.map(|module| of("generated code".to_owned(), What::Generated(Box::new(module))));
         core.elves().into_iter().filter(|elf| !elf.executable).map(file).chain(vdso).chain(generated).collect()

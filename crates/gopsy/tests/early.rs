@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, core_pattern_problem, dies, run, skip};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, core_pattern_problem, dies, skip};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -27,10 +27,8 @@ fn a_death_before_the_first_goroutine() {
         };
         let name = format!("{} {}", toolchain.release, mode.as_str());
         let folder = tempfile::tempdir().unwrap();
-        let app = folder.path().join("app");
-        std::fs::write(folder.path().join("main.go"), "package main\n\nfunc main() {}\n").unwrap();
-        std::fs::write(folder.path().join("go.mod"), "module example.com/early\n\ngo 1.16\n").unwrap();
-        run(&mut toolchain.build(folder.path(), &app, mode.flags(), mode.needs_cgo())).unwrap();
+        let source = "package main\n\nfunc main() {}\n";
+        toolchain.program(folder.path(), source, mode.flags(), mode.needs_cgo()).unwrap();
         let core = dies(folder.path(), "./app", &[("GOMEMLIMIT", "1GB")]).unwrap().core;
 
         let stacks = gopsy("stacks", &core);

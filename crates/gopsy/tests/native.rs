@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, has_tool, run, skip};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, has_tool, skip};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -66,9 +66,7 @@ fn a_death_in_c_shows_the_frames_of_c() {
         let name = format!("{} {}", toolchain.release, mode.as_str());
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        std::fs::write(folder.join("main.go"), SOURCE).unwrap();
-        std::fs::write(folder.join("go.mod"), "module example.com/native\n\ngo 1.16\n").unwrap();
-        run(&mut toolchain.build(folder, &folder.join("app"), mode.flags(), true)).unwrap();
+        toolchain.program(folder, SOURCE, mode.flags(), true).unwrap();
 
         dies(folder, "");
         let found: Value = serde_json::from_str(&explain(&["core", "--json"], folder)).unwrap();

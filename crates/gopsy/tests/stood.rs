@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, run, skip};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, skip};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -46,9 +46,7 @@ fn the_registers_are_those_of_the_fault() {
         let name = format!("{} {}", toolchain.release, mode.as_str());
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        std::fs::write(folder.join("main.go"), SOURCE).unwrap();
-        std::fs::write(folder.join("go.mod"), "module example.com/stood\n\ngo 1.16\n").unwrap();
-        run(&mut toolchain.build(folder, &folder.join("app"), mode.flags(), true)).unwrap();
+        toolchain.program(folder, SOURCE, mode.flags(), true).unwrap();
         std::fs::rename(dies(folder, "./app", &[]).unwrap().core, folder.join("core")).unwrap();
 
         let found = json(&["explain", "core", "--json"], folder);

@@ -24,7 +24,6 @@ use anyhow::Result;
 use gopsy_program::{CoreEvidence, Evidence, Program, TextEvidence, TextWithBinary};
 use serde::{Deserialize, Serialize};
 
-use crate::specimen::files_below;
 use crate::{Kit, Remains, Subject, Toolchain, Workshop};
 
 pub use compare::{Difference, compare};
@@ -157,8 +156,9 @@ fn fingerprint(cell: &Cell<'_>, go: &Toolchain) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     match cell.subject {
         Subject::Specimen(specimen) => {
-            for file in files_below(&specimen.folder)? {
-                (file.strip_prefix(&specimen.folder)?, fs::read(&file)?).hash(&mut hasher);
+            fs::read(specimen.expectation())?.hash(&mut hasher);
+            for source in specimen.sources() {
+                (&source.name, fs::read(&source.path)?).hash(&mut hasher);
             }
         }
         Subject::Program(program) => format!("{program:?}").hash(&mut hasher),

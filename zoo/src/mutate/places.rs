@@ -9,6 +9,7 @@ use std::ops::Range;
 use gopsy_image::Image;
 use gopsy_mem::Addr;
 use gopsy_program::{CoreEvidence, Modules};
+use gopsy_runtime::StatedVersion;
 use gopsy_target::Core;
 
 const PAGE: usize = 4096;
@@ -101,7 +102,10 @@ impl Places {
         let addresses: Vec<u64> = reached.iter().filter_map(|r| places.address(r.start)).collect();
         places.structures.extend(addresses);
         places.add("reached", 30, reached);
-        let modules = core.bias(image).map(|bias| Modules::of(core, image, bias).list).unwrap_or_default();
+        let modules = core
+            .bias(image)
+            .map(|bias| Modules::of(core, image, bias, StatedVersion::of(image).as_ref()).list)
+            .unwrap_or_default();
         let modules = modules.iter().filter_map(|module| places.range(module.data().address.0, MODULE));
         let tables =
             modules.clone().flat_map(|module| module.step_by(8).filter_map(|at| word(bytes, at)).collect::<Vec<_>>());

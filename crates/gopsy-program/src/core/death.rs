@@ -13,12 +13,12 @@ use gopsy_unwind::{Code, On, RawFrame, SignalFrame, Walk};
 /// Signals of linux/amd64 at which the runtime prints the bytes of the instruction.
 const SIGILL: u32 = 4;
 const SIGFPE: u32 = 8;
-/// Signals by which nothing needs to have failed, or which a thread sends itself.
+/// A debugger's own, and that of the runtime's `abort`.
 const SIGTRAP: u32 = 5;
 const SIGABRT: u32 = 6;
 
 /// What is said of a process that lives on.
-pub(super) const NOTHING_ENDED: &str = "nothing ended the process: it went on when the core had been written";
+pub(super) const NOTHING_ENDED: &str = "nothing had ended the process when the core was written";
 
 /// So many bytes at the faulting instruction does the runtime print.
 const INSTRUCTION_BYTES: u64 = 16;
@@ -48,20 +48,21 @@ impl CoreEvidence {
         // After a throw on the system stack it is that stack's g whose signal the runtime prints (`dopanic_m`).
         let threw_on_system = thread.is_some_and(|t| self.threw_on_system_stack(t));
         let who = if threw_on_system { culprit.m.g0.value().copied() } else { address };
-        let from_g = who.and_then(|a| runtime.signal(a)).map(|s| signal(&s, &culprit.m));
         let how = self.how(culprit, thread);
-        let own = || thread.and_then(|t| self.taken_by(t)).filter(|_| how == How::Signalled);
-        let from_g = from_g.or_else(own);
+        let died = completeness::may_have_died(&self.core);
+        // Of a signal that the runtime did not see, the g has none, or an earlier one's.
+        let told_beside = match how {
+            How::Signalled => thread.and_then(|t| self.taken_by(t, died)),
+            _ => who.and_then(|a| runtime.signal(a)).map(|s| signal(&s, &culprit.m)),
+        };
         let told = match how {
             How::Panic => self.panicked(&runtime, address, thread),
             How::Thrown => self.thrown(&runtime, culprit, thread),
             How::Dying => Told::nothing("whether the program panicked or the runtime threw is not known"),
-            How::Signalled if completeness::may_have_died(&self.core) => {
-                Told::nothing("a signal ended the process without the runtime's doing")
-            }
-            How::Signalled if from_g.is_some() => {
-                Told::nothing("a debugger wrote the core when a thread took the signal; the runtime had not seen it")
-            }
+            How::Signalled if died => Told::nothing("a signal ended the process without the runtime's doing"),
+            How::Signalled if told_beside.is_some() => Told::nothing(
+                "a debugger wrote the core when a thread took the signal; the runtime was not dying of it",
+            ),
             How::Signalled => Told::nothing(NOTHING_ENDED),
         };
         let own = |entry: &Entry| address.is_some_and(|a| *entry == Entry::Goroutine(a));
@@ -77,7 +78,8 @@ impl CoreEvidence {
             _ if asked_for => None,
             Some(_) if signalled && waited && system.is_some() => system,
             Some(id) => Some(id),
-            None if signalled => system,
+            // Which goroutine that was may be lost: then nobody is named.
+            None if signalled && ran_none => system,
             None => first(&self.entries, self.all_goroutines).filter(|_| ran_none && how == How::Thrown),
         };
         match culprit.g.missing() {
@@ -91,23 +93,22 @@ impl CoreEvidence {
             diagnostics: told.diagnostics,
             registers: told.registers,
             unrecorded: told.unrecorded,
-            signal: from_g,
+            signal: told_beside,
             crashed,
             system_stack: system,
             ..std::mem::take(&mut self.crash)
         };
     }
 
-    /// The signal that ended the process, which the runtime did not take: of the kernel's thread.
-    fn taken_by(&self, thread: usize) -> Option<Signal> {
+    /// The signal that ended the process, or stopped it under a debugger, without the runtime's doing: as the kernel has it of that thread.
+    fn taken_by(&self, thread: usize, died: bool) -> Option<Signal> {
         let m = self.threads.get(thread)?.id.clone();
         let of_kernel = self.core.threads().get((*self.kernel_threads.get(thread)?)?)?;
         let in_foreign_code = !self.in_go(of_kernel.registers.pc());
         // A debugger stops a thread by signals of its own, too.
         let number = of_kernel.siginfo.map(|info| info.number).and_then(|n| u32::try_from(n).ok());
         let failed = number.is_some_and(|n| n == SIGABRT || (n != SIGTRAP && has_fault_address(n)));
-        let died = failed || completeness::may_have_died(&self.core);
-        taken(&self.core, of_kernel).filter(|_| died).map(|signal| Signal { m, in_foreign_code, ..signal })
+        taken(&self.core, of_kernel).filter(|_| died || failed).map(|signal| Signal { m, in_foreign_code, ..signal })
     }
 
     /// How a thread died. Where the runtime's own word on it is not proved, by what stands on its stacks.
@@ -176,7 +177,10 @@ impl CoreEvidence {
         let code = self.code();
         if walk.frames.iter().any(|f| code.raw_name(f.func) == Some(b"runtime.sighandler")) {
             return match walk.signals.last() {
-                Some(frame) => self.signalled(runtime, frame, culprit, no_more_stack(walk, &code)),
+                Some(frame) => {
+                    let before = no_more_stack(walk, &code).filter(|_| frame.number == SIGTRAP);
+                    self.signalled(runtime, frame, culprit, before)
+                }
                 None => Told::nothing("the signal that ended the process is not known: its frame was not found"),
             };
         }

@@ -1,16 +1,14 @@
 //! Where signals interrupted the threads of a core.
 
-use super::{foreign, joined::Joined};
+use super::CoreError;
+use super::joined::{Joined, MAX_WALKED};
 use gopsy_image::Image;
 use gopsy_mem::Addr;
 use gopsy_target::Core;
 use gopsy_target::finder::Finder;
-use gopsy_unwind::{Sites, Stacks, Walker};
+use gopsy_unwind::{Found, Sites, Walk};
 use std::path::Path;
 use std::sync::Arc;
-
-/// Threads beyond this are not walked.
-const MAX_WALKED: usize = 10_000;
 
 /// A thread that a signal interrupted, and that executes a handler since.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,20 +23,34 @@ pub struct Interrupted {
     pub registers: Vec<(&'static str, u64)>,
 }
 
-/// All threads of a core that handle signals, with each signal that interrupted another handler. Empty where the program is not the one
-/// that wrote the core.
-#[must_use]
-pub fn interrupted(core: &Core, image: &Arc<Image>, path: &Path, finder: &Finder) -> Vec<Interrupted> {
-    let Ok(joined) = Joined::of(core.clone(), Arc::clone(image), path, finder) else { return Vec::new() };
-    let (core, code, sites) = (&joined.core, joined.code(), Sites::default());
-    let walker = Walker::new(core, &code, &sites);
+/// All threads of a core that handle signals, with each signal that interrupted another handler. What a search of the stack leads to may be
+/// left over from an earlier one, and is not told.
+///
+/// # Errors
+/// When the program is not the one that wrote the core.
+pub fn interrupted(
+    core: &Core,
+    image: &Arc<Image>,
+    path: &Path,
+    finder: &Finder,
+) -> Result<Vec<Interrupted>, CoreError> {
+    let joined = Joined::of(core.clone(), Arc::clone(image), path, finder)?;
+    let sites = Sites::default();
     let mut found = Vec::new();
-    for thread in core.threads().iter().take(MAX_WALKED) {
-        let walk = foreign::walk(&walker, core, &joined.foreign, &thread.registers, &Stacks::default());
-        found.extend(walk.signals.iter().filter_map(|frame| {
-            let registers = frame.registers(core).ok()?;
+    for (number, thread) in joined.core.threads().iter().enumerate().take(MAX_WALKED) {
+        let Some(walk) = joined.walk(number, &sites) else { continue };
+        let sure = walk.signals.iter().take(surely_crossed(&walk));
+        found.extend(sure.filter_map(|frame| {
+            let registers = frame.registers(&joined.core).ok()?;
             Some(Interrupted { tid: thread.tid, signal: frame.number, pc: frame.pc, registers })
         }));
     }
-    found
+    Ok(found)
+}
+
+/// How many signal frames the walk came to before it had to search: what they interrupted has its registers from the kernel, as the innermost
+/// frame has.
+fn surely_crossed(walk: &Walk) -> usize {
+    let followed = walk.frames.iter().take_while(|frame| frame.found != Found::Scan);
+    followed.skip(1).filter(|frame| frame.found == Found::Context).count()
 }

@@ -7,9 +7,12 @@ use gopsy_model::{Identity, Known, Missing, Source, Str, Trust};
 use gopsy_runtime::{StatedBy, StatedVersion};
 use gopsy_target::finder::{self, Finder};
 use gopsy_target::{Attachment, Core};
-use gopsy_unwind::{Code, Foreign};
+use gopsy_unwind::{Code, Foreign, Sites, Stacks, Walk, Walker};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Threads beyond this are not walked where a question is about all of them.
+pub(super) const MAX_WALKED: usize = 10_000;
 
 /// A core, its program and the code of its process, Go's or not.
 pub(super) struct Joined {
@@ -61,9 +64,17 @@ impl Joined {
         }
         let foreign = foreign::load(&mut core, (&image, path), bias, finder, &mut notes);
         let stated = Stated { build: image.build_info().ok(), version: StatedVersion::of(&image) };
-        let Modules { list: modules, broken } = Modules::of(&core, &image, bias);
+        let Modules { list: modules, broken } = Modules::of(&core, &image, bias, stated.version.as_ref());
         notes.extend(broken.map(|why| format!("the list of Go modules is not whole: {why}")));
         Ok(Joined { core, image, path: path.to_owned(), bias, attachment, stated, modules, foreign, notes })
+    }
+
+    /// The walk of a thread by its registers alone, without the runtime's structures.
+    pub(super) fn walk(&self, thread: usize, sites: &Sites) -> Option<Walk> {
+        let registers = &self.core.threads().get(thread)?.registers;
+        let code = self.code();
+        let walker = Walker::new(&self.core, &code, sites);
+        Some(foreign::walk(&walker, &self.core, &self.foreign, registers, &Stacks::default()))
     }
 
     /// The Go code of the process.

@@ -95,7 +95,7 @@ pub struct CoreEvidence {
     all_threads: bool,
     /// Which of the core's threads each of them is, by their indices.
     kernel_threads: Vec<Option<usize>>,
-    /// The thread that a signal ended without the runtime's doing.
+    /// The thread that took a signal which the runtime did not see, if one did.
     killed: Option<usize>,
     crash: Crash,
     notes: Vec<String>,

@@ -25,18 +25,17 @@ impl Modules {
     /// Follows the list from the executable's own moduledata, which was loaded with that bias. The files of the plugins should
     /// be attached to the core: their tables are seldom in it.
     #[must_use]
-    pub fn of(core: &Core, image: &Image, bias: Bias) -> Modules {
-        let mut modules = Modules::listed(core, image, bias);
+    pub fn of(core: &Core, image: &Image, bias: Bias, version: Option<&StatedVersion>) -> Modules {
+        let mut modules = Modules::listed(core, image, bias, version);
         modules.list.sort_by_key(|module| module.data().text);
         modules
     }
 
     /// In the order of the list.
-    fn listed(core: &Core, image: &Image, bias: Bias) -> Modules {
+    fn listed(core: &Core, image: &Image, bias: Bias, version: Option<&StatedVersion>) -> Modules {
         let mut modules = Modules::default();
         let Ok(first) = image.module_data() else { return modules };
-        let minor =
-            StatedVersion::of(image).and_then(|stated| Release::parse(&stated.text)).map(|release| release.minor);
+        let minor = version.and_then(|stated| Release::parse(&stated.text)).map(|release| release.minor);
         let first = match ModuleData::read_of(core, LinkAddr(bias.load(first.address).0), minor) {
             Ok(first) => first,
             Err(error) => {

@@ -1,15 +1,13 @@
 //! A core in which no goroutine can be found: its threads are all there is.
 
-use super::joined::{Joined, identity};
+use super::joined::{Joined, MAX_WALKED, identity};
 use super::opening::Unread;
-use super::{completeness, death, foreign, threads};
+use super::{completeness, death, threads};
 use crate::{Evidence, StackId};
 use gopsy_model::{Crash, Goroutine, Headline, Identity, Known, Missing, Role, Signal, Source, Stack};
-use gopsy_unwind::{SignalFrame, Sites, Stacks, Walk, Walker};
+use gopsy_unwind::{SignalFrame, Sites, Walk};
 use std::ops::Range;
 
-/// More threads than this are not walked to find the one that died.
-const MAX_WALKED: usize = 10_000;
 /// Linux, all machines.
 const SIGQUIT: u32 = 3;
 
@@ -100,10 +98,7 @@ impl UnreadCore {
     }
 
     fn walk(&self, id: StackId) -> Option<Walk> {
-        let (core, code) = (&self.joined.core, self.joined.code());
-        let registers = &core.threads().get(id)?.registers;
-        let walker = Walker::new(core, &code, &self.sites);
-        Some(foreign::walk(&walker, core, &self.joined.foreign, registers, &Stacks::default()))
+        self.joined.walk(id, &self.sites)
     }
 
     /// What the runtime did on a thread to die.

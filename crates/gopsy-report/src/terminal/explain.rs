@@ -239,7 +239,10 @@ fn others(canvas: &mut Canvas, case: &Case<'_>) {
     shown.sort_by_key(|g| std::cmp::Reverse(g.count));
     // The runtime's own goroutines are in every program.
     shown.truncate(MAX_RANKED);
-    shown.sort_by_cached_key(|g| case.program.stack(g.sample).frames.iter().all(is_of_runtime));
+    shown.sort_by_cached_key(|g| {
+        let frames = case.program.stack(g.sample).frames;
+        !frames.is_empty() && frames.iter().all(is_of_runtime)
+    });
     shown.truncate(MAX_ITEMS);
     let count = shown.first().map_or(1, |g| thousands(g.count).len());
     let word = |g: &Group| g.states.first().map_or_else(String::new, |(word, _)| word.to_string());

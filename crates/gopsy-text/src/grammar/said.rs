@@ -36,7 +36,9 @@ impl Grammar {
             }
             Said::Fatal(message) => {
                 let (message, rest) = crate::flat::split_headline(message);
-                self.crashes.before_headline(empty_stack);
+                // A system stack that was full stands before its headline.
+                let overrun = message == b"morestack on g0" && self.overrun.is_some_and(|i| self.store.is_last(i));
+                self.crashes.before_headline(empty_stack || overrun);
                 self.crashes.headline(Headline::Fatal(scan::text(scan::upto(message, MAX_MESSAGE)).into()));
                 let rest = rest.to_vec();
                 if !rest.is_empty() {

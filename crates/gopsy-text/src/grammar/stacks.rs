@@ -84,9 +84,8 @@ impl Grammar {
     /// The stack that is kept for crashes is the inner end of the system stack that was full and was printed before: one thread's,
     /// and one walk's, wherever both are known.
     fn join_overrun(&mut self) {
-        let last = self.store.stacks.len().checked_sub(1);
-        let Some(overrun) = self.overrun.filter(|overrun| last == overrun.checked_add(1)) else { return };
-        if self.store.outermost(overrun.saturating_add(1)) == Some(b"runtime.switchToCrashStack0") {
+        let Some(inner) = self.overrun.and_then(|overrun| overrun.checked_add(1)) else { return };
+        if self.store.is_last(inner) && self.store.outermost(inner) == Some(b"runtime.switchToCrashStack0") {
             self.overrun = None;
             self.store.join_last();
             self.crashes.joined();

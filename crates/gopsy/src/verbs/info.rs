@@ -47,11 +47,12 @@ impl InfoVerb {
     pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
         let mut opened = Opened::open(&self.target, &self.binary)?;
         let mut info = Info { target: self.target.clone(), list_dependencies: self.deps, ..Info::default() };
+        let stated = opened.program.as_ref().ok().and_then(|(_, image)| StatedVersion::of(image));
         match &opened.program {
             Ok((path, image)) => {
                 let build = image.build_info();
                 let platform = Platform::of(image, build.as_ref().ok(), opened.core.is_some());
-                let mut program = program(path, image, build, platform.in_words(image));
+                let mut program = program(path, image, build, stated.as_ref(), platform.in_words(image));
                 program.found = opened.how.clone();
                 if let Some(version) = &program.go_version {
                     known_bugs(&mut info, version, &platform);
@@ -66,7 +67,7 @@ impl InfoVerb {
         if let Ok((path, image)) = &opened.program {
             // The files of plugins are attached by now.
             let process = opened.core.as_ref().and_then(|core| Some((core, core.bias(image)?)));
-            let more = process.map(|(core, bias)| Modules::of(core, image, bias)).unwrap_or_default();
+            let more = process.map(|(core, bias)| Modules::of(core, image, bias, stated.as_ref())).unwrap_or_default();
             info.notes.extend(more.broken.map(|why| format!("the list of Go modules is not whole: {why}")));
             if let Some(program) = &mut info.program {
                 (program.modules, program.no_modules) = modules(image, process, &more.list);
@@ -103,14 +104,17 @@ fn known_bugs(info: &mut Info, version: &str, platform: &Platform) {
     }
 }
 
-fn program(path: &Path, image: &Image, build: Result<BuildInfo, ImageError>, platform: String) -> Program {
-    let (go_version, go_version_by) = match &build {
-        Ok(build) if !build.version.is_empty() => (Some(build.version.clone()), "build information".to_owned()),
-        other => match (StatedVersion::of(image), other) {
-            (Some(stated), _) => (Some(stated.text), "runtime.buildVersion, which the linker writes".to_owned()),
-            (None, Ok(_)) => (None, format!("the build information names none; {}", by_tables(image))),
-            (None, Err(error)) => (None, format!("{error}; {}", by_tables(image))),
-        },
+fn program(
+    path: &Path,
+    image: &Image,
+    build: Result<BuildInfo, ImageError>,
+    stated: Option<&StatedVersion>,
+    platform: String,
+) -> Program {
+    let (go_version, go_version_by) = match (stated, &build) {
+        (Some(StatedVersion { text, by }), _) => (Some(text.clone()), by.to_string()),
+        (None, Ok(_)) => (None, format!("the build information names none; {}", by_tables(image))),
+        (None, Err(error)) => (None, format!("{error}; {}", by_tables(image))),
     };
     let build = build.unwrap_or_default();
     let pair = |m: &gopsy_image::Module| (m.path.clone(), m.version.clone());

@@ -4,7 +4,7 @@ use super::Where;
 use crate::beside::Beside;
 use crate::opened::Opened;
 use gopsy_locate::{CodeOfLine, Found, Line, Locator, MAX_FOUND, MapUse, MapUses, Place, Unseen, Window, fits_type};
-use gopsy_mem::{Addr, MemoryExt};
+use gopsy_mem::{Addr, Memory};
 use gopsy_program::{Interrupted, interrupted};
 use gopsy_report::whereabouts::{Answer, Answered, LineAnswer, LineListing, OperandAt, PlaceAnswer, ThreadAt, Writers};
 use gopsy_target::{Core, signal_name};
@@ -216,7 +216,7 @@ impl Question<'_> {
     /// The threads that stand at a place, or stood there when a signal came.
     fn threads(&self, core: &Core, place: &Place, pc: Addr) -> Vec<ThreadAt> {
         let operand = |register: &dyn Fn(&str) -> Option<u64>| {
-            self.locator.memory_operand(place, register).map(|at| operand(core, at))
+            self.locator.memory_operand(place, register).map(|(at, size)| operand(core, at, size))
         };
         let standing = core.threads().iter().filter(|t| t.registers.pc() == pc).map(|t| ThreadAt {
             tid: u64::from(t.tid),
@@ -225,10 +225,12 @@ impl Question<'_> {
             registers: t.registers.iter().collect(),
             operand: operand(&|name| t.registers.get(name)),
         });
-        let handling = self.interrupted.get_or_init(|| match &self.opened.program {
-            Ok((path, image)) if place.instruction.is_some() => interrupted(core, image, path, &self.opened.finder),
-            _ => Vec::new(),
-        });
+        // Only an instruction is interrupted. A program that cannot be joined to its core has been told of by now.
+        let handling = || match &self.opened.program {
+            Ok((path, image)) => interrupted(core, image, path, &self.opened.finder).unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        let handling = place.instruction.as_ref().map_or(&[][..], |_| self.interrupted.get_or_init(handling));
         // Who stands here again, or still, is told once.
         let gone = |t: &&Interrupted| !core.threads().iter().any(|own| own.tid == t.tid && own.registers.pc() == pc);
         let stood = handling.iter().filter(|t| t.pc == pc).filter(gone).map(|t| ThreadAt {
@@ -276,12 +278,15 @@ impl Question<'_> {
     }
 }
 
-/// What a core has where an instruction reads or writes.
-fn operand(core: &Core, at: Addr) -> OperandAt {
-    let what = match core.u64(at) {
+/// What a core has where an instruction reads or writes so many bytes; the first of them, where those are more than a word.
+fn operand(core: &Core, at: Addr, size: u16) -> OperandAt {
+    let mut word = [0; 8];
+    let bytes = word.get_mut(..usize::from(size).clamp(1, 8)).unwrap_or_default();
+    let what = match core.read(at, bytes) {
         Err(fault) => fault.to_string(),
-        Ok(word) => {
-            let holds = format!("it holds {word:#x}");
+        Ok(()) => {
+            let holds =
+                if size == 0 { "it is there".to_owned() } else { format!("it holds {:#x}", u64::from_le_bytes(word)) };
             core.describe(at).map_or_else(|| holds.clone(), |part| format!("{holds}, in {part}"))
         }
     };
