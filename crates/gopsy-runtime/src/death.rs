@@ -62,9 +62,13 @@ impl Runtime<'_> {
             }
             None => (threads.iter().find(took_signal)?, How::Signalled),
         };
-        let g = match &m.curg {
+        Some(Culprit { m: m.clone(), g: self.run_by(m), how })
+    }
+
+    /// The goroutine that a thread runs, which must agree; missing when it runs none.
+    pub(crate) fn run_by(&self, m: &M) -> Known<Addr> {
+        match &m.curg {
             Known::Have { value, .. } if value.is_null() => Known::Missing(Missing::NotApplicable),
-            // The goroutine must agree that this thread runs it.
             Known::Have { value, .. } => match self.pointer(*value, &[("runtime.g", "m")]) {
                 Known::Have { value: back, .. } if back == m.address => self.have(*value),
                 Known::Have { .. } => Known::Missing(Missing::Unreadable(
@@ -73,7 +77,6 @@ impl Runtime<'_> {
                 Known::Missing(why) => Known::Missing(why),
             },
             Known::Missing(why) => Known::Missing(why.clone()),
-        };
-        Some(Culprit { m: m.clone(), g, how })
+        }
     }
 }

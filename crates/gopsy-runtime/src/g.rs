@@ -104,7 +104,7 @@ pub(crate) struct Goroutines {
 /// The goroutines that there can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PossibleGoroutines {
-    /// Their addresses, each once, in the order in which they were made.
+    /// Their addresses, each once: as they are listed, in the order in which they were made, then those that only threads name.
     pub addresses: Vec<Addr>,
     /// The whole list was read.
     pub complete: bool,
@@ -162,11 +162,27 @@ impl Runtime<'_> {
         if !complete {
             remarks.push(format!("{} of {claimed} goroutines are listed in the core", addresses.len()));
         }
-        let (addresses, wrong) = possible(self.mem, addresses);
+        let (mut addresses, wrong) = possible(self.mem, addresses);
+        if !complete || wrong > 0 {
+            let unlisted = self.unlisted(&addresses);
+            match unlisted.len() {
+                0 => {}
+                1 => remarks.push("a goroutine that is not listed is known by the thread that runs it".into()),
+                n => remarks.push(format!("{n} goroutines that are not listed are known by the threads that run them")),
+            }
+            addresses.extend(unlisted);
+        }
         if wrong > 0 {
             remarks.push(format!("{wrong} entries of the list of goroutines are damaged: no goroutine can be there"));
         }
         Ok(PossibleGoroutines { addresses, complete, remarks })
+    }
+
+    /// The goroutines that threads run, other than these.
+    fn unlisted(&self, listed: &[Addr]) -> Vec<Addr> {
+        let mut seen: HashSet<Addr> = listed.iter().copied().collect();
+        let threads = self.threads().map(|threads| threads.list).unwrap_or_default();
+        threads.iter().filter_map(|m| self.run_by(m).into_value()).filter(|g| seen.insert(*g)).collect()
     }
 
     /// What the goroutine at that address is doing.

@@ -1,7 +1,7 @@
 //! The readers of runtime structs against a made-up runtime.
 
 use crate::testkit::{BACKLOG, BIAS, G0, G1, M0, PANIC, TYPES, check, memory, words};
-use crate::{FloatFormat, How, RuntimeError, Threads, Witness};
+use crate::{FloatFormat, How, PossibleGoroutines, RuntimeError, Threads, Witness};
 use gopsy_mem::{Addr, Fault, Memory, Range, SliceMemory, Why};
 use gopsy_model::{Known, Missing, Source, Status, Trust};
 use std::collections::HashSet;
@@ -70,6 +70,25 @@ fn lists_of_goroutines_are_read_as_far_as_they_go() {
     check(&SliceMemory::new(), |runtime| {
         assert!(matches!(runtime.goroutines(), Err(RuntimeError::Unreadable { what: "goroutines", .. })));
     });
+}
+
+/// A list that is not in the core does not hide who was running; nor does a thread's word alone make a goroutine.
+#[test]
+fn goroutines_that_only_threads_name() {
+    let lost = memory().with(Addr(0x60_0000 + BIAS), words(&[0xd000_0000, 3, 3]));
+    let found = |memory: &SliceMemory| check(memory, |runtime| runtime.possible_goroutines().unwrap());
+    let PossibleGoroutines { addresses, complete, remarks } = found(&lost);
+    assert_eq!((addresses, complete, remarks.len()), (vec![Addr(G1)], false, 2), "{remarks:?}");
+    let denied = found(&lost.with(Addr(G1 + 0x40), words(&[0])));
+    assert_eq!((denied.addresses, denied.complete, denied.remarks.len()), (vec![], false, 1), "{:?}", denied.remarks);
+    // In a whole list everybody is.
+    let whole = found(&memory());
+    assert_eq!(
+        (whole.addresses, whole.complete, whole.remarks.len()),
+        (vec![Addr(G1)], true, 0),
+        "{:?}",
+        whole.remarks
+    );
 }
 
 #[test]

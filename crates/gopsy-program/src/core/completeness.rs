@@ -11,7 +11,7 @@ impl CoreEvidence {
         missing(&self.core, || {
             let goroutines = self.entries.iter().filter(|e| matches!(e, Entry::Goroutine(_))).count();
             let unreadable = self.entries.iter().filter(|e| !self.is_there(e)).count();
-            let cannot = || format!("of {unreadable} of {goroutines} goroutines the g or the stack cannot be read");
+            let cannot = || format!("the g or the stack of {unreadable} of {goroutines} goroutines cannot be read");
             (unreadable > 0).then(cannot)
         })
     }
