@@ -5,6 +5,8 @@ use crate::{Image, ImageError};
 use gopsy_mem::LinkAddr;
 
 const MAGIC: &[u8] = b"\xff Go buildinf:";
+/// The strings stand in it, not where it points.
+const INLINE: u8 = 2;
 /// Strings longer than this are not believed: the longest real module lists are some 100 KiB.
 const MAX_STRING: u64 = 16 * 1024 * 1024;
 
@@ -33,6 +35,20 @@ pub struct BuildInfo {
 }
 
 impl BuildInfo {
+    /// What stands among a program's variables, wherever in these bytes, whose first has an address that 16 divides. Go 1.18+: what
+    /// older releases write there points elsewhere.
+    #[must_use]
+    pub fn among(variables: &[u8]) -> Option<BuildInfo> {
+        let places = memchr::memmem::find_iter(variables, MAGIC).filter(|at| at.is_multiple_of(16));
+        // The mark alone stands in every program that reads build information.
+        places.filter_map(|at| inline(variables.get(at..)?)).map(|(version, modinfo)| parse(version, modinfo)).find(
+            |info| {
+                let version = info.version.as_str();
+                version.starts_with("go1") || version.starts_with("devel")
+            },
+        )
+    }
+
     /// A build setting.
     #[must_use]
     pub fn setting(&self, key: &str) -> Option<&str> {
@@ -44,9 +60,12 @@ pub(crate) fn read(image: &Image) -> Result<BuildInfo, ImageError> {
     let blob = locate(image).ok_or(ImageError::Absent("Go build information"))?;
     let (version, modinfo) =
         strings(image, blob).ok_or_else(|| ImageError::damaged("its build information ends early"))?;
-    let mut info = parse_modinfo(&String::from_utf8_lossy(unframe(modinfo)));
-    info.version = String::from_utf8_lossy(version).into_owned();
-    Ok(info)
+    Ok(parse(version, modinfo))
+}
+
+fn parse(version: &[u8], modinfo: &[u8]) -> BuildInfo {
+    let info = parse_modinfo(&String::from_utf8_lossy(unframe(modinfo)));
+    BuildInfo { version: String::from_utf8_lossy(version).into_owned(), ..info }
 }
 
 /// The blob, by its section or, without section headers, 16-aligned in the first writable segment.
@@ -64,12 +83,8 @@ fn locate(image: &Image) -> Option<&[u8]> {
 }
 
 fn strings<'a>(image: &'a Image, blob: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let flags = bytes::u8(blob, 15)?;
-    if flags & 2 != 0 {
-        // Go 1.18+: two strings, each behind its length.
-        let (version, rest) = inline_string(bytes::tail(blob, 32)?)?;
-        let (modinfo, _) = inline_string(rest)?;
-        return Some((version, modinfo));
+    if bytes::u8(blob, 15)? & INLINE != 0 {
+        return inline(blob);
     }
     // Up to Go 1.17: two pointers to Go string headers.
     let string = |at| {
@@ -78,6 +93,14 @@ fn strings<'a>(image: &'a Image, blob: &'a [u8]) -> Option<(&'a [u8], &'a [u8])>
         image.read(LinkAddr(bytes::u64(words, 0)?), bytes::u64(words, 8).filter(|n| *n <= MAX_STRING)?)
     };
     Some((string(16)?, string(24).unwrap_or(&[])))
+}
+
+/// Go 1.18+: two strings, each behind its length.
+fn inline(blob: &[u8]) -> Option<(&[u8], &[u8])> {
+    bytes::u8(blob, 15).filter(|flags| flags & INLINE != 0)?;
+    let (version, rest) = inline_string(bytes::tail(blob, 32)?)?;
+    let (modinfo, _) = inline_string(rest)?;
+    Some((version, modinfo))
 }
 
 fn inline_string(data: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -128,6 +151,7 @@ fn parse_modinfo(text: &str) -> BuildInfo {
 
 #[cfg(test)]
 mod tests {
+    use super::BuildInfo;
     use crate::testkit::{Elf, image};
 
     fn blob(version: &str, modinfo: &str) -> Vec<u8> {
@@ -168,6 +192,23 @@ mod tests {
         let info = image(&Elf::new().segment(base, "rw", &data)).build_info().unwrap();
         assert_eq!(info.version, "go1.16.15");
         assert_eq!(info.path, None);
+    }
+
+    #[test]
+    fn among_the_variables_of_a_process() {
+        // What `debug/buildinfo` looks for stands in it, too.
+        let mark = [b"\xff Go buildinf:".as_slice(), &[8, 2], &[0; 32], b"\x05other", &[0; 10]].concat();
+        let own = blob("go1.27.3", MODINFO);
+        let found =
+            |parts: &[&[u8]]| BuildInfo::among(&parts.concat()).map(|info| (info.version, info.dependencies.len()));
+        let right = Some(("go1.27.3".to_owned(), 1));
+        assert_eq!((mark.len() % 16, found(&[&own])), (0, right.clone()));
+        assert_eq!(found(&[&[0; 48], &mark, &own]), right);
+        assert_eq!(found(&[&mark]), None);
+        assert_eq!(found(&[&[0; 8], &own]), None, "not where the linker puts it");
+        let pointers = [b"\xff Go buildinf:\x08\x00".as_slice(), &[0x40; 48]].concat();
+        assert_eq!(found(&[&pointers]), None);
+        assert!((0..own.len()).all(|len| found(&[&own[..len]]).is_none()));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub struct Info {
     pub program: Option<Program>,
     /// Why there is no executable.
     pub no_program: Option<String>,
+    /// What the core says of how the executable was built that is not at hand.
+    pub build: Option<Build>,
     /// The process that a core is of.
     pub process: Option<Process>,
     /// What the Go runtime of that process says of itself.
@@ -36,6 +38,29 @@ pub struct Program {
     pub size: u64,
     /// GOOS and GOARCH in Go's words as far as they are known, or what the machine is called otherwise.
     pub platform: String,
+    /// How it was built.
+    pub build: Build,
+    /// It may be loaded anywhere (PIE).
+    pub position_independent: bool,
+    /// Other programs load it: a library, a plugin.
+    pub shared_object: bool,
+    /// The program that loads it, if it is linked dynamically.
+    pub interpreter: Option<String>,
+    /// How many symbols it has; `None` if it has no symbol table.
+    pub symbols: Option<u64>,
+    /// How many bytes of the file are DWARF; `None` if there is none.
+    pub debug_size: Option<u64>,
+    /// The largest parts of what is loaded: name and bytes in memory.
+    pub parts: Vec<(String, u64)>,
+    /// Go's modules: one, but with plugins, shared libraries and generated code.
+    pub modules: Vec<Module>,
+    /// Why Go's tables cannot be read.
+    pub no_modules: Option<String>,
+}
+
+/// How an executable was built.
+#[derive(Debug, Clone, Default)]
+pub struct Build {
     /// The Go release.
     pub go_version: Option<String>,
     /// How the release is known; or what is known instead.
@@ -48,26 +73,10 @@ pub struct Program {
     pub dependencies: Vec<(String, String)>,
     /// Build settings in the order of the file.
     pub settings: Vec<(String, String)>,
-    /// It may be loaded anywhere (PIE).
-    pub position_independent: bool,
-    /// Other programs load it: a library, a plugin.
-    pub shared_object: bool,
-    /// The program that loads it, if it is linked dynamically.
-    pub interpreter: Option<String>,
-    /// How many symbols it has; `None` if it has no symbol table.
-    pub symbols: Option<u64>,
-    /// How many bytes of the file are DWARF; `None` if there is none.
-    pub debug_size: Option<u64>,
     /// GNU build id, in hexadecimal.
     pub build_id: Option<String>,
     /// Go's build id.
     pub go_build_id: Option<String>,
-    /// The largest parts of what is loaded: name and bytes in memory.
-    pub parts: Vec<(String, u64)>,
-    /// Go's modules: one, but with plugins, shared libraries and generated code.
-    pub modules: Vec<Module>,
-    /// Why Go's tables cannot be read.
-    pub no_modules: Option<String>,
 }
 
 /// One moduledata.

@@ -9,7 +9,7 @@ use gopsy_locate::{
 };
 use gopsy_mem::{Addr, Bias, LinkAddr};
 use gopsy_model::KnownIssue;
-use gopsy_report::info::{Amount, File, Info, Module, Process, Program, Runtime, Thread};
+use gopsy_report::info::{Amount, Build, File, Info, Module, Process, Program, Runtime, Thread};
 use gopsy_report::terminal::{self, View};
 use gopsy_report::whereabouts::{
     Answer, Answered, LineAnswer, LineListing, OperandAt, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers,
@@ -179,6 +179,16 @@ fn found(name: &str) -> Whereabouts {
 
 fn info(text: &str) -> Info {
     let owned = || text.to_owned();
+    let build = || Build {
+        go_version: Some(owned()),
+        go_version_by: owned(),
+        main_package: Some(owned()),
+        main_module: Some((owned(), owned())),
+        dependencies: vec![(owned(), "v1.0.0".to_owned())],
+        settings: vec![("-race".to_owned(), owned()), ("CGO_CFLAGS".to_owned(), String::new())],
+        build_id: Some("ab12".to_owned()),
+        go_build_id: Some(owned()),
+    };
     Info {
         target: owned(),
         program: Some(Program {
@@ -186,19 +196,12 @@ fn info(text: &str) -> Info {
             found: Some(owned()),
             size: 2 << 20,
             platform: "linux/amd64".to_owned(),
-            go_version: Some(owned()),
-            go_version_by: owned(),
-            main_package: Some(owned()),
-            main_module: Some((owned(), owned())),
-            dependencies: vec![(owned(), "v1.0.0".to_owned())],
-            settings: vec![("-race".to_owned(), owned()), ("CGO_CFLAGS".to_owned(), String::new())],
+            build: build(),
             position_independent: true,
             shared_object: false,
             interpreter: Some(owned()),
             symbols: Some(7),
             debug_size: None,
-            build_id: Some("ab12".to_owned()),
-            go_build_id: Some(owned()),
             parts: vec![(owned(), 4096)],
             modules: vec![Module {
                 address: 0x5000,
@@ -210,6 +213,7 @@ fn info(text: &str) -> Info {
             no_modules: Some(owned()),
         }),
         no_program: Some(owned()),
+        build: Some(build()),
         process: Some(Process {
             core_size: 1 << 30,
             unpacked: Some(owned()),

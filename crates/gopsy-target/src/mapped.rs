@@ -3,7 +3,7 @@
 use crate::core::Core;
 use crate::memory::Held;
 use crate::notes::{FileMapping, field, half, word};
-use gopsy_image::Notes;
+use gopsy_image::{BuildInfo, Notes};
 use gopsy_mem::{Addr, Bias, LinkAddr, Memory, MemoryExt};
 use object::elf;
 use std::collections::HashMap;
@@ -13,6 +13,8 @@ const MAX_PROGRAMS: u16 = 256;
 const MAX_SECTIONS: u16 = 1024;
 /// Nor are notes beyond this: build ids have 20 (GNU) or 83 (Go) bytes.
 const MAX_NOTES: usize = 1 << 16;
+/// Nor are variables beyond this: of most programs they are less than 1 MiB, and build information stands at their beginning.
+const MAX_VARIABLES: u64 = 32 << 20;
 /// `Elf64_Shdr`: SHT_NOTE with SHF_ALLOC.
 const SHT_NOTE: u32 = 7;
 const SHF_ALLOC: u64 = 2;
@@ -73,6 +75,18 @@ impl Core {
             }
         }
         files
+    }
+
+    /// What the variables of a program say of how it was built, as far as the core itself holds them: that of Go 1.18 and later.
+    #[must_use]
+    pub fn build_info(&self, file: &MappedElf) -> Option<BuildInfo> {
+        file.mappings.iter().find_map(|mapping| {
+            let segment = self.segment_at(mapping.range.start).filter(|segment| !segment.executable)?;
+            let held = segment.held_range().end.min(mapping.range.end).offset_from(mapping.range.start)?;
+            let len = held.min(MAX_VARIABLES);
+            let variables = Held(self).bytes(mapping.range.start, len, usize::try_from(len).ok()?).ok()?;
+            BuildInfo::among(&variables)
+        })
     }
 
     /// It begins as ELF files do, or its beginning is not in the core; and something in it could be executed. Of what

@@ -93,6 +93,11 @@ impl Platform {
         }
     }
 
+    /// Only Linux writes cores like these.
+    pub(crate) fn of_core(core: &Core) -> Platform {
+        Platform { os: Some("linux".to_owned()), arch: core.machine().goarch().map(str::to_owned) }
+    }
+
     /// `linux/amd64`, `amd64`, `machine 243 of ELF`.
     pub(crate) fn in_words(&self, image: &Image) -> String {
         let machine = match (&self.arch, image.machine()) {

@@ -1,6 +1,7 @@
 //! What a core does not hold, said in sentences.
 
 use super::{CoreEvidence, Entry};
+use gopsy_image::hex;
 use gopsy_mem::MemoryExt;
 use gopsy_target::{Core, Lost, signal_name};
 
@@ -64,4 +65,25 @@ pub(super) fn process(core: &Core) -> String {
     let signal = core.threads().iter().map(|t| t.signal).find(|s| *s != 0);
     let died = signal.map_or_else(String::new, |s| format!(", which died of {}", signal_name(u64::from(s))));
     format!("a core of {who}{died}, with {threads} {}", if threads == 1 { "thread" } else { "threads" })
+}
+
+/// What a core says of the build of its program, by itself.
+pub(super) fn build(core: &Core) -> Vec<String> {
+    let file = core.program();
+    let mut said = Vec::new();
+    if let Some(build) = core.build_info(&file) {
+        let named = |module: &gopsy_image::Module| format!("{} {}", module.path, module.version);
+        let module = build.main.as_ref().map(named).or(build.path.clone());
+        said.push(
+            module.map_or_else(|| build.version.clone(), |module| format!("{}, {}", build.version, module.trim_end())),
+        );
+        let of_source = |(key, value): &(String, String)| {
+            (key.starts_with("vcs") && !value.is_empty()).then(|| format!("{key}={value}"))
+        };
+        let source: Vec<String> = build.settings.iter().filter_map(of_source).collect();
+        said.extend((!source.is_empty()).then(|| source.join(" ")));
+    }
+    said.extend(file.build_id.map(|id| format!("build id {}", hex(&id))));
+    said.extend(file.go_build_id.map(|id| format!("Go's build id {}", String::from_utf8_lossy(&id))));
+    said
 }

@@ -44,7 +44,11 @@ impl Joined {
                 joined.notes.splice(0..0, remark);
                 Ok(joined)
             }
-            Err(tried) => Err(CoreError::NoBinary { process: completeness::process(&opened), tried }),
+            Err(tried) => Err(CoreError::NoBinary {
+                process: completeness::process(&opened),
+                build: completeness::build(&opened),
+                tried,
+            }),
         }
     }
 

@@ -50,10 +50,12 @@ pub enum CoreError {
         error: ImageError,
     },
     /// No binary was found that is proved to be the one.
-    #[error("{}", no_binary(.process, .tried))]
+    #[error("{}", no_binary(.process, .build, .tried))]
     NoBinary {
         /// What the core says of the process by itself.
         process: String,
+        /// What it says of the build.
+        build: Vec<String>,
         /// Where it was looked for.
         tried: Tried,
     },
@@ -477,10 +479,16 @@ fn image(path: &Path) -> Result<Arc<Image>, CoreError> {
 }
 
 /// What to say when no binary fits.
-fn no_binary(process: &str, tried: &Tried) -> String {
+fn no_binary(process: &str, build: &[String], tried: &Tried) -> String {
     let mut text = format!("{process}\n\nthe binary that wrote it is needed, the very same build; this was tried:");
     for miss in &tried.misses {
         text.push_str(&format!("\n  {miss}"));
+    }
+    if !build.is_empty() {
+        text.push_str("\n\nwhat the core says of that build:");
+    }
+    for line in build {
+        text.push_str(&format!("\n  {line}"));
     }
     text.push_str("\n\nhint: name it with --bin, or the root of its container's file system with --root");
     if !tried.misses.iter().any(|miss| miss.how == How::Fetched) {

@@ -2,7 +2,7 @@
 
 use super::canvas::{Canvas, Ink, Line, View};
 use super::count;
-use crate::info::{File, Info, Process, Program, Thread};
+use crate::info::{Build, File, Info, Process, Program, Thread};
 use crate::names::{bytes, plural, short_file, thousands};
 use gopsy_model::KnownIssue;
 
@@ -17,7 +17,7 @@ pub fn info(info: &Info, view: &View) -> String {
     let mut canvas = Canvas::new(view);
     let right = match &info.program {
         Some(program) => {
-            format!("{} {}", program.go_version.as_deref().unwrap_or("Go release not known"), program.platform)
+            format!("{} {}", program.build.go_version.as_deref().unwrap_or("Go release not known"), program.platform)
         }
         None => String::new(),
     };
@@ -34,6 +34,10 @@ pub fn info(info: &Info, view: &View) -> String {
         canvas.gap();
         canvas.field("binary", &Line::of(Ink::Alarm, "not found").plain(&format!(": {why}")));
         canvas.field("", &Line::new().dim("name it with --bin"));
+        if let Some(build) = &info.build {
+            self::build(&mut canvas, build, info.list_dependencies);
+            ids(&mut canvas, build);
+        }
     }
     if let Some(program) = &info.program {
         if info.process.is_some() {
@@ -63,34 +67,7 @@ fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
     if let Some(found) = &program.found {
         canvas.field("", &Line::new().dim(&format!("found: {found}")));
     }
-    let version = program.go_version.as_deref().unwrap_or("not known");
-    canvas.field("go", &Line::new().plain(version).dim(&format!("   {}", program.go_version_by)));
-    let main = match (&program.main_module, &program.main_package) {
-        (Some((path, version)), Some(package)) if path != package => format!("{path} {version} (main: {package})"),
-        (Some((path, version)), _) => format!("{path} {version}"),
-        (None, Some(package)) => package.clone(),
-        (None, None) => String::new(),
-    };
-    if !main.is_empty() {
-        canvas.field("module", &Line::new().plain(main.trim_end()));
-    }
-    let number = program.dependencies.len();
-    if program.main_module.is_some() || number > 0 {
-        let more = if number > 0 && !list_dependencies { "   --deps lists them" } else { "" };
-        let deps = if number == 1 { "1 dependency".to_owned() } else { format!("{number} dependencies") };
-        canvas.field("", &Line::new().plain(&deps).dim(more));
-    }
-    if list_dependencies {
-        for (path, version) in &program.dependencies {
-            canvas.field("", &Line::new().plain(&format!("  {path} {version}")));
-        }
-    }
-    let setting = |(key, value): &(String, String)| Line::new().dim(key).plain(&format!("={value}"));
-    // What was not set says nothing (CGO_CFLAGS=).
-    let settings: Vec<Line> = program.settings.iter().filter(|(_, value)| !value.is_empty()).map(setting).collect();
-    if !settings.is_empty() {
-        canvas.parts("build", &settings);
-    }
+    build(canvas, &program.build, list_dependencies);
     let mut kind = vec![match &program.interpreter {
         Some(interpreter) => format!("linked dynamically ({interpreter})"),
         None if program.shared_object => "shared object".to_owned(),
@@ -111,12 +88,7 @@ fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
     });
     let kind: Vec<Line> = kind.iter().map(|text| Line::new().plain(text)).collect();
     canvas.parts("kind", &kind);
-    if let Some(id) = &program.build_id {
-        canvas.field("build id", &Line::new().plain(id).dim("   GNU"));
-    }
-    if let Some(id) = &program.go_build_id {
-        canvas.field(if program.build_id.is_none() { "build id" } else { "" }, &Line::new().plain(id).dim("   Go"));
-    }
+    ids(canvas, &program.build);
     let part = |(name, size): &(String, u64)| Line::new().dim(name).plain(&format!(" {}", bytes(*size)));
     let parts: Vec<Line> = program.parts.iter().take(PARTS).map(part).collect();
     if !parts.is_empty() {
@@ -137,6 +109,47 @@ fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
     }
     if let Some(why) = &program.no_modules {
         canvas.field("code", &Line::of(Ink::Alarm, "Go's tables cannot be read").plain(&format!(": {why}")));
+    }
+}
+
+/// What `go version -m` prints.
+fn build(canvas: &mut Canvas, build: &Build, list_dependencies: bool) {
+    let version = build.go_version.as_deref().unwrap_or("not known");
+    canvas.field("go", &Line::new().plain(version).dim(&format!("   {}", build.go_version_by)));
+    let main = match (&build.main_module, &build.main_package) {
+        (Some((path, version)), Some(package)) if path != package => format!("{path} {version} (main: {package})"),
+        (Some((path, version)), _) => format!("{path} {version}"),
+        (None, Some(package)) => package.clone(),
+        (None, None) => String::new(),
+    };
+    if !main.is_empty() {
+        canvas.field("module", &Line::new().plain(main.trim_end()));
+    }
+    let number = build.dependencies.len();
+    if build.main_module.is_some() || number > 0 {
+        let more = if number > 0 && !list_dependencies { "   --deps lists them" } else { "" };
+        let deps = if number == 1 { "1 dependency".to_owned() } else { format!("{number} dependencies") };
+        canvas.field("", &Line::new().plain(&deps).dim(more));
+    }
+    if list_dependencies {
+        for (path, version) in &build.dependencies {
+            canvas.field("", &Line::new().plain(&format!("  {path} {version}")));
+        }
+    }
+    let setting = |(key, value): &(String, String)| Line::new().dim(key).plain(&format!("={value}"));
+    // What was not set says nothing (CGO_CFLAGS=).
+    let settings: Vec<Line> = build.settings.iter().filter(|(_, value)| !value.is_empty()).map(setting).collect();
+    if !settings.is_empty() {
+        canvas.parts("build", &settings);
+    }
+}
+
+fn ids(canvas: &mut Canvas, build: &Build) {
+    if let Some(id) = &build.build_id {
+        canvas.field("build id", &Line::new().plain(id).dim("   GNU"));
+    }
+    if let Some(id) = &build.go_build_id {
+        canvas.field(if build.build_id.is_none() { "build id" } else { "" }, &Line::new().plain(id).dim("   Go"));
     }
 }
 

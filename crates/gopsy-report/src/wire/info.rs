@@ -1,7 +1,7 @@
 //! `gopsy.info/1`.
 
 use super::{Form, hex, json};
-use crate::info::{Amount, File, Info, Module, Process, Program, Runtime, Thread};
+use crate::info::{Amount, Build, File, Info, Module, Process, Program, Runtime, Thread};
 use gopsy_model::KnownIssue;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -17,6 +17,8 @@ struct Wire<'a> {
     program: Option<WireProgram<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     no_program: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    build: Option<WireBuild<'a>>,
     process: Option<WireProcess<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     runtime: Option<WireRuntime<'a>>,
@@ -32,23 +34,29 @@ struct WireProgram<'a> {
     found: Option<&'a str>,
     size: u64,
     platform: &'a str,
+    #[serde(flatten)]
+    build: WireBuild<'a>,
+    position_independent: bool,
+    shared_object: bool,
+    interpreter: Option<&'a str>,
+    symbols: Option<u64>,
+    debug_size: Option<u64>,
+    sections: Vec<WirePart<'a>>,
+    modules: Vec<WireModule<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_modules: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireBuild<'a> {
     go_version: Option<&'a str>,
     go_version_by: &'a str,
     main_package: Option<&'a str>,
     main_module: Option<WireModuleVersion<'a>>,
     dependencies: Vec<WireModuleVersion<'a>>,
     settings: BTreeMap<&'a str, &'a str>,
-    position_independent: bool,
-    shared_object: bool,
-    interpreter: Option<&'a str>,
-    symbols: Option<u64>,
-    debug_size: Option<u64>,
     build_id: Option<&'a str>,
     go_build_id: Option<&'a str>,
-    sections: Vec<WirePart<'a>>,
-    modules: Vec<WireModule<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    no_modules: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -197,6 +205,7 @@ pub fn info(out: impl io::Write, info: &Info, form: Form) -> io::Result<()> {
         target: &info.target,
         program: info.program.as_ref().map(program),
         no_program: info.no_program.as_deref(),
+        build: info.build.as_ref().map(build),
         process: info.process.as_ref().map(process),
         runtime: info.runtime.as_ref().map(runtime),
         no_runtime: info.no_runtime.as_deref(),
@@ -212,22 +221,28 @@ fn program(program: &Program) -> WireProgram<'_> {
         found: program.found.as_deref(),
         size: program.size,
         platform: &program.platform,
-        go_version: program.go_version.as_deref(),
-        go_version_by: &program.go_version_by,
-        main_package: program.main_package.as_deref(),
-        main_module: program.main_module.as_ref().map(module_version),
-        dependencies: program.dependencies.iter().map(module_version).collect(),
-        settings: program.settings.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
+        build: build(&program.build),
         position_independent: program.position_independent,
         shared_object: program.shared_object,
         interpreter: program.interpreter.as_deref(),
         symbols: program.symbols,
         debug_size: program.debug_size,
-        build_id: program.build_id.as_deref(),
-        go_build_id: program.go_build_id.as_deref(),
         sections: program.parts.iter().map(|(name, size)| WirePart { name, size: *size }).collect(),
         modules: program.modules.iter().map(module).collect(),
         no_modules: program.no_modules.as_deref(),
+    }
+}
+
+fn build(build: &Build) -> WireBuild<'_> {
+    WireBuild {
+        go_version: build.go_version.as_deref(),
+        go_version_by: &build.go_version_by,
+        main_package: build.main_package.as_deref(),
+        main_module: build.main_module.as_ref().map(module_version),
+        dependencies: build.dependencies.iter().map(module_version).collect(),
+        settings: build.settings.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
+        build_id: build.build_id.as_deref(),
+        go_build_id: build.go_build_id.as_deref(),
     }
 }
 

@@ -11,7 +11,7 @@ use clap::Args;
 use gopsy_image::{BuildInfo, GoModule, Image, ImageError, hex};
 use gopsy_mem::{Bias, LinkAddr};
 use gopsy_program::Modules;
-use gopsy_report::info::{Info, Module, Program};
+use gopsy_report::info::{Build, Info, Module, Program};
 use gopsy_report::{terminal, wire};
 use gopsy_runtime::StatedVersion;
 use gopsy_target::Core;
@@ -54,12 +54,21 @@ impl InfoVerb {
                 let platform = Platform::of(image, build.as_ref().ok(), opened.core.is_some());
                 let mut program = program(path, image, build, stated.as_ref(), platform.in_words(image));
                 program.found = opened.how.clone();
-                if let Some(version) = &program.go_version {
+                if let Some(version) = &program.build.go_version {
                     known_bugs(&mut info, version, &platform);
                 }
                 info.program = Some(program);
             }
-            Err(why) => info.no_program = Some(why.clone()),
+            Err(why) => {
+                info.no_program = Some(why.clone());
+                if let Some(core) = &opened.core {
+                    let build = build_of_core(core);
+                    if let Some(version) = &build.go_version {
+                        known_bugs(&mut info, version, &Platform::of_core(core));
+                    }
+                    info.build = Some(build);
+                }
+            }
         }
         if opened.core.is_some() {
             info.process = process::process(&mut opened);
@@ -116,8 +125,6 @@ fn program(
         (None, Ok(_)) => (None, format!("the build information names none; {}", by_tables(image))),
         (None, Err(error)) => (None, format!("{error}; {}", by_tables(image))),
     };
-    let build = build.unwrap_or_default();
-    let pair = |m: &gopsy_image::Module| (m.path.clone(), m.version.clone());
     let symbols = image.symbol_table();
     let debug: u64 = image
         .sections()
@@ -131,21 +138,44 @@ fn program(
         path: path.to_string_lossy().into_owned(),
         size: u64::try_from(image.file().len()).unwrap_or(u64::MAX),
         platform,
-        go_version,
-        go_version_by,
-        main_package: build.path.clone(),
-        main_module: build.main.as_ref().map(pair),
-        dependencies: build.dependencies.iter().map(pair).collect(),
-        settings: build.settings.clone(),
+        build: Build {
+            build_id: image.build_id().map(|id| hex(&id.bytes)),
+            go_build_id: image.go_build_id().map(|id| String::from_utf8_lossy(&id.bytes).into_owned()),
+            ..built(build.unwrap_or_default(), go_version, go_version_by)
+        },
         position_independent: image.relocatable(),
         shared_object: image.is_shared_object(),
         interpreter: image.interpreter().map(|i| String::from_utf8_lossy(i).into_owned()),
         symbols: (!symbols.is_empty() && !symbols.only_dynamic()).then(|| u64::try_from(symbols.len()).unwrap_or(0)),
         debug_size: (debug > 0).then_some(debug),
-        build_id: image.build_id().map(|id| hex(&id.bytes)),
-        go_build_id: image.go_build_id().map(|id| String::from_utf8_lossy(&id.bytes).into_owned()),
         parts: parts(image),
         ..Program::default()
+    }
+}
+
+/// What a core says of an executable that is not at hand.
+fn build_of_core(core: &Core) -> Build {
+    let file = core.program();
+    let found = core.build_info(&file);
+    let by = if found.is_some() { "build information in the core" } else { "its build information is not in the core" };
+    let version = found.as_ref().map(|build| build.version.clone());
+    Build {
+        build_id: file.build_id.map(|id| hex(&id)),
+        go_build_id: file.go_build_id.map(|id| String::from_utf8_lossy(&id).into_owned()),
+        ..built(found.unwrap_or_default(), version, by.to_owned())
+    }
+}
+
+fn built(build: BuildInfo, go_version: Option<String>, go_version_by: String) -> Build {
+    let pair = |m: gopsy_image::Module| (m.path, m.version);
+    Build {
+        go_version,
+        go_version_by,
+        main_package: build.path,
+        main_module: build.main.map(pair),
+        dependencies: build.dependencies.into_iter().map(pair).collect(),
+        settings: build.settings,
+        ..Build::default()
     }
 }
 

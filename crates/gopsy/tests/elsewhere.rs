@@ -1,0 +1,69 @@
+//! Cores whose executable is not at hand: what they say of how it was built, so that it can be found.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, skip};
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const SOURCE: &str = "package main
+
+func main() { panic(\"gone\") }
+";
+
+fn gopsy(args: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gopsy")).args(args).current_dir(folder).output().unwrap()
+}
+
+fn info(args: &[&str], folder: &Path) -> Value {
+    serde_json::from_slice(&gopsy(&[&["info", "--json"], args].concat(), folder).stdout).unwrap()
+}
+
+#[test]
+fn the_core_says_which_build_wrote_it() {
+    if let Some(problem) = cgo_core_problem() {
+        return skip("zoo", &problem);
+    }
+    let modes = [BuildMode::Plain, BuildMode::Stripped, BuildMode::Pie, BuildMode::Cgo];
+    for (version, mode) in ["1.16", "1.18", "1.22", NEWEST].into_iter().zip(modes) {
+        let toolchain = match Toolchain::find(version) {
+            Ok(toolchain) => toolchain,
+            Err(why) => return skip("zoo", &why),
+        };
+        let name = format!("{} {}", toolchain.release, mode.as_str());
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let app = toolchain.program(folder, SOURCE, mode.flags(), mode.needs_cgo()).unwrap();
+        std::fs::rename(dies(folder, "./app", &[]).unwrap().core, folder.join("core")).unwrap();
+        let mut here = info(&["core"], folder);
+        // Another build stands where that one was.
+        std::fs::rename(&app, folder.join("kept")).unwrap();
+        toolchain.program(folder, &SOURCE.replace("gone", "here"), &["-race"], true).unwrap();
+        let mut away = info(&["core"], folder);
+        assert!(away["program"].is_null(), "{name}: {away:#}");
+        let (here, away) = (here["program"].take(), away["build"].take());
+        let said = String::from_utf8(gopsy(&["explain", "core"], folder).stderr).unwrap();
+
+        // Before Go 1.18 it is in the constants, which this core does not hold.
+        let old = version == "1.16";
+        let known = if old {
+            &["build_id", "go_build_id"][..]
+        } else {
+            &["go_version", "main_module", "settings", "build_id", "go_build_id"]
+        };
+        for field in known {
+            assert_eq!(away[field], here[field], "{name}: {field}");
+        }
+        assert_eq!((away["go_version"].is_null(), said.contains(&toolchain.release)), (old, !old), "{name}: {said}");
+        assert!(!away["go_build_id"].is_null(), "{name}");
+        assert_eq!(said.contains("example.com/app (devel)"), !old, "{name}: {said}");
+        // Named, it is the one.
+        let named = info(&["core", "--bin", "kept"], folder);
+        assert_eq!(
+            (&named["program"]["go_build_id"], named["build"].is_null()),
+            (&here["go_build_id"], true),
+            "{name}"
+        );
+    }
+}
