@@ -418,5 +418,8 @@ fn how_a_file_is_linked() {
 fn settings_that_say_nothing_are_left_out_for_people() {
     let page = terminal::info(&info("main.f"), &View::default());
     assert!(page.contains("-race=main.f") && !page.contains("CGO_CFLAGS"), "{page}");
+    let long = terminal::info(&info(&"x".repeat(500)), &View::default());
+    let shown = long.split_once("  build  ").unwrap().1.split_once('…').unwrap().0;
+    assert_eq!(shown.matches('x').count(), 120, "{long}");
     assert!(page.contains("missing 4 KiB") && page.contains("1 known bug of this Go release"), "{page}");
 }

@@ -11,6 +11,9 @@ const PARTS: usize = 6;
 const THREADS: usize = 16;
 const FILES: usize = 24;
 
+/// Characters of a build setting: the defaults of GODEBUG for an old go.mod are hundreds. The JSON form has all.
+const MAX_SETTING: usize = 120;
+
 /// The page of a look at a program or a core.
 #[must_use]
 pub fn info(info: &Info, view: &View) -> String {
@@ -136,7 +139,11 @@ fn build(canvas: &mut Canvas, build: &Build, list_dependencies: bool) {
             canvas.field("", &Line::new().plain(&format!("  {path} {version}")));
         }
     }
-    let setting = |(key, value): &(String, String)| Line::new().dim(key).plain(&format!("={value}"));
+    let setting = |(key, value): &(String, String)| {
+        let shown: String = value.chars().take(MAX_SETTING).collect();
+        let rest = if shown.len() < value.len() { "…" } else { "" };
+        Line::new().dim(key).plain(&format!("={shown}{rest}"))
+    };
     // What was not set says nothing (CGO_CFLAGS=).
     let settings: Vec<Line> = build.settings.iter().filter(|(_, value)| !value.is_empty()).map(setting).collect();
     if !settings.is_empty() {
