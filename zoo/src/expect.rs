@@ -47,8 +47,8 @@ pub struct Run {
     pub needs: Vec<String>,
     /// Folders of `shared` that become folders of the program.
     pub shares: Vec<String>,
-    /// Build modes in which it leaves no core, and why.
-    pub no_core: BTreeMap<String, String>,
+    /// Build modes in which it is not held against its core, and why: it does not build, it leaves no core, or no text.
+    pub not_in: BTreeMap<String, String>,
 }
 
 impl Default for Run {
@@ -65,7 +65,7 @@ impl Default for Run {
             crash_file: None,
             needs: Vec::new(),
             shares: Vec::new(),
-            no_core: BTreeMap::new(),
+            not_in: BTreeMap::new(),
         }
     }
 }

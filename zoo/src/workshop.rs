@@ -26,6 +26,13 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// What makes a build link externally: cgo in package main.
 const CGO_FILE: (&str, &str) = ("zz_cgo.go", "package main\n\nimport \"C\"\n");
 
+/// What makes a library of a program: what C calls.
+const LIBRARY_FILE: (&str, &str) =
+    ("zz_library.go", "package main\n\nimport \"C\"\n\n//export RunMain\nfunc RunMain() { main() }\n");
+
+/// Who calls it: a file of C in a folder without Go, where the go command lets it be.
+const CALLER_FILE: (&str, &str) = ("caller/caller.c", "void RunMain(void);\n\nint main(void) {\n\tRunMain();\n}\n");
+
 /// How long goroutines get to settle between the ready line and the signal.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -96,8 +103,10 @@ impl Workshop {
         let seen = match subject {
             Subject::Specimen(specimen) => {
                 copy_source(specimen, &self.folder)?;
-                if mode == BuildMode::Cgo {
-                    fs::write(self.folder.join(CGO_FILE.0), CGO_FILE.1)?;
+                match mode {
+                    BuildMode::Cgo => fs::write(self.folder.join(CGO_FILE.0), CGO_FILE.1)?,
+                    BuildMode::Library => fs::write(self.folder.join(LIBRARY_FILE.0), LIBRARY_FILE.1)?,
+                    _ => {}
                 }
                 self.build(specimen, go, mode)?;
                 let mut command = self.program(&specimen.expect.run.args, &specimen.expect.run.env, limit);
@@ -116,9 +125,9 @@ impl Workshop {
         Ok(Remains { text: seen.error, core: core_in(&self.folder), exit: seen.exit })
     }
 
-    /// The program of the last build.
-    pub fn binary(&self) -> PathBuf {
-        self.folder.join("app")
+    /// What a build of that mode made of the Go code.
+    pub fn binary(&self, mode: BuildMode) -> PathBuf {
+        self.folder.join(binary_name(mode))
     }
 
     fn clear(&self) -> Result<()> {
@@ -144,14 +153,14 @@ impl Workshop {
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{} {version}: {}", program.name, said.lines().last().unwrap_or_default());
         let name = command_name(&program.package);
-        fs::rename(self.folder.join(name), self.binary())?;
+        fs::rename(self.folder.join(name), self.binary(mode))?;
         Ok(())
     }
 
     fn build(&self, specimen: &Specimen, go: &Toolchain, mode: BuildMode) -> Result<()> {
         let output = self
             .go(go, specimen.needs_cgo() || mode.needs_cgo())
-            .args(["build", "-o", "app"])
+            .args(["build", "-o", binary_name(mode)])
             .args(mode.flags_with(&specimen.expect.run.build))
             .arg(".")
             .output()
@@ -163,7 +172,18 @@ impl Workshop {
             go.release,
             String::from_utf8_lossy(&output.stderr)
         );
-        Ok(())
+        if mode == BuildMode::Library { self.build_caller() } else { Ok(()) }
+    }
+
+    /// The program that calls the library.
+    fn build_caller(&self) -> Result<()> {
+        let (name, source) = CALLER_FILE;
+        let file = self.folder.join(name);
+        file.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(&file, source)?;
+        let mut gcc = Command::new("gcc");
+        gcc.args(["-g", "-o", "app", name, "-L.", "-lapp", "-Wl,-rpath,$ORIGIN"]);
+        gopsy_testing::run(gcc.current_dir(&self.folder)).map_err(anyhow::Error::msg)
     }
 
     /// The program in an empty environment, with the shell's limit on core files.
@@ -188,6 +208,10 @@ impl Workshop {
             .envs(&specimen.expect.run.env);
         command
     }
+}
+
+fn binary_name(mode: BuildMode) -> &'static str {
+    if mode == BuildMode::Library { "libapp.so" } else { "app" }
 }
 
 fn copy_source(specimen: &Specimen, to: &Path) -> Result<()> {

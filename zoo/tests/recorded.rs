@@ -45,7 +45,7 @@ fn every_expectation_names_things_that_exist() {
         }
         assert_eq!(expect.run.signal.is_some(), expect.run.signal_when.is_some(), "{name}");
         assert!(expect.run.needs.iter().all(|n| n == "cgo"), "{name}: {:?}", expect.run.needs);
-        for (mode, why) in &expect.run.no_core {
+        for (mode, why) in &expect.run.not_in {
             assert!(BuildMode::parse(mode).is_some() && why.len() > 20, "{name}: {mode}");
         }
         let has_test = specimen.folder.join("main_test.go").exists();

@@ -96,6 +96,10 @@ fn second_round<'f>(case: &Case<'_>, frames: &'f [Frame], cycle: Cycle) -> Optio
 
 /// How much a frame deserves to be opened; 0: never.
 fn rank(case: &Case<'_>, frame: &Frame) -> u8 {
+    // What has no name cannot be opened.
+    if frame.function.value().is_none() && frame.file.value().is_none() {
+        return 0;
+    }
     match case.owner(frame) {
         Owner::Own | Owner::Dependency => 6,
         Owner::Messenger => 5,

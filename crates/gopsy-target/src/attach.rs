@@ -226,7 +226,7 @@ impl Core {
 
     /// The same as the core has it.
     fn stated_bias(&self, file: &MappedElf, image: &Image) -> Option<Bias> {
-        if file.executable
+        if file.program
             && let Some(bias) = self.bias_by_entry(image)
         {
             return Some(bias);
@@ -240,9 +240,9 @@ impl Core {
     /// The program itself. Where the core does not name the files that were mapped it has no mappings.
     #[must_use]
     pub fn program(&self) -> MappedElf {
-        self.elves().into_iter().find(|file| file.executable).unwrap_or_else(|| MappedElf {
+        self.elves().into_iter().find(|file| file.program).unwrap_or_else(|| MappedElf {
             path: Vec::new(),
-            executable: true,
+            program: true,
             mappings: Vec::new(),
             build_id: None,
             go_build_id: None,
@@ -275,7 +275,7 @@ fn parts(image: &Image, bias: Bias, file: &MappedElf, number: usize) -> Vec<Part
     if segments.len() > MAX_SEGMENTS {
         return Vec::new();
     }
-    let unnamed: Vec<FileMapping> = if file.executable && file.mappings.is_empty() {
+    let unnamed: Vec<FileMapping> = if file.program && file.mappings.is_empty() {
         segments.iter().map(|s| whole(s, bias)).collect()
     } else {
         Vec::new()

@@ -55,6 +55,8 @@ pub struct Core {
     unpacked: Option<Arc<Unpacked>>,
     /// Where the file lies.
     folder: Option<Arc<Path>>,
+    /// Where the library begins that is taken for the program.
+    pub(crate) library: Option<Addr>,
 }
 
 impl Core {
@@ -112,6 +114,7 @@ impl Core {
             last: Cell::default(),
             unpacked: unpacked.map(Arc::new),
             folder: None,
+            library: None,
         })
     }
 
@@ -195,21 +198,23 @@ impl Core {
         self.mapping_at(entry)
     }
 
-    /// Where the executable was loaded, relative to what it states. One that cannot be moved lies where it states; of another
-    /// the entry point tells, unless it cannot be one of this file's.
+    /// Where the program was loaded, relative to what it states. An executable that cannot be moved lies where it states; of another
+    /// the entry point tells, unless it cannot be one of this file's; of a library its first byte.
     #[must_use]
     pub fn bias(&self, image: &Image) -> Option<Bias> {
-        match image.relocatable() {
-            true => self.bias_by_entry(image).filter(|bias| possible(image, *bias)),
-            false => Some(Bias::ZERO),
-        }
+        let bias = match (self.library, image.relocatable()) {
+            (Some(base), _) => image.bias_at(base),
+            (None, true) => self.bias_by_entry(image),
+            (None, false) => return Some(Bias::ZERO),
+        };
+        bias.filter(|bias| possible(image, *bias))
     }
 
     /// The same by the entry point, which the kernel tells the process. One where nothing was mapped is damaged, and says
     /// nothing.
     pub(crate) fn bias_by_entry(&self, image: &Image) -> Option<Bias> {
         let entered = self.mappings().is_empty() || self.executable().is_some();
-        let entry = self.auxv(AT_ENTRY).filter(|_| entered)?;
+        let entry = self.auxv(AT_ENTRY).filter(|_| entered && self.library.is_none())?;
         Some(Bias::between(image.entry(), Addr(entry)))
     }
 

@@ -5,6 +5,7 @@
 
 mod debug;
 mod debuginfod;
+pub(crate) mod library;
 mod root;
 
 pub use debug::FoundDebug;
@@ -94,6 +95,8 @@ pub struct Found {
     pub id: Comparison,
     /// The file itself.
     pub image: Arc<Image>,
+    /// What a person should know of how it came to be the program.
+    pub remarks: Vec<String>,
 }
 
 impl Found {
@@ -158,13 +161,24 @@ impl Finder {
     }
 
     /// Looks for the executable that wrote a core. The first that is proved to be the one is taken; where there is none, what the
-    /// core itself holds of it, if that is all; else the first of which nothing tells whether it is the one.
+    /// core itself holds of it, if that is all; else the first of which nothing tells whether it is the one. Where the executable has
+    /// no Go, but a library has that it loaded, the core takes that for the program.
     ///
     /// # Errors
     /// Everything that was tried, each with its reason.
-    pub fn program(&self, core: &Core) -> Result<Found, Tried> {
-        let file = core.program();
-        self.find(core, &file).or_else(|mut tried| match in_memory(core, &file) {
+    pub fn program(&self, core: &mut Core) -> Result<Found, Tried> {
+        let executable = core.program();
+        let found = self.locate(core, &executable);
+        let is_go = match &found {
+            Ok(found) => library::has_go(&found.image),
+            Err(_) => library::is_go(core, &executable),
+        };
+        if is_go { found } else { library::instead(self, core, &executable, found) }
+    }
+
+    /// A file that was mapped, or what the core itself holds of it.
+    fn locate(&self, core: &Core, file: &MappedElf) -> Result<Found, Tried> {
+        self.find(core, file).or_else(|mut tried| match in_memory(core, file) {
             Ok(found) => Ok(found),
             Err(miss) => {
                 tried.misses.push(miss);
@@ -173,9 +187,13 @@ impl Finder {
         })
     }
 
-    /// What a person must be told of an executable that was taken: that it is not the one that was named, or no file.
+    /// What a person must be told of a program that was taken: that it is not the one that was named, no file, or no executable.
     #[must_use]
-    pub fn remark(&self, found: &Found) -> Option<String> {
+    pub fn remarks(&self, found: &Found) -> Vec<String> {
+        self.remark(found).into_iter().chain(found.remarks.iter().cloned()).collect()
+    }
+
+    fn remark(&self, found: &Found) -> Option<String> {
         let here = "what the core holds of its memory is read instead: all of its code and constants";
         match (found.how, self.bins.is_empty()) {
             (How::Memory, true) => return Some(format!("the binary is not here; {here}")),
@@ -284,7 +302,7 @@ fn in_memory(core: &Core, file: &MappedElf) -> Result<Found, Miss> {
     })?;
     let image = Image::of_memory(Arc::new(bytes)).map_err(|error| miss(error.to_string()))?;
     let id = Comparison { answer: Attachment::Same, told: Told::Memory };
-    Ok(Found { path, how, id, image: Arc::new(image) })
+    Ok(Found { path, how, id, image: Arc::new(image), remarks: Vec::new() })
 }
 
 /// A path below a root, or why there is none.
@@ -311,12 +329,13 @@ fn look(core: &Core, file: &MappedElf, path: &Path, how: How, tried: &mut Tried)
         }
     };
     let id = core.compare(file, &image);
+    let found = || Found { path: path.to_owned(), how, id, image: Arc::clone(&image), remarks: Vec::new() };
     match id.answer {
-        Attachment::Same => return Some(Found { path: path.to_owned(), how, id, image }),
+        Attachment::Same => return Some(found()),
         Attachment::Other => miss(id.to_string()),
         Attachment::CannotTell => {
             miss(id.to_string());
-            tried.doubtful.get_or_insert_with(|| Box::new(Found { path: path.to_owned(), how, id, image }));
+            tried.doubtful.get_or_insert_with(|| Box::new(found()));
         }
     }
     None

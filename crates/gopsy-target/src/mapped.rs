@@ -1,9 +1,11 @@
 //! The ELF files that were mapped, as far as the core itself tells: the executable, its libraries, plugins.
 
+use crate::attach::Attachment;
 use crate::core::Core;
+use crate::finder::library;
 use crate::memory::Held;
 use crate::notes::{FileMapping, field, half, word};
-use gopsy_image::{BuildInfo, Notes};
+use gopsy_image::{BuildInfo, Image, Notes};
 use gopsy_mem::{Addr, Bias, LinkAddr, Memory, MemoryExt};
 use object::elf;
 use std::collections::HashMap;
@@ -24,8 +26,8 @@ const SHF_ALLOC: u64 = 2;
 pub struct MappedElf {
     /// Its path on the machine where the process ran, as bytes.
     pub path: Vec<u8>,
-    /// It is the program itself.
-    pub executable: bool,
+    /// It is the program: the executable, or the library that was taken for it ([`Core::take_for_program`]).
+    pub program: bool,
     /// Its mappings, by address.
     pub mappings: Vec<FileMapping>,
     /// Its GNU build id, if the core holds it.
@@ -45,7 +47,7 @@ impl Core {
     /// The executables and shared objects that were mapped, by address. A file that was loaded twice is there twice.
     #[must_use]
     pub fn elves(&self) -> Vec<MappedElf> {
-        let entry = self.executable().map(|m| m.range.start);
+        let entry = self.library.or_else(|| self.executable().map(|m| m.range.start));
         let mut files: Vec<MappedElf> = Vec::new();
         let mut latest: HashMap<&[u8], usize> = HashMap::new();
         for mapping in self.mappings() {
@@ -56,7 +58,7 @@ impl Core {
                     latest.insert(&mapping.path, files.len());
                     files.push(MappedElf {
                         path: mapping.path.clone(),
-                        executable: false,
+                        program: false,
                         mappings: vec![mapping.clone()],
                         build_id: None,
                         go_build_id: None,
@@ -65,9 +67,9 @@ impl Core {
             }
         }
         for file in &mut files {
-            file.executable = entry.is_some_and(|entry| file.mappings.iter().any(|m| m.range.start == entry));
+            file.program = entry.is_some_and(|entry| file.mappings.iter().any(|m| m.range.start == entry));
         }
-        files.retain(|file| file.executable || self.may_be_elf(file));
+        files.retain(|file| file.program || self.may_be_elf(file));
         for file in &mut files {
             if let Some(base) = file.base() {
                 let ids = ids(&Held(self), base).unwrap_or_default();
@@ -75,6 +77,19 @@ impl Core {
             }
         }
         files
+    }
+
+    /// Takes a library for the program: what a process has of Go whose executable has none.
+    pub fn take_for_program(&mut self, library: &MappedElf) {
+        self.library = library.base();
+    }
+
+    /// The same, if that is a library of the process.
+    pub fn take_if_library(&mut self, image: &Image) {
+        if image.is_shared_object() && self.library.is_none() && !library::is_plugin(image) {
+            let is_it = |file: &MappedElf| !file.program && self.compare(file, image).answer == Attachment::Same;
+            self.library = self.elves().iter().find(|file| is_it(file)).and_then(MappedElf::base);
+        }
     }
 
     /// What the variables of a program say of how it was built, as far as the core itself holds them: that of Go 1.18 and later.

@@ -200,7 +200,7 @@ fn a_program_from_its_own_memory() {
             let (path, _, _) = bench.crash(&program, "die", filter);
             std::fs::rename(&program, &gone).unwrap();
             let mut core = Core::open(&path).unwrap();
-            let found = Finder::default().program(&core);
+            let found = Finder::default().program(&mut core);
             if !there {
                 let tried = found.unwrap_err().to_string();
                 assert!(tried.contains("from the core's own memory") && tried.contains("bytes of its code"), "{tried}");
@@ -208,7 +208,7 @@ fn a_program_from_its_own_memory() {
             }
             let found = found.unwrap();
             assert_eq!((found.how, found.id.told), (How::Memory, Told::Memory));
-            assert!(Finder::default().remark(&found).unwrap().contains("the binary is not here"));
+            assert!(Finder::default().remarks(&found)[0].contains("the binary is not here"));
             assert_eq!(core.attach(&found.image), Attachment::Same, "{flags:?}");
             assert_eq!(found.image.go_build_id().map(|id| &id.bytes), file.go_build_id().map(|id| &id.bytes));
             assert_eq!(found.image.build_info().unwrap(), file.build_info().unwrap());
@@ -253,7 +253,7 @@ fn libraries_of_a_position_independent_program() {
         let mut core = Core::open(&path).unwrap();
         let files = core.elves();
         let names: Vec<String> = files.iter().map(|f| String::from_utf8_lossy(&f.path).into_owned()).collect();
-        assert!(files.len() >= 3 && files.iter().filter(|f| f.executable).count() == 1, "{names:?}");
+        assert!(files.len() >= 3 && files.iter().filter(|f| f.program).count() == 1, "{names:?}");
         assert!(names.iter().any(|n| n.contains("libc.so")) && names.iter().any(|n| n.contains("ld-")), "{names:?}");
         for file in &files {
             assert!(file.build_id.is_some(), "{:?}", file.path);

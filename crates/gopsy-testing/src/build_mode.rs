@@ -17,13 +17,16 @@ pub enum BuildMode {
     Cgo,
     /// Neither optimised nor inlined.
     Noopt,
+    /// As a library that a C program calls.
+    Library,
 }
 
 const NO_OPTIMISATION: &str = "-gcflags=all=-N -l";
 
 impl BuildMode {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 6] = [Self::Plain, Self::Stripped, Self::Pie, Self::Race, Self::Cgo, Self::Noopt];
+    pub const ALL: [Self; 7] =
+        [Self::Plain, Self::Stripped, Self::Pie, Self::Race, Self::Cgo, Self::Noopt, Self::Library];
 
     /// The word for it on the command line and in tables.
     #[must_use]
@@ -35,6 +38,7 @@ impl BuildMode {
             Self::Race => "race",
             Self::Cgo => "cgo",
             Self::Noopt => "noopt",
+            Self::Library => "library",
         }
     }
 
@@ -47,7 +51,7 @@ impl BuildMode {
     /// Whether it takes a C compiler: the race runtime is C too.
     #[must_use]
     pub fn needs_cgo(self) -> bool {
-        matches!(self, Self::Race | Self::Cgo)
+        matches!(self, Self::Race | Self::Cgo | Self::Library)
     }
 
     /// The flags of `go build`.
@@ -60,6 +64,7 @@ impl BuildMode {
             Self::Race => &["-race"],
             Self::Cgo => &["-ldflags=-linkmode=external"],
             Self::Noopt => &[NO_OPTIMISATION],
+            Self::Library => &["-buildmode=c-shared"],
         }
     }
 

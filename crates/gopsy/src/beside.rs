@@ -41,7 +41,7 @@ impl<'a> Beside<'a> {
             .unwrap_or_default();
         let generated = modules.into_iter().filter(|module| !module.data().linked);
         let generated = generated.map(|module| of("generated code".to_owned(), What::Generated(Box::new(module))));
-        core.elves().into_iter().filter(|elf| !elf.executable).map(file).chain(vdso).chain(generated).collect()
+        core.elves().into_iter().filter(|elf| !elf.program).map(file).chain(vdso).chain(generated).collect()
     }
 
     /// Whether an address lies in it.

@@ -50,9 +50,9 @@ impl Opened {
         let finder = finder.near(&core);
         let mut notes = Vec::new();
         let mut proved = false;
-        let (program, how) = match finder.program(&core) {
+        let (program, how) = match finder.program(&mut core) {
             Ok(found) => {
-                notes.extend(finder.remark(&found));
+                notes.extend(finder.remarks(&found));
                 proved = found.proved();
                 if !proved {
                     notes.push(finder::unproved(&found.path));

@@ -34,6 +34,12 @@ const MAY_LACK_TEXT: &[Lacking] = &[
         versions: &["1.16", "1.18", "1.20"],
         modes: &[BuildMode::Race, BuildMode::Cgo],
     },
+    // Up to Go 1.21 `morestack` aborts, and a library leaves that signal to its program (`sigInstallGoHandler` in `runtime/signal_unix.go`).
+    Lacking {
+        specimen: "recursion-on-system-stack",
+        versions: &["1.16", "1.18", "1.20", "1.21"],
+        modes: &[BuildMode::Library],
+    },
 ];
 
 /// Whether this run may leave no core.

@@ -115,7 +115,7 @@ impl Bench {
         let outcome = match self.remains(cell, go, &folder, &workshop) {
             Ok(remains) => {
                 keep &= remains.core.as_deref().is_none_or(|core| size_on_disk(core) <= LARGEST_KEPT);
-                judge(&remains, &workshop.binary())
+                judge(&remains, &workshop.binary(cell.mode))
             }
             Err(error) => Outcome::NotMade(first_line(&format!("{error:#}"))),
         };
@@ -180,7 +180,8 @@ fn judge(remains: &Remains, binary: &Path) -> Outcome {
 pub fn hold_against(text: &[u8], core: &Path, binary: &Path) -> Outcome {
     // A program may live through a death or print one: what ended the process stands last.
     let dump = || TextEvidence::programs(gopsy_text::read_bytes(text, &gopsy_text::Options::default())).pop();
-    let Some(text) = dump() else { return Outcome::NoText };
+    // The runtime prints at least the stack that failed; others than it say things, too.
+    let Some(text) = dump().filter(|text| text.stack_count() > 0) else { return Outcome::NoText };
     let read = || match CoreEvidence::open(core, Some(binary)) {
         Ok(evidence) => {
             let mut differences = compare(&text, &Program::new(evidence));

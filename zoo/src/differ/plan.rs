@@ -41,7 +41,9 @@ pub fn program_cells(programs: &[PublicProgram]) -> Vec<Cell<'_>> {
     for program in programs {
         for version in CORE_VERSIONS.into_iter().filter(|v| program.versions.contains_key(*v)) {
             let subject = Subject::Program(program);
-            cells.extend(BuildMode::ALL.map(|mode| Cell { subject, version, mode }));
+            // Nobody but the go command builds them.
+            let modes = BuildMode::ALL.into_iter().filter(|mode| *mode != BuildMode::Library);
+            cells.extend(modes.map(|mode| Cell { subject, version, mode }));
         }
     }
     cells
@@ -66,12 +68,14 @@ fn why_not(specimen: &Specimen, version: &str, mode: BuildMode) -> Option<&'stat
         Some("it is not for this Go version")
     } else if mode == BuildMode::Plain && specimen.needs_cgo() {
         Some("it has C: mode cgo builds the same")
+    } else if mode == BuildMode::Library && run.signal.is_some() {
+        Some("a library leaves signals from outside to its program")
     } else if mode.needs_cgo() && is_deadlock() {
         // C could call back at any time, so an extra M waits for that, and checkdead counts it as running (mstartm0 and
         // checkdead, runtime/proc.go).
         Some("a program with cgo does not notice that all are asleep")
-    } else if run.no_core.contains_key(mode.as_str()) {
-        Some("its expect.toml says that it leaves no core in this mode")
+    } else if run.not_in.contains_key(mode.as_str()) {
+        Some("its expect.toml says why not in this mode")
     } else {
         None
     }

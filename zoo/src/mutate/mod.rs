@@ -91,10 +91,10 @@ pub fn pairs(folder: &Path) -> Result<Vec<Pair>> {
 }
 
 fn binary_of(core: &Path, beside: &[PathBuf]) -> Option<PathBuf> {
-    let opened = Core::open(core).ok()?;
+    let mut opened = Core::open(core).ok()?;
     let bins = beside.iter().filter(|path| path.is_file() && *path != core).cloned().collect();
     let finder = Finder { bins, debug_dirs: Vec::new(), ..Finder::default() };
-    finder.find(&opened, &opened.program()).ok().map(|found| found.path)
+    finder.program(&mut opened).ok().map(|found| found.path)
 }
 
 /// Runs the cases of one core; what was found goes into the report.

@@ -33,7 +33,7 @@ pub(super) fn load(
         foreign.find_debug_by(find_debug(path.to_owned()));
     }
     let mut missing = Vec::new();
-    for file in core.elves().into_iter().filter(|f| !f.executable).take(MAX_FILES) {
+    for file in core.elves().into_iter().filter(|f| !f.program).take(MAX_FILES) {
         let name = base_name(&file.path);
         match finder.find(core, &file) {
             Ok(found) => {

@@ -35,13 +35,13 @@ impl Joined {
     /// # Errors
     /// When the core cannot be read, is of a machine that is not read, or its program is not here.
     pub(super) fn find(core: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
-        let opened = Core::open(core)?;
+        let mut opened = Core::open(core)?;
         let finder = options.finder.near(&opened);
-        match finder.program(&opened) {
+        match finder.program(&mut opened) {
             Ok(found) => {
-                let remark = finder.remark(&found);
+                let remarks = finder.remarks(&found);
                 let mut joined = Self::of(opened, found.image, &found.path, &finder)?;
-                joined.notes.splice(0..0, remark);
+                joined.notes.splice(0..0, remarks);
                 Ok(joined)
             }
             Err(tried) => Err(CoreError::NoBinary {
@@ -58,6 +58,7 @@ impl Joined {
     /// When they do not belong together, or are of a machine that is not read.
     pub(super) fn of(mut core: Core, image: Arc<Image>, path: &Path, finder: &Finder) -> Result<Self, CoreError> {
         let mut notes = Vec::new();
+        core.take_if_library(&image);
         let bias = fitting::loaded(&core, &image, path)?;
         let comparison = core.attach_file(&core.program(), &image);
         let attachment = comparison.answer;

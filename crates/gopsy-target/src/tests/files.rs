@@ -59,7 +59,7 @@ fn with_library(held: usize) -> CoreFile {
 fn any_number_of_files_supply_their_own_mappings() {
     let mut core = core(&with_library(0x2000));
     let files = core.elves();
-    let paths: Vec<_> = files.iter().map(|f| (f.path.as_slice(), f.executable)).collect();
+    let paths: Vec<_> = files.iter().map(|f| (f.path.as_slice(), f.program)).collect();
     assert_eq!(paths, [(&b"/bin/prog"[..], true), (b"/lib/x.so", false)]);
     assert_eq!(files[0].build_id.as_deref(), Some(&[7, 7, 7, 7][..]));
     assert_eq!(core.attach(&image(binary())), Attachment::Same);
@@ -77,7 +77,7 @@ fn any_number_of_files_supply_their_own_mappings() {
 
 #[test]
 fn without_an_id_the_code_tells() {
-    let library_of = |core: &Core| core.elves().into_iter().find(|f| !f.executable).unwrap();
+    let library_of = |core: &Core| core.elves().into_iter().find(|f| !f.program).unwrap();
     let mut held = core(&with_library(0x2000));
     let other = held.attach_file(&library_of(&held), &image(library(0xcd)));
     assert_eq!((other.answer, other.to_string().as_str()), (Attachment::Other, "its bytes are others"));
@@ -267,31 +267,34 @@ fn a_fifo_in_the_way_is_passed_over() {
 
 #[test]
 fn one_that_may_be_it_is_remembered() {
-    let places = Places::new();
+    let mut places = Places::new();
     // The core holds no page of the program.
     let built = CoreFile::new()
         .thread(1, 0)
         .auxv(&[(9, 0x40_1000)])
         .files(&[(0x40_0000, 0x40_3000, 0, "/gopsy-nowhere/bin/prog")])
         .memory(0x40_0000, 0x3000, 5, &[]);
-    let core = core(&built);
+    let mut core = core(&built);
     let path = places.put("one", &binary());
     let tried = places.finder().find(&core, &core.program()).unwrap_err();
     assert_eq!(tried.doubtful.map(|found| (found.path, found.how)), Some((path.clone(), How::Named)));
     // Of the program it is taken then, with a word on what is not proved.
-    let found = places.finder().program(&core).unwrap();
-    assert_eq!((found.path.as_path(), found.proved(), places.finder().remark(&found)), (path.as_path(), false, None));
+    let found = places.finder().program(&mut core).unwrap();
+    assert_eq!(
+        (found.path.as_path(), found.proved(), places.finder().remarks(&found).len()),
+        (path.as_path(), false, 0)
+    );
     let beside = places.put("cores/prog", &binary());
     let unnamed = Finder { bins: vec![places.put("other", b"#!/bin/sh")], ..places.finder() };
-    let found = unnamed.program(&core).unwrap();
+    let found = unnamed.program(&mut core).unwrap();
     assert_eq!((&found.path, found.proved()), (&beside, false));
-    let said = unnamed.remark(&found).unwrap();
+    let said = unnamed.remarks(&found).concat();
     assert!(said.starts_with("what was named is NOT the binary") && said.ends_with("prog may be"), "{said}");
     // One that is proved goes before it, whatever comes first.
-    let found = unnamed.program(&places.core).unwrap();
+    let found = unnamed.program(&mut places.core.clone()).unwrap();
     assert_eq!((&found.path, found.proved()), (&beside, true));
-    assert!(unnamed.remark(&found).unwrap().ends_with("prog is"));
-    assert!(Finder { beside: None, ..unnamed }.program(&places.core).is_err());
+    assert!(unnamed.remarks(&found)[0].ends_with("prog is"));
+    assert!(Finder { beside: None, ..unnamed }.program(&mut places.core).is_err());
 }
 
 #[test]

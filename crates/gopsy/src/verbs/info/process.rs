@@ -112,7 +112,7 @@ fn elves(opened: &mut Opened) -> Option<Vec<(MappedElf, Result<String, String>)>
     let (core, finder) = (opened.core.as_mut()?, &opened.finder);
     let mut out = Vec::new();
     for elf in core.elves() {
-        let told = if elf.executable {
+        let told = if elf.program {
             program.clone()
         } else {
             match finder.find(core, &elf) {

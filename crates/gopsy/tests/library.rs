@@ -1,0 +1,123 @@
+//! Go as a library (`-buildmode=c-shared`) in a process whose executable is C's.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use gopsy_testing::{NEWEST, Toolchain, cgo_core_problem, dies, run, skip};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+const LIBRARY: &str = "package main
+
+import \"C\"
+
+type node struct {
+	next *node
+	n    int
+}
+
+//go:noinline
+func walk(n *node) int {
+	return n.next.n
+}
+
+//export Walk
+func Walk() C.int { return C.int(walk(&node{})) }
+
+func main() {}
+";
+
+const CALLER: &str = "#include <stdlib.h>
+#ifdef WITH_GO
+int Walk(void);
+#else
+static int Walk(void) { abort(); }
+#endif
+int main(void) { return Walk(); }
+";
+
+fn gopsy(args: &[&str], folder: &Path) -> Value {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_gopsy")).args(args).arg("--json").current_dir(folder).output().unwrap();
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+fn says(found: &Value, what: &str) -> bool {
+    found["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains(what))
+}
+
+fn caller(folder: &Path, args: &[&str]) {
+    std::fs::create_dir_all(folder.join("c")).unwrap();
+    std::fs::write(folder.join("c/caller.c"), CALLER).unwrap();
+    run(Command::new("gcc").args(["-o", "host", "c/caller.c"]).args(args).current_dir(folder)).unwrap();
+}
+
+#[test]
+fn go_that_c_calls_is_the_program() {
+    if let Some(problem) = cgo_core_problem() {
+        return skip("zoo", &problem);
+    }
+    for (version, flags) in [("1.16", &[][..]), ("1.22", &["-ldflags=-s -w"]), (NEWEST, &[])] {
+        let toolchain = match Toolchain::find(version) {
+            Ok(toolchain) => toolchain,
+            Err(why) => return skip("zoo", &why),
+        };
+        let name = &toolchain.release;
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        std::fs::write(folder.join("main.go"), LIBRARY).unwrap();
+        std::fs::write(folder.join("go.mod"), "module example.com/library\n\ngo 1.16\n").unwrap();
+        let flags = [&["-buildmode=c-shared"], flags].concat();
+        run(&mut toolchain.build(folder, &folder.join("libgo.so"), &flags, true)).unwrap();
+        caller(folder, &["-DWITH_GO", "-L.", "-lgo", "-Wl,-rpath,$ORIGIN"]);
+        std::fs::rename(dies(folder, "./host", &[]).unwrap().core, folder.join("core")).unwrap();
+
+        let verdict = |args: &[&str]| {
+            let found = gopsy(&[&["explain", "core"], args].concat(), folder);
+            let verdict = &found["verdict"];
+            assert_eq!(verdict["kind"], "nil-dereference", "{name}: {found:#}");
+            assert_eq!(
+                (&verdict["culprit"]["function"], &verdict["culprit"]["line"]),
+                (&"main.walk".into(), &12.into()),
+                "{name}"
+            );
+            assert!(says(&found, "Go is here as a library"), "{name}: {:#}", found["notes"]);
+            found
+        };
+        let found = verdict(&[]);
+        let frames = found["goroutines"].as_array().unwrap().iter().flat_map(|g| g["frames"].as_array().unwrap());
+        let walk = frames.into_iter().find(|f| f["function"] == "main.walk").unwrap();
+        let pc = walk["pc"].as_str().unwrap();
+        let info = gopsy(&["info", "core"], folder);
+        assert!(info["program"]["path"].as_str().unwrap().ends_with("libgo.so"), "{name}: {:#}", info["program"]);
+        assert!(info["runtime"]["goroutines"].is_object(), "{name}: {:#}", info["runtime"]);
+        for asked in ["main.walk", pc] {
+            let at = gopsy(&["where", "core", asked], folder);
+            assert_eq!(at["answers"][0]["found"], "place", "{name} {asked}: {at:#}");
+        }
+        // Neither a name for it nor the executable changes that.
+        verdict(&["--bin", "libgo.so"]);
+        std::fs::rename(folder.join("host"), folder.join("away")).unwrap();
+        verdict(&[]);
+        std::fs::rename(folder.join("away"), folder.join("host")).unwrap();
+        // Without the library it is told what is missing, and nothing is made of what is left.
+        std::fs::remove_file(folder.join("libgo.so")).unwrap();
+        let without = gopsy(&["explain", "core"], folder);
+        assert!(without["verdict"]["culprit"].is_null(), "{name}: {:#}", without["verdict"]);
+        assert!(says(&without, "a library with Go in it"), "{name}: {:#}", without["notes"]);
+        assert_eq!(says(&without, &format!("({name})")), version != "1.16", "{name}: {:#}", without["notes"]);
+    }
+}
+
+#[test]
+fn a_program_of_c_alone_has_no_library_of_go() {
+    if let Some(problem) = cgo_core_problem() {
+        return skip("zoo", &problem);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    caller(folder.path(), &[]);
+    std::fs::rename(dies(folder.path(), "./host", &[]).unwrap().core, folder.path().join("core")).unwrap();
+    let found = gopsy(&["explain", "core"], folder.path());
+    assert!(!says(&found, "library"), "{:#}", found["notes"]);
+}
