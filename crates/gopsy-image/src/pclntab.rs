@@ -350,7 +350,10 @@ fn headers(image: &Image, failed: &mut Option<ImageError>) -> Vec<(LinkAddr, Lin
     let sections = [".gopclntab", ".data.rel.ro.gopclntab"];
     let named: Vec<LinkAddr> = sections.iter().filter_map(|s| image.section(s)).map(|s| s.address).collect();
     if !named.is_empty() {
-        named.into_iter().for_each(&mut consider);
+        named.iter().copied().for_each(&mut consider);
+        if found.is_empty() && failed.is_none() {
+            *failed = named.into_iter().find_map(|at| of_unknown_format(image, at));
+        }
         return found;
     }
     for segment in image.segments() {
@@ -363,6 +366,18 @@ fn headers(image: &Image, failed: &mut Option<ImageError>) -> Vec<(LinkAddr, Lin
         }
     }
     found
+}
+
+/// What to say of a table whose header is like that of all releases but for its magic. A new magic means another layout: nothing is
+/// read by that of the latest format.
+fn of_unknown_format(stated: &dyn Stated, at: LinkAddr) -> Option<ImageError> {
+    let mut start = [0; 8];
+    stated.fill(at, &mut start).then_some(())?;
+    let [a, b, c, d, 0, 0, 1 | 2 | 4, 8] = start else { return None };
+    let magic = u32::from_le_bytes([a, b, c, d]);
+    let known = Format::of(magic).is_some() || magic == MAGIC_12;
+    let who = "a release of Go that is not known here, or an obfuscator";
+    (!known).then(|| ImageError::not_supported(format!("a pclntab that begins with {magic:#x}: by {who}")))
 }
 
 /// Words that hold that address: those in the file, and those that the loader fills in.

@@ -112,6 +112,21 @@ fn a_shared_object_is_no_program() {
     assert!(!with(3, &[]));
 }
 
+/// A magic that no known release writes means another layout, or somebody who hides it: neither is no Go program.
+#[test]
+fn an_unknown_table_is_no_missing_one() {
+    let with = |start: u64| {
+        let table = [start.to_le_bytes().as_slice(), &[0; 72]].concat();
+        let elf = Elf::new().segment(TEXT, "rx", &[0xcc; 16]).segment(0x50_0000, "r", &table);
+        image(&elf.section(".gopclntab", 0x50_0000, &table)).module().map(drop).unwrap_err().to_string()
+    };
+    // Magic, zeros, minLC 1, pointers of 8 bytes.
+    assert!(with(0x0801_0000_ffff_fff2).contains("begins with 0xfffffff2"), "{}", with(0x0801_0000_ffff_fff2));
+    for other in [0x0801_0001_ffff_fff2, 0x0901_0000_ffff_fff2, 0x0801_0000_ffff_fff1, 0] {
+        assert!(with(other).contains("no pclntab"), "{other:#x}: {}", with(other));
+    }
+}
+
 /// A sound file of another class is not damaged, it is not supported.
 #[test]
 fn other_classes_are_named() {
