@@ -46,6 +46,10 @@ pub trait Evidence {
     fn goroutine(&self, id: StackId) -> Goroutine;
     /// Its frames.
     fn stack(&self, id: StackId) -> Stack;
+    /// What a person must know before all else: that evidence does not belong together.
+    fn alarms(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// What a person should know about how the evidence was read: what was skipped, what is missing.
     fn notes(&self) -> Vec<String>;
 
@@ -131,6 +135,12 @@ impl Program {
     #[must_use]
     pub fn crashed(&self) -> Option<StackId> {
         self.evidence.crash().crashed
+    }
+
+    /// What a person must know before all else: that evidence does not belong together.
+    #[must_use]
+    pub fn alarms(&self) -> Vec<String> {
+        self.evidence.alarms()
     }
 
     /// What a person should know about how the evidence was read.

@@ -328,8 +328,12 @@ impl Evidence for TextWithBinary {
         stack
     }
 
+    fn alarms(&self) -> Vec<String> {
+        self.note.clone().filter(|_| self.contradicts).into_iter().chain(self.text.alarms()).collect()
+    }
+
     fn notes(&self) -> Vec<String> {
-        self.note.clone().into_iter().chain(self.text.notes()).collect()
+        self.note.clone().filter(|_| !self.contradicts).into_iter().chain(self.text.notes()).collect()
     }
 
     fn stack_key(&self, id: StackId) -> u64 {

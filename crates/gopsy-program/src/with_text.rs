@@ -220,6 +220,10 @@ impl Evidence for CoreWithText {
         stack
     }
 
+    fn alarms(&self) -> Vec<String> {
+        self.core.alarms().into_iter().chain(self.text.alarms()).collect()
+    }
+
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![self.note.clone()];
         notes.extend(self.core.notes());

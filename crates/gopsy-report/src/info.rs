@@ -23,6 +23,8 @@ pub struct Info {
     pub known_bugs: Vec<KnownIssue>,
     /// Dependencies are to be listed, not only counted.
     pub list_dependencies: bool,
+    /// What must be said before all else; one of the notes.
+    pub alarm: Option<String>,
     /// What a person should know.
     pub notes: Vec<String>,
 }

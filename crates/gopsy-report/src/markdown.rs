@@ -17,6 +17,9 @@ const MAX_HEADLINE: usize = 12;
 pub fn explain(case: &Case<'_>) -> String {
     let mut out = String::new();
     let verdict = case.verdict;
+    for alarm in case.program.alarms() {
+        line(&mut out, &format!("**{}**", markdown(&alarm)));
+    }
     let headline = verdict.headline.trim();
     match headline.lines().count() {
         0 => line(&mut out, &format!("### {}", markdown(verdict.kind.meaning()))),

@@ -20,6 +20,8 @@ pub struct Whereabouts {
     pub answers: Vec<Answered>,
     /// Lines of the source.
     pub sources: SourceTexts,
+    /// What must be said before all else; one of the notes.
+    pub alarm: Option<String>,
     /// What a person should know.
     pub notes: Vec<String>,
 }

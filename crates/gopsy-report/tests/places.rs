@@ -168,6 +168,7 @@ fn found(name: &str) -> Whereabouts {
     let answered = |(i, answer)| Answered { file: (i % 2 == 1).then(|| format!("/lib/{name}")), bias, answer };
     let text = |line: u64| (("/src/main.go".to_owned(), line), format!("\tline {line} {name}"));
     Whereabouts {
+        alarm: Some(asked()),
         target: asked(),
         program: Some(asked()),
         is_core: true,
@@ -190,6 +191,7 @@ fn info(text: &str) -> Info {
         go_build_id: Some(owned()),
     };
     Info {
+        alarm: Some(owned()),
         target: owned(),
         program: Some(Program {
             path: owned(),

@@ -84,6 +84,8 @@ impl fmt::Display for How {
     }
 }
 
+const READ_INSTEAD: &str = "what the core holds of its memory is read instead: all of its code and constants";
+
 /// A file that was mapped.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -187,25 +189,27 @@ impl Finder {
         })
     }
 
-    /// What a person must be told of a program that was taken: that it is not the one that was named, no file, or no executable.
+    /// What must be said before all else: that a program was taken which is not the one that was named.
     #[must_use]
-    pub fn remarks(&self, found: &Found) -> Vec<String> {
-        self.remark(found).into_iter().chain(found.remarks.iter().cloned()).collect()
-    }
-
-    fn remark(&self, found: &Found) -> Option<String> {
-        let here = "what the core holds of its memory is read instead: all of its code and constants";
-        match (found.how, self.bins.is_empty()) {
-            (How::Memory, true) => return Some(format!("the binary is not here; {here}")),
-            (How::Memory, false) => {
-                return Some(format!("what was named is NOT the binary that wrote this core; {here}"));
-            }
-            (How::Named, _) | (_, true) => return None,
-            (_, false) => {}
+    pub fn alarm(&self, found: &Found) -> Option<String> {
+        if self.bins.is_empty() || found.how == How::Named {
+            return None;
         }
         let path = found.path.display();
-        let other = if found.proved() { format!("{path} is") } else { format!("{path} may be") };
-        Some(format!("what was named is NOT the binary that wrote this core; {other}"))
+        let taken = match found.how {
+            How::Memory => READ_INSTEAD.to_owned(),
+            _ if found.proved() => format!("{path} is"),
+            _ => format!("{path} may be"),
+        };
+        Some(format!("what was named is NOT the binary that wrote this core; {taken}"))
+    }
+
+    /// What a person should know of a program that was taken: that it is no file, or no executable.
+    #[must_use]
+    pub fn remarks(&self, found: &Found) -> Vec<String> {
+        let from_memory = found.how == How::Memory && self.bins.is_empty();
+        let not_here = from_memory.then(|| format!("the binary is not here; {READ_INSTEAD}"));
+        not_here.into_iter().chain(found.remarks.iter().cloned()).collect()
     }
 
     /// Looks for a file that was mapped. The first that is proved to be the one is taken.

@@ -22,6 +22,8 @@ pub(crate) struct Opened {
     pub(crate) proved: bool,
     /// Where other files of the process are looked for.
     pub(crate) finder: Finder,
+    /// What must be said before all else: that it is not the one that was named.
+    pub(crate) alarm: Option<String>,
     /// What a person should know of the executable.
     pub(crate) notes: Vec<String>,
 }
@@ -39,7 +41,15 @@ impl Opened {
             Input::Executable(path) => {
                 let image = finder::open(&path).map_err(|why| anyhow!("cannot read {target}: {why}"))?;
                 let program = Ok((path, Arc::new(image)));
-                return Ok(Opened { program, core: None, how: None, proved: true, finder, notes: Vec::new() });
+                return Ok(Opened {
+                    program,
+                    core: None,
+                    how: None,
+                    proved: true,
+                    finder,
+                    alarm: None,
+                    notes: Vec::new(),
+                });
             }
             Input::Core(path) => path,
             Input::Text(_) | Input::Folder(_) => {
@@ -48,10 +58,11 @@ impl Opened {
         };
         let mut core = Core::open(&path).with_context(|| format!("cannot read the core {target}"))?;
         let finder = finder.near(&core);
-        let mut notes = Vec::new();
+        let (mut alarm, mut notes) = (None, Vec::new());
         let mut proved = false;
         let (program, how) = match finder.program(&mut core) {
             Ok(found) => {
+                alarm = finder.alarm(&found);
                 notes.extend(finder.remarks(&found));
                 proved = found.proved();
                 if !proved {
@@ -63,7 +74,7 @@ impl Opened {
             }
             Err(tried) => (Err(tried.to_string()), None),
         };
-        Ok(Opened { program, core: Some(core), how, proved, finder, notes })
+        Ok(Opened { program, core: Some(core), how, proved, finder, alarm, notes })
     }
 
     /// What is added to a stated address to have the one in the process; zero for a file.

@@ -40,9 +40,10 @@ pub(crate) struct Binary {
 }
 
 impl Target {
-    /// What a person should know of how that death was read; of none, of the whole.
+    /// What a person should know of how that death was read, what comes before all else first; of none, of the whole.
     pub(crate) fn notes(&self, program: Option<&Program>) -> Vec<String> {
-        program.map(Program::notes).unwrap_or_default().into_iter().chain(self.notes.iter().cloned()).collect()
+        let of_program = |program: &Program| program.alarms().into_iter().chain(program.notes());
+        program.into_iter().flat_map(of_program).chain(self.notes.iter().cloned()).collect()
     }
 }
 

@@ -207,7 +207,8 @@ fn the_executable_of_a_core_is_one_for_all_verbs() {
         let value = case.json(args);
         value["notes"].as_array().unwrap().iter().map(|n| n.as_str().unwrap().to_owned()).collect()
     };
-    let verbs: [&[&str]; 3] = [&["explain", "core"], &["info", "core"], &["where", "core", "main.report"]];
+    let verbs: [&[&str]; 4] =
+        [&["explain", "core"], &["stacks", "core"], &["info", "core"], &["where", "core", "main.report"]];
     for args in verbs {
         assert!(!notes(args).iter().any(|n| n.contains("is NOT the binary")), "{args:?}");
         let named = [args, &["--bin", "main.go"]].concat();
@@ -215,6 +216,9 @@ fn the_executable_of_a_core_is_one_for_all_verbs() {
         assert_eq!(said.len(), 1, "{args:?}: {said:?}");
         let (begin, end) = ("what was named is NOT the binary that wrote this core; ", "/nilfield is");
         assert!(said[0].starts_with(begin) && said[0].ends_with(end), "{args:?}: {said:?}");
+        // For people it comes before all else, and once.
+        let page = String::from_utf8(case.run(&named).stdout).unwrap();
+        assert!(page.starts_with("what was named is NOT") && page.matches("is NOT").count() == 1, "{args:?}: {page}");
     }
     // A core without memory proves nothing of any file: the one that is named is taken, and that is said.
     let whole = std::fs::read(case.path().join("core")).unwrap();

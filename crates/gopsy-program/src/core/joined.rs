@@ -26,6 +26,8 @@ pub(super) struct Joined {
     pub(super) stated: Stated,
     pub(super) modules: Vec<GoModule>,
     pub(super) foreign: Foreign,
+    /// What must be said before all else.
+    pub(super) alarm: Option<String>,
     pub(super) notes: Vec<String>,
 }
 
@@ -39,9 +41,10 @@ impl Joined {
         let finder = options.finder.near(&opened);
         match finder.program(&mut opened) {
             Ok(found) => {
-                let remarks = finder.remarks(&found);
+                let (alarm, remarks) = (finder.alarm(&found), finder.remarks(&found));
                 let mut joined = Self::of(opened, found.image, &found.path, &finder)?;
                 joined.notes.splice(0..0, remarks);
+                joined.alarm = alarm;
                 Ok(joined)
             }
             Err(tried) => Err(CoreError::NoBinary {
@@ -71,7 +74,18 @@ impl Joined {
         let stated = Stated { build: image.build_info().ok(), version: StatedVersion::of(&image) };
         let Modules { list: modules, broken } = Modules::of(&core, &image, bias, stated.version.as_ref());
         notes.extend(broken.map(|why| format!("the list of Go modules is not whole: {why}")));
-        Ok(Joined { core, image, path: path.to_owned(), bias, attachment, stated, modules, foreign, notes })
+        Ok(Joined {
+            core,
+            image,
+            path: path.to_owned(),
+            bias,
+            attachment,
+            stated,
+            modules,
+            foreign,
+            alarm: None,
+            notes,
+        })
     }
 
     /// The walk of a thread by its registers alone, without the runtime's structures.

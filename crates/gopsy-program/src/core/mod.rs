@@ -100,6 +100,7 @@ pub struct CoreEvidence {
     /// The thread that took a signal which the runtime did not see, if one did.
     killed: Option<usize>,
     crash: Crash,
+    alarm: Option<String>,
     notes: Vec<String>,
     sites: Sites,
     foreign: Foreign,
@@ -200,7 +201,7 @@ impl CoreEvidence {
         };
         let Found { layouts, threads, all_threads, kernel_threads, goroutines, all_goroutines, culprit, remarks } =
             found;
-        let Joined { core, image, bias, stated, modules, foreign, mut notes, .. } = joined;
+        let Joined { core, image, bias, stated, modules, foreign, alarm, mut notes, .. } = joined;
         notes.extend(remarks);
         let walks = threads.iter().map(|_| ThreadWalks::default()).collect();
         let killed = culprit.as_ref().filter(|culprit| culprit.how == gopsy_runtime::How::Signalled);
@@ -216,6 +217,7 @@ impl CoreEvidence {
             kernel_threads,
             killed,
             crash: Crash::default(),
+            alarm,
             notes,
             sites: Sites::default(),
             foreign,
@@ -434,6 +436,10 @@ impl Evidence for CoreEvidence {
         }
         kept.push((id, stack.clone()));
         stack
+    }
+
+    fn alarms(&self) -> Vec<String> {
+        self.alarm.iter().cloned().collect()
     }
 
     fn notes(&self) -> Vec<String> {

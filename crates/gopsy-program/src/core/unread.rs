@@ -190,6 +190,10 @@ impl Evidence for UnreadCore {
         gopsy_unwind::frames_with(&walk, skip, &self.joined.code(), &self.joined.foreign, Source::Core)
     }
 
+    fn alarms(&self) -> Vec<String> {
+        self.joined.alarm.iter().cloned().collect()
+    }
+
     fn notes(&self) -> Vec<String> {
         self.joined.notes.clone()
     }

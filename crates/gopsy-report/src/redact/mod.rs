@@ -92,7 +92,8 @@ impl Redaction {
             count(&self.tally.pids, 1);
             identity.pid = Known::Missing(Missing::NotSupported(left_out().into()));
         }
-        let notes = program.notes().iter().map(|note| self.text(note)).collect();
+        let without = |notes: Vec<String>| notes.iter().map(|note| self.text(note)).collect();
+        let (alarms, notes) = (without(program.alarms()), without(program.notes()));
         for id in program.stacks() {
             let goroutine = program.goroutine(id);
             count(&self.tally.labels, goroutine.labels.len() as u64);
@@ -101,7 +102,7 @@ impl Redaction {
             }
             self.count_stack(&program.stack(id));
         }
-        Program::new(Redacted { program, crash, identity, notes, redaction: self.clone() })
+        Program::new(Redacted { program, crash, identity, alarms, notes, redaction: self.clone() })
     }
 
     /// The verdict without what is left out.
@@ -261,6 +262,7 @@ struct Redacted {
     program: Program,
     crash: Crash,
     identity: Identity,
+    alarms: Vec<String>,
     notes: Vec<String>,
     redaction: Redaction,
 }
@@ -298,6 +300,10 @@ impl Evidence for Redacted {
         let mut stack = self.program.stack(id);
         self.redaction.strip(&mut stack);
         stack
+    }
+
+    fn alarms(&self) -> Vec<String> {
+        self.alarms.clone()
     }
 
     fn notes(&self) -> Vec<String> {

@@ -114,6 +114,15 @@ impl Canvas {
         self.out
     }
 
+    /// What comes before all else; gives the notes that are left for the end.
+    pub(crate) fn shout<'n>(&mut self, alarms: &[String], notes: &'n [String]) -> Vec<&'n str> {
+        for alarm in alarms {
+            self.wrap(0, 2, &Line::of(Ink::Alarm, alarm));
+        }
+        self.gap();
+        notes.iter().filter(|note| !alarms.contains(note)).map(String::as_str).collect()
+    }
+
     /// An empty line, unless one was just written or nothing was.
     pub(crate) fn gap(&mut self) {
         if !self.out.is_empty() && !self.out.ends_with("\n\n") {

@@ -22,6 +22,7 @@ const MAX_ALSO: usize = 5;
 #[must_use]
 pub fn explain(case: &Case<'_>, view: &View) -> String {
     let mut canvas = Canvas::new(view);
+    let notes = canvas.shout(&case.program.alarms(), case.notes);
     headline(&mut canvas, case);
     canvas.gap();
     for paragraph in case.verdict.summary.lines().filter(|l| !l.trim().is_empty()) {
@@ -41,7 +42,7 @@ pub fn explain(case: &Case<'_>, view: &View) -> String {
     canvas.gap();
     let unseen: Vec<&str> = case.unseen().collect();
     list(&mut canvas, "unseen", &unseen, Ink::Dim);
-    list(&mut canvas, "notes", &case.notes.iter().map(String::as_str).collect::<Vec<_>>(), Ink::Dim);
+    list(&mut canvas, "notes", &notes, Ink::Dim);
     list(&mut canvas, "also", &also(case).iter().map(String::as_str).collect::<Vec<_>>(), Ink::Plain);
     let mut out = canvas.finish();
     out.truncate(out.trim_end_matches('\n').len());

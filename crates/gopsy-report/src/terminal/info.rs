@@ -18,6 +18,7 @@ const MAX_SETTING: usize = 120;
 #[must_use]
 pub fn info(info: &Info, view: &View) -> String {
     let mut canvas = Canvas::new(view);
+    let notes = canvas.shout(info.alarm.as_slice(), &info.notes);
     let right = match &info.program {
         Some(program) => {
             format!("{} {}", program.build.go_version.as_deref().unwrap_or("Go release not known"), program.platform)
@@ -55,9 +56,9 @@ pub fn info(info: &Info, view: &View) -> String {
         files(&mut canvas, &process.files);
     }
     known_bugs(&mut canvas, &info.known_bugs);
-    if !info.notes.is_empty() {
+    if !notes.is_empty() {
         canvas.gap();
-        for note in &info.notes {
+        for note in notes {
             canvas.field("note", &Line::new().dim(note));
         }
     }

@@ -29,6 +29,7 @@ const STACK: usize = 4;
 #[must_use]
 pub fn stacks(page: &StacksPage<'_>, view: &View) -> String {
     let mut canvas = Canvas::new(view);
+    let notes = canvas.shout(&page.program.alarms(), page.notes);
     let total: u64 = page.groups.iter().map(|g| g.count).sum();
     let mut left = Line::of(Ink::Bold, &count_of(page.groups, total));
     if page.groups.len() > 1 {
@@ -55,9 +56,9 @@ pub fn stacks(page: &StacksPage<'_>, view: &View) -> String {
         let more = format!("and {} ({})", plural(rest.len() as u64, "more group"), count_of(rest, count));
         canvas.wrap(0, 2, &Line::new().dim(&more));
     }
-    if !page.notes.is_empty() {
+    if !notes.is_empty() {
         canvas.gap();
-        for note in page.notes.iter().take(8) {
+        for note in notes.into_iter().take(8) {
             canvas.field("note", &Line::new().dim(note));
         }
     }

@@ -18,6 +18,7 @@ pub(super) const LISTED: usize = 20;
 #[must_use]
 pub fn whereabouts(found: &Whereabouts, view: &View) -> String {
     let mut canvas = Canvas::new(view);
+    let notes = canvas.shout(found.alarm.as_slice(), &found.notes);
     for (i, answered) in found.answers.iter().enumerate() {
         if i > 0 {
             canvas.gap();
@@ -39,9 +40,9 @@ pub fn whereabouts(found: &Whereabouts, view: &View) -> String {
             Answer::Writers(writers) => super::writers::writers(page.canvas, found, answered, writers),
         }
     }
-    if !found.notes.is_empty() {
+    if !notes.is_empty() {
         canvas.gap();
-        for note in &found.notes {
+        for note in notes {
             canvas.field("note", &Line::new().dim(note));
         }
     }

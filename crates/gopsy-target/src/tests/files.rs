@@ -280,20 +280,17 @@ fn one_that_may_be_it_is_remembered() {
     assert_eq!(tried.doubtful.map(|found| (found.path, found.how)), Some((path.clone(), How::Named)));
     // Of the program it is taken then, with a word on what is not proved.
     let found = places.finder().program(&mut core).unwrap();
-    assert_eq!(
-        (found.path.as_path(), found.proved(), places.finder().remarks(&found).len()),
-        (path.as_path(), false, 0)
-    );
+    assert_eq!((found.path.as_path(), found.proved(), places.finder().alarm(&found)), (path.as_path(), false, None));
     let beside = places.put("cores/prog", &binary());
     let unnamed = Finder { bins: vec![places.put("other", b"#!/bin/sh")], ..places.finder() };
     let found = unnamed.program(&mut core).unwrap();
     assert_eq!((&found.path, found.proved()), (&beside, false));
-    let said = unnamed.remarks(&found).concat();
+    let said = unnamed.alarm(&found).unwrap();
     assert!(said.starts_with("what was named is NOT the binary") && said.ends_with("prog may be"), "{said}");
     // One that is proved goes before it, whatever comes first.
     let found = unnamed.program(&mut places.core.clone()).unwrap();
     assert_eq!((&found.path, found.proved()), (&beside, true));
-    assert!(unnamed.remarks(&found)[0].ends_with("prog is"));
+    assert!(unnamed.alarm(&found).unwrap().ends_with("prog is"));
     assert!(Finder { beside: None, ..unnamed }.program(&mut places.core).is_err());
 }
 

@@ -90,6 +90,8 @@ impl InfoVerb {
                 None => {}
             }
         }
+        info.alarm = opened.alarm.clone();
+        info.notes.splice(0..0, opened.alarm.take());
         info.notes.extend(std::mem::take(&mut opened.notes));
         if self.json {
             wire::info(io::stdout().lock(), &info, wire::Form::Pretty)?;

@@ -115,6 +115,7 @@ impl Where {
             // For people only: the wire form names lines, and does not hold them.
             sources: if self.json { SourceTexts::new() } else { self.sources(&answers, version) },
             answers,
+            alarm: opened.alarm.clone(),
             notes: notes(&opened, &all),
         };
         if self.json {
@@ -152,7 +153,7 @@ impl Where {
 
 /// What a reader should know of all answers.
 fn notes(opened: &Opened, all: &Questions<'_, '_>) -> Vec<String> {
-    let mut notes = opened.notes.clone();
+    let mut notes: Vec<String> = opened.alarm.iter().chain(&opened.notes).cloned().collect();
     if !all.decodes() {
         notes.push("only instructions of amd64 are decoded so far: no code is shown".to_owned());
     }
