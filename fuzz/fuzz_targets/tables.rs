@@ -41,6 +41,7 @@ fn put(bytes: &mut [u8], at: u16, new: &[u8]) {
 fn ask(module: &GoModule, stated: &dyn gopsy_image::Stated) {
     let table = module.pclntab(stated);
     assert!(module.data().text <= module.data().etext);
+    let _ = (module.data().listed_types(stated), module.data().itabs(stated));
     for func in table.funcs().take(64) {
         assert!(func.entry() <= func.end());
         let _ = (func.name(), func.flags().asm(), func.has_pcsp(), func.without_line(), func.line_runs().len());

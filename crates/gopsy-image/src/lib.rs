@@ -25,6 +25,7 @@ mod reloc;
 mod stated;
 mod symbols;
 mod typebody;
+mod typelist;
 mod typename;
 mod unwind;
 
@@ -48,5 +49,6 @@ pub use pclntab::{Format, GoModule, Pclntab};
 pub use stated::{Loaded, Part, Stated};
 pub use symbols::{Symbol, SymbolKind, SymbolTable};
 pub use typebody::{StructField, TypeBody};
+pub use typelist::Itab;
 pub use typename::{TypeKind, TypeName, TypeSection};
 pub use unwind::UnwindSection;

@@ -42,9 +42,19 @@ struct Layout {
     /// What funcdata offsets count from; before Go 1.18 they are addresses.
     gofunc: Option<u64>,
     text_sections: u64,
+    lists: Lists,
     module_name: u64,
     has_main: u64,
     next: u64,
+}
+
+/// Where the types and itabs are listed.
+#[derive(Debug, PartialEq, Eq)]
+enum Lists {
+    /// `typelinks` and `itablinks`, which are slices.
+    Slices(u64, u64),
+    /// `typedesclen`; `itaboffset`, with `itabsize` behind it.
+    Extents(u64, u64),
 }
 
 static LAYOUTS: [Layout; 7] = [
@@ -55,6 +65,7 @@ static LAYOUTS: [Layout; 7] = [
         etypes: 288,
         gofunc: None,
         text_sections: 296,
+        lists: Lists::Slices(320, 344),
         module_name: 432,
         has_main: 472,
         next: 528,
@@ -66,6 +77,7 @@ static LAYOUTS: [Layout; 7] = [
         etypes: 288,
         gofunc: Some(304),
         text_sections: 312,
+        lists: Lists::Slices(336, 360),
         module_name: 448,
         has_main: 488,
         next: 544,
@@ -77,6 +89,7 @@ static LAYOUTS: [Layout; 7] = [
         etypes: 304,
         gofunc: Some(320),
         text_sections: 328,
+        lists: Lists::Slices(352, 376),
         module_name: 464,
         has_main: 504,
         next: 560,
@@ -88,6 +101,7 @@ static LAYOUTS: [Layout; 7] = [
         etypes: 304,
         gofunc: Some(320),
         text_sections: 328,
+        lists: Lists::Slices(352, 376),
         module_name: 488,
         has_main: 528,
         next: 584,
@@ -99,6 +113,7 @@ static LAYOUTS: [Layout; 7] = [
         etypes: 304,
         gofunc: Some(320),
         text_sections: 328,
+        lists: Lists::Slices(352, 376),
         module_name: 488,
         has_main: 528,
         next: 576,
@@ -110,6 +125,7 @@ static LAYOUTS: [Layout; 7] = [
         etypes: 304,
         gofunc: Some(320),
         text_sections: 336,
+        lists: Lists::Slices(360, 384),
         module_name: 496,
         has_main: 536,
         next: 584,
@@ -122,6 +138,7 @@ static LAYOUTS: [Layout; 7] = [
         etypes: 312,
         gofunc: Some(344),
         text_sections: 360,
+        lists: Lists::Extents(304, 320),
         module_name: 472,
         has_main: 512,
         next: 560,
@@ -130,6 +147,25 @@ static LAYOUTS: [Layout; 7] = [
 
 /// A slice of bytes that moduledata names: where, and how many.
 pub(crate) type Slice = (LinkAddr, u64);
+
+/// How the types and itabs of a module are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TypeLists {
+    /// Up to Go 1.26: offsets of types, of 4 bytes; addresses of itabs.
+    Slices {
+        /// Entries.
+        types: Slice,
+        /// Entries.
+        itabs: Slice,
+    },
+    /// Since Go 1.27: they stand one behind the other.
+    Extents {
+        /// Bytes, from the first type on.
+        types: Slice,
+        /// Bytes.
+        itabs: Slice,
+    },
+}
 
 /// A section of the program's text (`runtime.textsect`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,6 +198,8 @@ pub struct ModuleData {
     pub types: LinkAddr,
     /// The end of the types.
     pub etypes: LinkAddr,
+    /// How its types and itabs are listed, as far as its words can be right.
+    pub(crate) type_lists: Option<TypeLists>,
     /// Its text sections; one, but in very large programs. Empty for a plugin: it has one.
     pub text_sections: Vec<TextSection>,
     /// The next module (plugins, shared libraries, generated code); null for none.
@@ -351,12 +389,27 @@ impl Words {
             },
             types: self.address(layout.types)?,
             etypes: self.address(layout.etypes)?,
+            type_lists: self.type_lists(layout),
             text_sections: Vec::new(),
             next: self.address(layout.next)?,
             linked: true,
             parts,
             ftab,
             layout,
+        })
+    }
+
+    fn type_lists(&self, layout: &Layout) -> Option<TypeLists> {
+        Some(match layout.lists {
+            Lists::Slices(types, itabs) => TypeLists::Slices { types: self.slice(types)?, itabs: self.slice(itabs)? },
+            Lists::Extents(types, itabs) => {
+                let section = self.address(layout.types)?;
+                let first = section.checked_add(self.word(itabs)?)?;
+                TypeLists::Extents {
+                    types: (section, self.word(types)?),
+                    itabs: (first, self.word(itabs.checked_add(8)?)?),
+                }
+            }
         })
     }
 

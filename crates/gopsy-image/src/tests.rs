@@ -363,6 +363,9 @@ fn exercise(bytes: Vec<u8>) {
     if let Ok(debug) = image.debug_info() {
         let _ = debug.of_runtime(&["runtime.g", "runtime.none"], &["runtime.allgs"]);
     }
+    if let Ok(data) = image.module_data() {
+        let _ = (data.listed_types(&image), data.itabs(&image));
+    }
     let Ok(table) = image.pclntab() else { return };
     let _ = table.by_name("main.none");
     for offset in 0..0x60 {

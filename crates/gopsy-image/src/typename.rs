@@ -17,6 +17,8 @@ const KIND: u64 = 23;
 const STR: u64 = 40;
 /// `abi.KindMask`: the bits above are `KindDirectIface` (up to Go 1.25) and `KindGCProg` (up to 1.23).
 const KIND_MASK: u8 = 31;
+/// `abi.TFlagUncommon`.
+const UNCOMMON: u8 = 1;
 /// `abi.TFlagExtraStar`: the name is stored with a `*` in front that does not belong to it.
 const EXTRA_STAR: u8 = 2;
 /// `abi.TFlagNamed`.
@@ -160,28 +162,49 @@ impl TypeName {
     /// a type without a name of its own is spelled as its kind is.
     #[must_use]
     pub fn read(stated: &dyn Stated, section: &TypeSection, at: LinkAddr) -> Option<TypeName> {
-        let end = at.checked_add(u64::try_from(SIZE).ok()?)?;
-        if !at.0.is_multiple_of(8) || at < section.types || end > section.etypes {
-            return None;
-        }
-        let mut descriptor = [0; SIZE];
-        stated.fill(at, &mut descriptor).then_some(())?;
+        let Descriptor { bytes: descriptor, kind, name } = Descriptor::read(stated, section, at)?;
         let tflag = bytes::u8(&descriptor, TFLAG)?;
-        let aligns = [bytes::u8(&descriptor, ALIGN)?, bytes::u8(&descriptor, FIELD_ALIGN)?];
-        let kind = TypeKind::of(bytes::u8(&descriptor, KIND)? & KIND_MASK)?;
-        let offset = u64::try_from(bytes::i32(&descriptor, STR)?).ok().filter(|o| *o > 0)?;
-        let text = name_at(stated, section, section.types.checked_add(offset)?)?;
+        let text = name_at(stated, section, name)?;
         let name = match text.strip_prefix('*') {
             Some(bare) if tflag & EXTRA_STAR != 0 => bare.to_owned(),
             _ => text,
         };
         let as_spelled = tflag & NAMED != 0 || kind.spells(&name);
-        let aligned = aligns.iter().all(|align| align.is_power_of_two() && *align <= 64);
-        (aligned && as_spelled && !name.is_empty()).then_some(())?;
+        (as_spelled && !name.is_empty()).then_some(())?;
         let size = bytes::u64(&descriptor, 0)?;
         // `KindDirectIface`, since Go 1.26 `TFlagDirectIface`; the other bit means nothing in the other releases.
         let direct = bytes::u8(&descriptor, KIND)? & DIRECT != 0 || tflag & DIRECT != 0;
-        Some(TypeName { name, kind, size, field_align: u64::from(aligns[1]), direct })
+        Some(TypeName { name, kind, size, field_align: u64::from(bytes::u8(&descriptor, FIELD_ALIGN)?), direct })
+    }
+}
+
+/// The 48 bytes with which every descriptor begins, as far as they can be right without a look at the name.
+pub(crate) struct Descriptor {
+    bytes: [u8; SIZE],
+    pub(crate) kind: TypeKind,
+    /// Where the name stands.
+    name: LinkAddr,
+}
+
+impl Descriptor {
+    pub(crate) fn read(stated: &dyn Stated, section: &TypeSection, at: LinkAddr) -> Option<Descriptor> {
+        let end = at.checked_add(u64::try_from(SIZE).ok()?)?;
+        if !at.0.is_multiple_of(8) || at < section.types || end > section.etypes {
+            return None;
+        }
+        let mut bytes = [0; SIZE];
+        stated.fill(at, &mut bytes).then_some(())?;
+        let aligns = [bytes::u8(&bytes, ALIGN)?, bytes::u8(&bytes, FIELD_ALIGN)?];
+        let kind = TypeKind::of(bytes::u8(&bytes, KIND)? & KIND_MASK)?;
+        let offset = u64::try_from(bytes::i32(&bytes, STR)?).ok().filter(|o| *o > 0)?;
+        let name = section.types.checked_add(offset).filter(|name| *name < section.etypes)?;
+        let aligned = aligns.iter().all(|align| align.is_power_of_two() && *align <= 64);
+        aligned.then_some(Descriptor { bytes, kind, name })
+    }
+
+    /// `abi.TFlagUncommon`: it has methods, or a package.
+    pub(crate) fn is_uncommon(&self) -> bool {
+        bytes::u8(&self.bytes, TFLAG).is_some_and(|flags| flags & UNCOMMON != 0)
     }
 }
 

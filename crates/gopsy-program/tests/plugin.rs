@@ -61,7 +61,7 @@ fn text(printed: &[u8]) -> Program {
 
 fn joined(text: Program, host: &Arc<Image>) -> (bool, String) {
     let joined = TextWithBinary::join(text, [("host".to_owned(), Arc::clone(host))], true);
-    (joined.contradicts(), joined.notes().concat())
+    (joined.contradicts(), [joined.alarms(), joined.notes()].concat().concat())
 }
 
 #[test]

@@ -92,6 +92,10 @@ pub struct Module {
     pub functions: u64,
     /// The releases that write its pclntab.
     pub format: String,
+    /// How many types without a name of their own it lists; `None` where the list is damaged.
+    pub types: Option<u64>,
+    /// How many itabs it lists; `None` where the list is damaged.
+    pub itabs: Option<u64>,
     /// No linker made it, but the program, while it ran.
     pub generated: bool,
 }

@@ -210,6 +210,8 @@ fn info(text: &str) -> Info {
                 text: (0x1000, 0x2000),
                 functions: 9,
                 format: owned(),
+                types: Some(1234),
+                itabs: Some(5),
                 generated: true,
             }],
             no_modules: Some(owned()),

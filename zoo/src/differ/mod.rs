@@ -204,7 +204,7 @@ fn not_of_its_binary(text: Option<Program>, binary: &Path) -> Option<Difference>
         goroutines: None,
         at_rest: false,
         text: "of the binary that wrote it".to_owned(),
-        core: joined.notes().into_iter().next().unwrap_or_default(),
+        core: joined.alarms().into_iter().next().unwrap_or_default(),
     })
 }
 

@@ -59,6 +59,10 @@ pub(super) fn everything(core: Bytes, image: &Arc<Image>, manner: Manner<'_>) ->
     };
     let mut sum = DefaultHasher::new();
     runtime(&evidence, &mut sum);
+    if let Ok(data) = image.module_data() {
+        format!("{:?} {:?}", data.listed_types(&**image).map(|t| t.len()), data.itabs(&**image).map(|i| i.len()))
+            .hash(&mut sum);
+    }
     let threads: Vec<u32> = evidence.thread_ids().take(STACKS).collect();
     for thread in threads {
         format!("{:?}", evidence.thread_stack(thread)).hash(&mut sum);

@@ -101,7 +101,11 @@ fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
     let (generated, linked): (Vec<_>, Vec<_>) = program.modules.iter().partition(|module| module.generated);
     for (i, module) in linked.into_iter().enumerate() {
         let text = format!("{:#x}–{:#x}, {} functions", module.text.0, module.text.1, module.functions);
-        let more = format!("   moduledata {:#x}, pclntab of {}", module.address, module.format);
+        let listed = match (module.types, module.itabs) {
+            (Some(types), Some(itabs)) => format!(", {} types and {} itabs listed", thousands(types), thousands(itabs)),
+            _ => ", its lists of types and itabs are damaged".to_owned(),
+        };
+        let more = format!("   moduledata {:#x}, pclntab of {}{listed}", module.address, module.format);
         canvas.field(if i == 0 { "code" } else { "" }, &Line::new().plain(&text).dim(&more));
     }
     if !generated.is_empty() {

@@ -136,6 +136,8 @@ struct WireModule<'a> {
     etext: String,
     functions: u64,
     format: &'a str,
+    types: Option<u64>,
+    itabs: Option<u64>,
     generated: bool,
 }
 
@@ -257,6 +259,8 @@ fn module(module: &Module) -> WireModule<'_> {
         etext: hex(module.text.1),
         functions: module.functions,
         format: &module.format,
+        types: module.types,
+        itabs: module.itabs,
         generated: module.generated,
     }
 }

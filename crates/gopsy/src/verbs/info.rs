@@ -221,6 +221,12 @@ fn module(stated: &dyn gopsy_image::Stated, module: &GoModule) -> Module {
         text: (data.text.0, data.etext.0),
         functions: module.pclntab(stated).len(),
         format: module.format().releases().to_owned(),
+        types: data.listed_types(stated).ok().map(|types| number(types.len())),
+        itabs: data.itabs(stated).ok().map(|itabs| number(itabs.len())),
         generated: !data.linked,
     }
+}
+
+fn number(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
 }
