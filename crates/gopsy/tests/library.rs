@@ -121,3 +121,39 @@ fn a_program_of_c_alone_has_no_library_of_go() {
     let found = gopsy(&["explain", "core"], folder.path());
     assert!(!says(&found, "library"), "{:#}", found["notes"]);
 }
+
+#[test]
+fn of_several_the_one_that_died_is_read() {
+    if let Some(problem) = cgo_core_problem() {
+        return skip("zoo", &problem);
+    }
+    let toolchain = match Toolchain::find(NEWEST) {
+        Ok(toolchain) => toolchain,
+        Err(why) => return skip("zoo", &why),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for name in ["first", "second"] {
+        let source = folder.join(name);
+        std::fs::create_dir(&source).unwrap();
+        let own = LIBRARY.replace("Walk", &format!("Walk_{name}")).replace("walk", &format!("walk_{name}"));
+        // The first has begun when the second dies.
+        let own = own.replace("return C.int(walk_first(&node{}))", "return 0");
+        std::fs::write(source.join("main.go"), own).unwrap();
+        std::fs::write(source.join("go.mod"), format!("module example.com/{name}\n\ngo 1.16\n")).unwrap();
+        let into = folder.join(format!("lib{name}.so"));
+        run(&mut toolchain.build(&source, &into, &["-buildmode=c-shared"], true)).unwrap();
+    }
+    std::fs::create_dir(folder.join("c")).unwrap();
+    let main =
+        "int Walk_first(void); int Walk_second(void);\nint main(void) { return Walk_first() + Walk_second(); }\n";
+    std::fs::write(folder.join("c/caller.c"), main).unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-o", "host", "c/caller.c", "-L.", "-lfirst", "-lsecond", "-Wl,-rpath,$ORIGIN"]).current_dir(folder);
+    run(&mut gcc).unwrap();
+    std::fs::rename(dies(folder, "./host", &[]).unwrap().core, folder.join("core")).unwrap();
+    let found = gopsy(&["explain", "core"], folder);
+    assert_eq!(found["verdict"]["culprit"]["function"], "main.walk_second", "{found:#}");
+    assert!(says(&found, "libsecond.so; the executable is"), "{:#}", found["notes"]);
+    assert!(says(&found, "libfirst.so has Go, too: it is not read"), "{:#}", found["notes"]);
+}
