@@ -11,8 +11,12 @@ use std::path::Path;
 use std::process::Command;
 
 fn asked(core: &Path, args: &[&str]) -> Value {
+    json("where", core, args)
+}
+
+fn json(verb: &str, core: &Path, args: &[&str]) -> Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gopsy"));
-    let output = command.arg("where").arg(core).args(args).arg("--json").output().unwrap();
+    let output = command.arg(verb).arg(core).args(args).arg("--json").output().unwrap();
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
 }
@@ -56,6 +60,11 @@ fn places_in_a_plugin() {
         };
         let names: [&[&str]; 3] = [&["main.nobody"], &["nobody.go:1"], &["--writes", "map[string]*main.Thing"]];
         assert!(names.iter().all(|args| !not_asked(args)), "{name}");
+        // Types and itabs of the executable by its file, of the plugin by memory.
+        let info = json("info", &died.core, &[]);
+        let modules = info["program"]["modules"].as_array().unwrap();
+        let listed = |list: &str| modules.iter().filter(|module| module[list].as_u64().is_some_and(|n| n > 0)).count();
+        assert_eq!((modules.len(), listed("types"), listed("itabs")), (2, 2, 2), "{name}: {modules:#?}");
         // Everything that the runtime printed with a pc, in the executable and in the plugin.
         let (mut of_plugin, mut of_program) = (0, 0);
         for (function, line, pc) in frames(&String::from_utf8_lossy(&died.stderr)) {

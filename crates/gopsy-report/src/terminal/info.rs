@@ -102,7 +102,7 @@ fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
     for (i, module) in linked.into_iter().enumerate() {
         let text = format!("{:#x}–{:#x}, {} functions", module.text.0, module.text.1, module.functions);
         let listed = match (module.types, module.itabs) {
-            (Some(types), Some(itabs)) => format!(", {} types and {} itabs listed", thousands(types), thousands(itabs)),
+            (Some(types), Some(itabs)) => format!(", {} and {} listed", plural(types, "type"), plural(itabs, "itab")),
             _ => ", its lists of types and itabs are damaged".to_owned(),
         };
         let more = format!("   moduledata {:#x}, pclntab of {}{listed}", module.address, module.format);
