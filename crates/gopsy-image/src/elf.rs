@@ -279,6 +279,12 @@ impl Image {
         self.relocatable && self.dynamic.is_some() && !is_program
     }
 
+    /// Whether a Go program loads it that has the runtime for it (`-buildmode=plugin`); its build settings say so since Go 1.18.
+    #[must_use]
+    pub fn is_plugin(&self) -> bool {
+        self.build_info().is_ok_and(|build| build.setting("-buildmode") == Some("plugin"))
+    }
+
     /// The section of that name.
     #[must_use]
     pub fn section(&self, name: &str) -> Option<&Section> {

@@ -41,7 +41,7 @@ impl ModuleData {
     /// The descriptors of the types that are listed: those without a name of their own.
     ///
     /// # Errors
-    /// When the list leads to what is no type.
+    /// When the list cannot be read, or leads to what is no type.
     pub fn listed_types(&self, stated: &dyn Stated) -> Result<Vec<LinkAddr>, ImageError> {
         let section = TypeSection::of(self);
         let is_type = |at: &LinkAddr| Descriptor::read(stated, &section, *at).is_some();
@@ -51,17 +51,24 @@ impl ModuleData {
             None => None,
         };
         let types = types.filter(|types| types.iter().all(is_type));
-        types.ok_or_else(|| ImageError::damaged("its list of types leads to what is none"))
+        types.ok_or_else(|| ImageError::damaged("its list of types cannot be read, or leads to what is none"))
     }
 
     /// The itabs that the linker made; the runtime makes others while the program runs.
     ///
     /// # Errors
-    /// When the list leads to what is no itab.
+    /// When the list cannot be read, or leads to what is no itab.
     pub fn itabs(&self, stated: &dyn Stated) -> Result<Vec<Itab>, ImageError> {
+        let section = TypeSection::of(self);
+        // Another module's may be loaded elsewhere, or not be at hand.
+        let may_be_type = |at: LinkAddr| {
+            let own = section.types <= at && at < section.etypes;
+            at.0 != 0 && (!own || Descriptor::read(stated, &section, at).is_some())
+        };
         let itab = |address: LinkAddr| {
-            let word = |offset| stated.word(address.checked_add(offset)?).filter(|word| *word != 0);
-            Some(Itab { address, interface: LinkAddr(word(0)?), of: LinkAddr(word(ITAB_TYPE)?) })
+            let descriptor =
+                |offset| stated.word(address.checked_add(offset)?).map(LinkAddr).filter(|at| may_be_type(*at));
+            Some(Itab { address, interface: descriptor(0)?, of: descriptor(ITAB_TYPE)? })
         };
         let itabs: Option<Vec<Itab>> = match self.type_lists {
             Some(TypeLists::Slices { itabs: (list, len), .. }) if len <= MAX_LISTED => {
@@ -72,7 +79,7 @@ impl ModuleData {
             }
             _ => None,
         };
-        itabs.ok_or_else(|| ImageError::damaged("its list of itabs leads to what is none"))
+        itabs.ok_or_else(|| ImageError::damaged("its list of itabs cannot be read, or leads to what is none"))
     }
 }
 

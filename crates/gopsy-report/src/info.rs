@@ -92,9 +92,9 @@ pub struct Module {
     pub functions: u64,
     /// The releases that write its pclntab.
     pub format: String,
-    /// How many types without a name of their own it lists; `None` where the list is damaged.
+    /// How many types without a name of their own it lists; `None` where the list cannot be read.
     pub types: Option<u64>,
-    /// How many itabs it lists; `None` where the list is damaged.
+    /// How many itabs it lists; `None` where the list cannot be read.
     pub itabs: Option<u64>,
     /// No linker made it, but the program, while it ran.
     pub generated: bool,

@@ -198,6 +198,15 @@ impl Core {
         self.mapping_at(entry)
     }
 
+    /// What tells the program's file from others: the mapping of its entry point; of a library that of its first byte.
+    #[must_use]
+    pub fn program_mapping(&self) -> Option<&FileMapping> {
+        match self.library {
+            Some(base) => self.mapping_at(base),
+            None => self.executable(),
+        }
+    }
+
     /// Where the program was loaded, relative to what it states. An executable that cannot be moved lies where it states; of another
     /// the entry point tells, unless it cannot be one of this file's; of a library its first byte.
     #[must_use]

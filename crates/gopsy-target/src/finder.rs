@@ -5,7 +5,7 @@
 
 mod debug;
 mod debuginfod;
-pub(crate) mod library;
+mod library;
 mod root;
 
 pub use debug::FoundDebug;

@@ -2,7 +2,6 @@
 
 use crate::attach::Attachment;
 use crate::core::Core;
-use crate::finder::library;
 use crate::memory::Held;
 use crate::notes::{FileMapping, field, half, word};
 use gopsy_image::{BuildInfo, Image, Notes};
@@ -47,7 +46,7 @@ impl Core {
     /// The executables and shared objects that were mapped, by address. A file that was loaded twice is there twice.
     #[must_use]
     pub fn elves(&self) -> Vec<MappedElf> {
-        let entry = self.library.or_else(|| self.executable().map(|m| m.range.start));
+        let entry = self.program_mapping().map(|m| m.range.start);
         let mut files: Vec<MappedElf> = Vec::new();
         let mut latest: HashMap<&[u8], usize> = HashMap::new();
         for mapping in self.mappings() {
@@ -86,17 +85,18 @@ impl Core {
 
     /// The same, if that is a library of the process.
     pub fn take_if_library(&mut self, image: &Image) {
-        if image.is_shared_object() && self.library.is_none() && !library::is_plugin(image) {
+        if image.is_shared_object() && self.library.is_none() && !image.is_plugin() {
             let is_it = |file: &MappedElf| !file.program && self.compare(file, image).answer == Attachment::Same;
             self.library = self.elves().iter().find(|file| is_it(file)).and_then(MappedElf::base);
         }
     }
 
-    /// What the variables of a program say of how it was built, as far as the core itself holds them: that of Go 1.18 and later.
+    /// What the variables of a program say of how it was built, as far as the core itself holds them: that of Go 1.18 and later. Among
+    /// its constants may be another program's, which it has embedded.
     #[must_use]
     pub fn build_info(&self, file: &MappedElf) -> Option<BuildInfo> {
         file.mappings.iter().find_map(|mapping| {
-            let segment = self.segment_at(mapping.range.start).filter(|segment| !segment.executable)?;
+            let segment = self.segment_at(mapping.range.start).filter(|segment| segment.writable)?;
             let held = segment.held_range().end.min(mapping.range.end).offset_from(mapping.range.start)?;
             let len = held.min(MAX_VARIABLES);
             let variables = Held(self).bytes(mapping.range.start, len, usize::try_from(len).ok()?).ok()?;

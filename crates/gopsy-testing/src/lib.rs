@@ -4,6 +4,7 @@
 //! It knows nothing of gopsy, and nothing of it is shipped.
 
 mod build_mode;
+mod built;
 mod death;
 mod plugin;
 mod recorded;
@@ -13,6 +14,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 pub use build_mode::BuildMode;
+pub use built::{Built, each_built};
 pub use death::{Died, cgo_core_problem, core_in, dies};
 pub use plugin::{PLUGIN_SOURCE, dies_in_plugin};
 pub use recorded::recorded;

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, core_pattern_problem, dies, skip};
+use gopsy_testing::{BuildMode, Built, NEWEST, dies, each_built};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -17,19 +17,10 @@ fn gopsy(verb: &str, core: &Path) -> Value {
 /// nothing else.
 #[test]
 fn a_death_before_the_first_goroutine() {
-    if let Some(problem) = core_pattern_problem() {
-        return skip("zoo", &problem);
-    }
-    for (version, mode) in [("1.20", BuildMode::Plain), ("1.23", BuildMode::Stripped), (NEWEST, BuildMode::Pie)] {
-        let toolchain = match Toolchain::find(version) {
-            Ok(toolchain) => toolchain,
-            Err(why) => return skip("zoo", &why),
-        };
-        let name = format!("{} {}", toolchain.release, mode.as_str());
-        let folder = tempfile::tempdir().unwrap();
-        let source = "package main\n\nfunc main() {}\n";
-        toolchain.program(folder.path(), source, mode.flags(), mode.needs_cgo()).unwrap();
-        let core = dies(folder.path(), "./app", &[("GOMEMLIMIT", "1GB")]).unwrap().core;
+    let ways = [("1.20", BuildMode::Plain), ("1.23", BuildMode::Stripped), (NEWEST, BuildMode::Pie)];
+    each_built("package main\n\nfunc main() {}\n", false, &ways, |built| {
+        let Built { name, folder, .. } = built;
+        let core = dies(folder, "./app", &[("GOMEMLIMIT", "1GB")]).unwrap().core;
 
         let stacks = gopsy("stacks", &core);
         assert_eq!((&stacks["goroutines"], stacks["groups"].as_array().unwrap().len()), (&1.into(), 1), "{name}");
@@ -46,5 +37,5 @@ fn a_death_before_the_first_goroutine() {
             assert!(said(found, "is not proved") && !said(found, "damaged"), "{name}: {:#}", found["notes"]);
         }
         assert_eq!(explained["verdict"]["kind"], "runtime-throw", "{name}: {:#}", explained["verdict"]);
-    }
+    });
 }

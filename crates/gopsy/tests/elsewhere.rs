@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, skip};
+use gopsy_testing::{BuildMode, Built, NEWEST, dies, each_built};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -22,23 +22,14 @@ fn info(args: &[&str], folder: &Path) -> Value {
 
 #[test]
 fn the_core_says_which_build_wrote_it() {
-    if let Some(problem) = cgo_core_problem() {
-        return skip("zoo", &problem);
-    }
-    let modes = [BuildMode::Plain, BuildMode::Stripped, BuildMode::Pie, BuildMode::Cgo];
-    for (version, mode) in ["1.16", "1.18", "1.22", NEWEST].into_iter().zip(modes) {
-        let toolchain = match Toolchain::find(version) {
-            Ok(toolchain) => toolchain,
-            Err(why) => return skip("zoo", &why),
-        };
-        let name = format!("{} {}", toolchain.release, mode.as_str());
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path();
-        let app = toolchain.program(folder, SOURCE, mode.flags(), mode.needs_cgo()).unwrap();
+    let ways =
+        [("1.16", BuildMode::Plain), ("1.18", BuildMode::Stripped), ("1.22", BuildMode::Pie), (NEWEST, BuildMode::Cgo)];
+    each_built(SOURCE, false, &ways, |built| {
+        let Built { name, folder, toolchain } = built;
         std::fs::rename(dies(folder, "./app", &[]).unwrap().core, folder.join("core")).unwrap();
         let mut here = info(&["core"], folder);
         // Another build stands where that one was.
-        std::fs::rename(&app, folder.join("kept")).unwrap();
+        std::fs::rename(folder.join("app"), folder.join("kept")).unwrap();
         toolchain.program(folder, &SOURCE.replace("gone", "here"), &["-race"], true).unwrap();
         let mut away = info(&["core"], folder);
         assert!(away["program"].is_null(), "{name}: {away:#}");
@@ -46,7 +37,7 @@ fn the_core_says_which_build_wrote_it() {
         let said = String::from_utf8(gopsy(&["explain", "core"], folder).stderr).unwrap();
 
         // Before Go 1.18 it is in the constants, which this core does not hold.
-        let old = version == "1.16";
+        let old = toolchain.version == "1.16";
         let known = if old {
             &["build_id", "go_build_id"][..]
         } else {
@@ -65,5 +56,5 @@ fn the_core_says_which_build_wrote_it() {
             (&here["go_build_id"], true),
             "{name}"
         );
-    }
+    });
 }

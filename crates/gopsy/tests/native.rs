@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, has_tool, skip};
+use gopsy_testing::{BuildMode, Built, NEWEST, each_built, has_tool};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -54,19 +54,10 @@ fn dies(folder: &Path, args: &str) {
 
 #[test]
 fn a_death_in_c_shows_the_frames_of_c() {
-    if let Some(problem) = cgo_core_problem() {
-        return skip("zoo", &problem);
-    }
     let line = |text: &str| SOURCE.lines().position(|l| l.contains(text)).unwrap() as u64 + 1;
-    for (version, mode) in [("1.16", BuildMode::Plain), ("1.20", BuildMode::Pie), (NEWEST, BuildMode::Plain)] {
-        let toolchain = match Toolchain::find(version) {
-            Ok(toolchain) => toolchain,
-            Err(why) => return skip("zoo", &why),
-        };
-        let name = format!("{} {}", toolchain.release, mode.as_str());
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path();
-        toolchain.program(folder, SOURCE, mode.flags(), true).unwrap();
+    let ways = [("1.16", BuildMode::Plain), ("1.20", BuildMode::Pie), (NEWEST, BuildMode::Plain)];
+    each_built(SOURCE, true, &ways, |built| {
+        let Built { name, folder, toolchain } = built;
 
         dies(folder, "");
         let found: Value = serde_json::from_str(&explain(&["core", "--json"], folder)).unwrap();
@@ -82,7 +73,7 @@ fn a_death_in_c_shows_the_frames_of_c() {
         let page = explain(&["core"], folder);
         assert!(page.contains("  in C ") && !page.contains("a core has them"), "{name}: {page}");
         // Its debug information in a file of its own, found by the link.
-        if version == NEWEST && has_tool("objcopy") {
+        if toolchain.version == NEWEST && has_tool("objcopy") {
             for args in [
                 &["--only-keep-debug", "app", "app.debug"][..],
                 &["--strip-debug", "--add-gnu-debuglink=app.debug", "app", "stripped"],
@@ -104,7 +95,7 @@ fn a_death_in_c_shows_the_frames_of_c() {
         dies(folder, "null");
         let page = explain(&["core"], folder);
         assert!(!page.contains("ulimit") && page.contains("main.main"), "{name}: {page}");
-        if version == NEWEST {
+        if toolchain.version == NEWEST {
             assert!(page.contains("  in C     0x0 ") && page.contains("no function of C is known"), "{name}: {page}");
         }
         assert!(explain(&["text"], folder).contains("ulimit"), "{name}");
@@ -114,5 +105,5 @@ fn a_death_in_c_shows_the_frames_of_c() {
         let found: Value = serde_json::from_str(&explain(&["core", "--json"], folder)).unwrap();
         assert_eq!((&found["verdict"]["kind"], &found["native"]), (&"nil-dereference".into(), &Value::Null), "{name}");
         assert!(!explain(&["core"], folder).contains("  in C "), "{name}");
-    }
+    });
 }

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, skip};
+use gopsy_testing::{BuildMode, Built, NEWEST, dies, each_built};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -35,18 +35,8 @@ fn json(args: &[&str], folder: &Path) -> Value {
 
 #[test]
 fn the_registers_are_those_of_the_fault() {
-    if let Some(problem) = cgo_core_problem() {
-        return skip("zoo", &problem);
-    }
-    for (version, mode) in [("1.21", BuildMode::Pie), (NEWEST, BuildMode::Plain)] {
-        let toolchain = match Toolchain::find(version) {
-            Ok(toolchain) => toolchain,
-            Err(why) => return skip("zoo", &why),
-        };
-        let name = format!("{} {}", toolchain.release, mode.as_str());
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path();
-        toolchain.program(folder, SOURCE, mode.flags(), true).unwrap();
+    each_built(SOURCE, true, &[("1.21", BuildMode::Pie), (NEWEST, BuildMode::Plain)], |built| {
+        let Built { name, folder, .. } = built;
         std::fs::rename(dies(folder, "./app", &[]).unwrap().core, folder.join("core")).unwrap();
 
         let found = json(&["explain", "core", "--json"], folder);
@@ -65,5 +55,5 @@ fn the_registers_are_those_of_the_fault() {
         // Elsewhere nobody stood, though that thread is there.
         let other = json(&["where", "core", "main.main", "--json"], folder);
         assert_eq!(other["answers"][0]["place"]["threads"].as_array().map(Vec::len), Some(0), "{name}: {other:#}");
-    }
+    });
 }

@@ -103,7 +103,7 @@ fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
         let text = format!("{:#x}–{:#x}, {} functions", module.text.0, module.text.1, module.functions);
         let listed = match (module.types, module.itabs) {
             (Some(types), Some(itabs)) => format!(", {} and {} listed", plural(types, "type"), plural(itabs, "itab")),
-            _ => ", its lists of types and itabs are damaged".to_owned(),
+            _ => ", its lists of types and itabs cannot be read".to_owned(),
         };
         let more = format!("   moduledata {:#x}, pclntab of {}{listed}", module.address, module.format);
         canvas.field(if i == 0 { "code" } else { "" }, &Line::new().plain(&text).dim(&more));

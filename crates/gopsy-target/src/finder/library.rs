@@ -4,7 +4,6 @@ use super::{Finder, Found, Tried};
 use crate::core::Core;
 use crate::mapped::MappedElf;
 use gopsy_image::Image;
-use std::path::PathBuf;
 
 /// Whether a file was made by Go's linker, or by another that was given what Go's had made.
 pub(super) fn has_go(image: &Image) -> bool {
@@ -25,11 +24,17 @@ pub(super) fn instead(
 ) -> Result<Found, Tried> {
     let mut missing = Vec::new();
     let mut libraries: Vec<(MappedElf, Found)> = Vec::new();
-    for file in candidates(core) {
+    for file in core.elves().into_iter().filter(|file| !file.program) {
+        let build = core.build_info(&file);
+        // Of the others the core has the page that would say so.
+        let told = file.go_build_id.is_some() || build.is_some();
+        if !told && file.build_id.is_some() {
+            continue;
+        }
         match finder.locate(core, &file) {
-            Ok(library) if has_go(&library.image) && !is_plugin(&library.image) => libraries.push((file, library)),
-            Err(tried) if is_go(core, &file) => {
-                let build = core.build_info(&file).map(|build| format!(" ({})", build.version)).unwrap_or_default();
+            Ok(library) if has_go(&library.image) && !library.image.is_plugin() => libraries.push((file, library)),
+            Err(tried) if told => {
+                let build = build.map(|build| format!(" ({})", build.version)).unwrap_or_default();
                 missing.push(format!("a library with Go in it{build} is not at hand: {tried}"));
             }
             _ => {}
@@ -43,25 +48,9 @@ pub(super) fn instead(
         return found.map(|found| Found { remarks: found.remarks.into_iter().chain(missing).collect(), ..found });
     };
     core.take_for_program(&file);
-    let host = PathBuf::from(String::from_utf8_lossy(&executable.path).into_owned());
-    library.remarks.push(format!(
-        "Go is here as a library: {}; the executable is {}",
-        library.path.display(),
-        host.display()
-    ));
+    let host = String::from_utf8_lossy(&executable.path);
+    library.remarks.push(format!("Go is here as a library: {}; the executable is {host}", library.path.display()));
     let others = libraries.iter().map(|(_, other)| format!("{} has Go, too: it is not read", other.path.display()));
     library.remarks.extend(others.chain(missing));
     Ok(library)
-}
-
-/// The libraries that may be Go's: those of which the core says so, or does not have the page that would.
-fn candidates(core: &Core) -> Vec<MappedElf> {
-    let unknown = |file: &MappedElf| file.build_id.is_none() && file.go_build_id.is_none();
-    let may_be = |file: &MappedElf| !file.program && (unknown(file) || is_go(core, file));
-    core.elves().into_iter().filter(may_be).collect()
-}
-
-/// A plugin has no runtime of its own.
-pub(crate) fn is_plugin(image: &Image) -> bool {
-    image.build_info().is_ok_and(|build| build.setting("-buildmode") == Some("plugin"))
 }

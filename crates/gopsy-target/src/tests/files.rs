@@ -55,6 +55,34 @@ fn with_library(held: usize) -> CoreFile {
         .memory(BASE + 0x4000, 0x1000, RW, &[])
 }
 
+/// What an executable has embedded is another program's: only its variables say how it was built itself.
+#[test]
+fn build_information_stands_among_the_variables() {
+    let blob = |version: &str| {
+        let mut out = b"\xff Go buildinf:\x08\x02".to_vec();
+        out.resize(32, 0);
+        out.push(version.len() as u8);
+        out.extend(version.bytes());
+        out.push(0);
+        out.resize(0x1000, 0);
+        out
+    };
+    let built = |variables: &[u8]| {
+        CoreFile::new()
+            .thread(1, 0)
+            .auxv(&[(9, 0x40_0000)])
+            .files(&[(0x40_0000, 0x40_1000, 0, "/bin/prog"), (0x40_1000, 0x40_2000, 1, "/bin/prog")])
+            .memory(0x40_0000, 0x1000, R, &blob("go1.99"))
+            .memory(0x40_1000, 0x1000, RW, variables)
+    };
+    let said = |variables: &[u8]| {
+        let core = core(&built(variables));
+        core.build_info(&core.program()).map(|build| build.version)
+    };
+    assert_eq!(said(&blob("go1.27.3")).as_deref(), Some("go1.27.3"));
+    assert_eq!(said(&[0; 0x1000]), None);
+}
+
 #[test]
 fn any_number_of_files_supply_their_own_mappings() {
     let mut core = core(&with_library(0x2000));

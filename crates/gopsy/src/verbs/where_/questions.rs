@@ -125,7 +125,7 @@ impl<'q, 'f> Questions<'q, 'f> {
     /// What of a process stands at an address, if not its executable.
     fn describe(&self, at: Addr) -> Option<String> {
         let core = self.opened.core.as_ref()?;
-        let own = core.mapping_at(at).is_some_and(|m| core.program().path == m.path);
+        let own = core.mapping_at(at).is_some_and(|m| core.program_mapping().is_some_and(|own| own.path == m.path));
         core.describe(at).filter(|_| !own)
     }
 
