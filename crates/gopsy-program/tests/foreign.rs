@@ -249,3 +249,34 @@ fn on_the_way_to_the_race_detector() {
         panic!("{}: never there", built.name)
     });
 }
+
+/// On the system stack already, `racecall` changes no stacks: nothing of the goroutine's is where it keeps the stack pointer.
+#[test]
+fn the_race_detector_called_on_the_system_stack() {
+    each("busy", &[Mode::RaceInternal, Mode::RaceExternal], |built| {
+        for _ in 0..200 {
+            let core = built.killed("spawn");
+            let found = stacks(&core);
+            let is_there = |s: &&Stack| {
+                let names: Vec<_> = s.frames.iter().map(name).collect();
+                let hook = names.iter().position(|n| *n == Some("racecall"));
+                let in_c = |at: usize| at.checked_sub(1).is_some_and(|inner| s.frames[inner].foreign);
+                hook.is_some_and(|at| in_c(at) && names.get(at + 1) == Some(&Some("runtime.racegostart")))
+            };
+            let Some(stack) = found.iter().find(is_there) else { continue };
+            let names: Vec<_> = stack.frames.iter().filter_map(name).collect();
+            let hook = names.iter().position(|n| *n == "racecall").unwrap();
+            let creation = ["racecall", "runtime.racegostart", "runtime.newproc1", "runtime.newproc.func1"];
+            assert!(names[hook..].starts_with(&creation), "{}: {names:?}", built.name);
+            assert_eq!(told(stack), ["main.spawn", "main.main"], "{}: {names:?}", built.name);
+            assert_eq!(names.last(), Some(&"runtime.goexit"), "{}", built.name);
+            assert_eq!(stack.unavailable, None, "{}: {stack:?}", built.name);
+            let is_first = |id: &usize| core.goroutine(*id).id.value() == Some(&1);
+            let first = core.stack((0..core.stack_count()).find(is_first).unwrap());
+            assert_eq!(first.unavailable, None, "{}", built.name);
+            assert_eq!(told(&first), ["main.spawn", "main.main"], "{}", built.name);
+            return;
+        }
+        panic!("{}: never there", built.name)
+    });
+}

@@ -5,6 +5,7 @@
 use gopsy_program::{CoreEvidence, Evidence};
 use gopsy_testing::{NEWEST, Toolchain, skip};
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 const SOURCE: &str = "package main
@@ -63,31 +64,58 @@ func f(t *T) int { return t.next.n }
 func main() { println(f(&T{})) }
 ";
 
+/// Lets gdb run the program and write its core where it stops.
+fn stopped_by_gdb(folder: &Path, stop: &[&str]) -> Option<CoreEvidence> {
+    let toolchain = match Toolchain::find(NEWEST) {
+        Ok(toolchain) => toolchain,
+        Err(why) => {
+            skip("zoo", &why);
+            return None;
+        }
+    };
+    let app = toolchain.program(folder, NIL, &[], false).unwrap();
+    let core = folder.join("core.gdb");
+    let write = format!("generate-core-file {}", core.display());
+    let mut gdb = Command::new("gdb");
+    gdb.args(["-batch", "-nx", "-iex", "set auto-load off"]);
+    for command in stop.iter().copied().chain(["run", &write]) {
+        gdb.args(["-ex", command]);
+    }
+    let ran = gdb.arg(&app).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if ran.is_err() || !core.exists() {
+        skip("zoo", "there is no gdb, or it may not trace");
+        return None;
+    }
+    Some(CoreEvidence::open(&core, Some(&app)).unwrap())
+}
+
+fn innermost(core: &CoreEvidence, id: usize) -> (Option<String>, Option<u64>) {
+    let frame = &core.stack(id).frames[0];
+    (frame.function.value().map(|f| f.as_str().to_owned()), frame.pc.value().copied())
+}
+
 /// Under gdb a program stops where it faults; its own handler has not run.
 #[test]
 fn what_a_debugger_stopped_at_is_what_failed() {
-    let toolchain = match Toolchain::find(NEWEST) {
-        Ok(toolchain) => toolchain,
-        Err(why) => return skip("zoo", &why),
-    };
     let folder = tempfile::tempdir().unwrap();
-    let app = toolchain.program(folder.path(), NIL, &[], false).unwrap();
-    let core = folder.path().join("core.gdb");
-    let write = format!("generate-core-file {}", core.display());
-    let mut gdb = Command::new("gdb");
-    let gdb = gdb.args(["-batch", "-nx", "-iex", "set auto-load off", "-ex", "run", "-ex", &write]).arg(&app);
-    let ran = gdb.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if ran.is_err() || !core.exists() {
-        return skip("zoo", "there is no gdb, or it may not trace");
-    }
-    let core = CoreEvidence::open(&core, Some(&app)).unwrap();
+    let Some(core) = stopped_by_gdb(folder.path(), &[]) else { return };
     let crash = core.crash();
     let signal = crash.signal.as_ref().unwrap();
     // The member n stands 8 bytes into what the nil should point to.
     assert_eq!((&*signal.name, signal.address.value(), signal.in_foreign_code), ("SIGSEGV", Some(&8), false));
     assert_eq!((crash.headlines.len(), crash.unread), (0, false));
-    let stack = core.stack(crash.crashed.unwrap());
-    let name = stack.frames[0].function.value().map(gopsy_model::FunctionName::as_str);
-    assert_eq!((name, stack.frames[0].pc.value()), (Some("main.f"), signal.pc.value()));
+    assert_eq!(innermost(&core, crash.crashed.unwrap()), (Some("main.f".to_owned()), signal.pc.value().copied()));
     assert!(core.notes().iter().any(|note| note.starts_with("a debugger wrote the core")), "{:?}", core.notes());
+}
+
+/// At a breakpoint nobody has failed, though a goroutine ran where gdb stopped its thread.
+#[test]
+fn nobody_died_at_a_breakpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(core) = stopped_by_gdb(folder.path(), &["break main.f"]) else { return };
+    let crash = core.crash();
+    assert_eq!((crash.crashed, &crash.signal, crash.headlines.len()), (None, &None, 0));
+    let running = (0..core.stack_count()).filter(|id| innermost(&core, *id).0.as_deref() == Some("main.f"));
+    assert_eq!(running.count(), 1);
+    assert!(core.notes().iter().any(|note| note.starts_with("nothing had ended the process")), "{:?}", core.notes());
 }

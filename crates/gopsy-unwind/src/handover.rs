@@ -224,6 +224,14 @@ pub(crate) fn searched_race_sp(walker: &Walker<'_>, stacks: &Stacks, from: Addr,
     None
 }
 
+/// The stack pointer of `racecall` where it stands on the system stack already, or on the signal stack (Go 1.25 on): it changes
+/// no stacks then, and only makes room for what C wants, which calls on a multiple of 16 (`ANDQ $~15, SP`,
+/// `runtime/race_amd64.s`). Where it came from the goroutine's, no race hook was called here: above it stands where the
+/// thread began, or a callback.
+pub(crate) fn unswitched_race_sp(walker: &Walker<'_>, sp: Addr) -> Option<Addr> {
+    [Some(sp), sp.checked_add(WORD)].into_iter().flatten().find(|sp| is_race_call(walker, *sp))
+}
+
 /// Whether the return address of a call of one of the runtime's race functions stands there.
 pub(crate) fn is_race_call(walker: &Walker<'_>, sp: Addr) -> bool {
     let back = walker.mem.ptr(sp).ok();

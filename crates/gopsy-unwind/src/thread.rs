@@ -365,9 +365,12 @@ impl Thread<'_> {
         let kept = handover::restored_sp(self.walker, self.at.pc, self.at.sp, &self.registers);
         let kept = kept.map(|r| (Addr(r.value), r.found.max(Found::Table))).filter(|(sp, _)| returns(*sp));
         let found = match (site.role, kept) {
-            // A register that no table vouches for is right if the race hooks were called there.
-            (FuncRole::Racecall, Some((sp, Found::Scan))) => {
-                handover::is_race_call(self.walker, sp).then_some((sp, Found::FramePointer))
+            // Of registers that no table vouches for nothing is known but that the race hooks were called where they say; so
+            // the stack that it stands on is asked first.
+            (FuncRole::Racecall, None | Some((_, Found::Scan))) => {
+                let here = handover::unswitched_race_sp(self.walker, self.at.sp);
+                let kept = || kept.map(|(sp, _)| sp).filter(|sp| handover::is_race_call(self.walker, *sp));
+                here.or_else(kept).map(|sp| (sp, Found::FramePointer))
             }
             (_, kept) => kept,
         };

@@ -74,8 +74,9 @@ impl CoreEvidence {
         let signalled = told.headlines.iter().any(|h| matches!(h, Headline::Signal(_)));
         // A goroutine that waits while its thread works for it on the system stack (a worker of the collector) did not fail.
         let waited = address.and_then(|g| runtime.status(g).into_value()) == Some(Status::Waiting);
+        let lives = how == How::Signalled && !died && told_beside.is_none();
         let crashed = match self.entries.iter().position(own) {
-            _ if asked_for => None,
+            _ if asked_for || lives => None,
             Some(_) if signalled && waited && system.is_some() => system,
             Some(id) => Some(id),
             // Which goroutine that was may be lost: then nobody is named.

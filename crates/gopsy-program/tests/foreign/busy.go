@@ -1,8 +1,10 @@
-// Busy until somebody kills it: with the clock of the vDSO, or with memory that is watched for races.
+// Busy until somebody kills it: with the clock of the vDSO, with memory that is watched for races, or with new goroutines, of
+// which the race detector is told on the system stack.
 package main
 
 import (
 	"os"
+	"runtime"
 	"time"
 )
 
@@ -26,10 +28,21 @@ func count(n int) {
 	}
 }
 
+//go:noinline
+func spawn() {
+	for {
+		go func() {}()
+		runtime.Gosched()
+	}
+}
+
 func main() {
 	work := clock
-	if os.Args[1] == "count" {
+	switch os.Args[1] {
+	case "count":
 		work = func() { count(1) }
+	case "spawn":
+		work = spawn
 	}
 	// Where a goroutine left off for this is long past when it is busy.
 	os.Stderr.WriteString("busy\n")
