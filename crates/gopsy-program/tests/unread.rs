@@ -129,9 +129,9 @@ fn nothing_else_that_is_wrong_with_a_core_is_passed_over() {
     // Another program, where the core's own is not.
     let finder = Finder { bins: vec![std::env::current_exe().unwrap()], ..Finder::default() };
     let options = CoreOptions { finder, layouts_of: None };
-    let opened = AnyCore::open_with(&folder.path().join("core"), &options);
+    let opened = AnyCore::find(gopsy_target::Core::open(&folder.path().join("core")).unwrap(), &options);
     assert!(matches!(opened, Err(CoreError::NoBinary { .. })));
     let text = folder.path().join("text");
     std::fs::write(&text, "no core").unwrap();
-    assert!(matches!(AnyCore::open_with(&text, &options), Err(CoreError::Core(_))));
+    assert!(matches!(CoreEvidence::open_with(&text, &options), Err(CoreError::Core(_))));
 }

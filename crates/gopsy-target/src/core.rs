@@ -8,10 +8,12 @@ use crate::headers::{Damage, Headers};
 use crate::memory::Extent;
 use crate::notes::{FileMapping, ProcessInfo, Thread};
 use crate::registers::{Registers, vectors};
-use crate::unpack::{self, Limits, Unpacked};
+use crate::unpack::{self, Format, Limits, Unpacked};
 use gopsy_image::{Bytes, Image, Machine};
 use gopsy_mem::{Addr, Bias, MemoryExt, Range};
 use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -76,25 +78,54 @@ impl Core {
         let core = Core::open_file(path, limits)?;
         // The folder of a bare name is this one.
         let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
-        Ok(Core { folder: folder.map(Arc::from), ..core })
+        Ok(match folder {
+            Some(folder) => core.lying_in(folder),
+            None => core,
+        })
     }
 
     fn open_file(path: &Path, limits: &Limits) -> Result<Core, TargetError> {
-        let (file, metadata) = open_regular(path)?;
+        let (file, _) = open_regular(path)?;
+        Core::of_file(file, path, limits)
+    }
+
+    /// Reads a regular file that is open; `path` names it in messages.
+    pub(crate) fn of_file(file: File, path: &Path, limits: &Limits) -> Result<Core, TargetError> {
         let io = |error| TargetError::Io { path: path.to_owned(), error };
         let Some(format) = unpack::format(&file).map_err(io)? else {
+            let metadata = file.metadata().map_err(io)?;
             return Core::read(Content::of_file(WindowedFile::new(file, &metadata)), None);
         };
+        Core::of_unpacked(unpack::unpack_file(file, format, limits), path)
+    }
+
+    /// Reads what comes through a pipe; `path` names it in messages.
+    pub(crate) fn of_stream(
+        stream: Box<dyn Read>,
+        format: Option<Format>,
+        path: &Path,
+        limits: &Limits,
+    ) -> Result<Core, TargetError> {
+        Core::of_unpacked(unpack::unpack(stream, format, limits), path)
+    }
+
+    fn of_unpacked(unpacked: io::Result<(File, Unpacked)>, path: &Path) -> Result<Core, TargetError> {
         let unpack = |why: String| TargetError::Unpack { path: path.to_owned(), why };
-        let (file, unpacked) = unpack::unpack(file, format, limits).map_err(|error| unpack(error.to_string()))?;
-        let metadata = file.metadata().map_err(io)?;
-        let stopped = unpacked.stopped.clone();
-        Core::read(Content::of_file(WindowedFile::new(file, &metadata)), Some(unpacked)).map_err(
-            |error| match stopped {
-                Some(why) => unpack(format!("{format}, {why}")),
-                None => error,
-            },
-        )
+        let (file, unpacked) = unpacked.map_err(|error| unpack(error.to_string()))?;
+        let metadata = file.metadata().map_err(|error| TargetError::Io { path: path.to_owned(), error })?;
+        let (format, stopped) = (unpacked.format, unpacked.stopped.clone());
+        Core::read(Content::of_file(WindowedFile::new(file, &metadata)), Some(unpacked)).map_err(|error| {
+            match (stopped, format) {
+                (Some(why), Some(format)) => unpack(format!("{format}, {why}")),
+                (Some(why), None) => unpack(why.to_string()),
+                (None, _) => error,
+            }
+        })
+    }
+
+    /// The same, as a core that lies in a folder.
+    pub(crate) fn lying_in(self, folder: &Path) -> Core {
+        Core { folder: Some(Arc::from(folder)), ..self }
     }
 
     /// Reads the headers and notes of a core in memory.

@@ -1,8 +1,11 @@
 //! Texts from outside: files, pipes, profiles of running programs; and source files to show lines of.
 
-use crate::http;
+use crate::unpack::{self, Format, Limits};
+use crate::{Core, TargetError, http};
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, IsTerminal, Read, Seek};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,16 +16,64 @@ const MAX_SOURCE: u64 = 8 << 20;
 /// How long a profile may take to arrive.
 const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Of what is compressed and comes through a pipe so much is read to see whether it holds a core: more than the longest block of
+/// lz4 (4 MiB), zstd's and the others' are shorter.
+const MAX_PEEK: u64 = (4 << 20) + (64 << 10);
+/// An ELF file tells its kind in so many bytes.
+const ELF_HEAD: u64 = 20;
+
+/// How apport's reports of a crash begin (`problem_report.py`; keys that come first are written first).
+const APPORT: &[u8] = b"ProblemType: Crash";
+
 /// What a TARGET turned out to be.
 pub enum Input {
     /// Bytes to be read as a text.
     Text(Box<dyn Read>),
     /// An ELF core file, perhaps compressed.
-    Core(PathBuf),
+    Core(CoreFile),
     /// An executable: nothing died here.
     Executable(PathBuf),
     /// A folder: the texts and cores in it, by name.
     Folder(Vec<PathBuf>),
+}
+
+/// A core that nobody has read yet.
+pub struct CoreFile {
+    /// How to call it.
+    path: PathBuf,
+    source: CoreSource,
+}
+
+enum CoreSource {
+    /// A file by its path.
+    File,
+    /// A file that somebody else has opened.
+    Opened(File),
+    /// What comes through a pipe.
+    Stream(Box<dyn Read>, Option<Format>),
+}
+
+impl CoreFile {
+    /// The file's path; of what has none what to call it.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads its headers and notes, as [`Core::open`]. What is compressed or comes through a pipe is unpacked first. Of what has
+    /// no path, the files beside it are those of the current folder.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not a core of linux/amd64 or linux/arm64.
+    pub fn open(self) -> Result<Core, TargetError> {
+        let limits = Limits::default();
+        let core = match self.source {
+            CoreSource::File => return Core::open_within(&self.path, &limits),
+            CoreSource::Opened(file) => Core::of_file(file, &self.path, &limits)?,
+            CoreSource::Stream(stream, format) => Core::of_stream(stream, format, &self.path, &limits)?,
+        };
+        Ok(core.lying_in(Path::new(".")))
+    }
 }
 
 /// Why a TARGET cannot be read.
@@ -39,6 +90,14 @@ pub enum InputError {
     /// A folder without texts or cores.
     #[error("no core and no crash text (.txt, .log, .out, .json, .gz, .zst) in the folder {0}")]
     EmptyFolder(PathBuf),
+    /// A report of apport's (Ubuntu), which holds a core in base64.
+    #[error(
+        "{what} is a report of apport's: `apport-unpack {what} FOLDER` writes the core that it holds (CoreDump) and the rest"
+    )]
+    Apport {
+        /// The report.
+        what: String,
+    },
     /// An URL that gopsy does not fetch.
     #[error("cannot fetch {url}: {why}")]
     Http {
@@ -61,7 +120,7 @@ pub fn is_url(target: &str) -> bool {
 /// If it does not exist, may not be read, or is nothing that can be read.
 pub fn open(target: &str) -> Result<Input, InputError> {
     if target == "-" {
-        return Ok(Input::Text(Box::new(io::stdin().lock())));
+        return stdin();
     }
     if is_url(target) {
         return fetch(target).map(|body| Input::Text(Box::new(body)));
@@ -81,28 +140,62 @@ pub fn open_file(path: &Path) -> Result<Input, InputError> {
     }
     let mut file = File::open(path).map_err(io_error)?;
     if meta.is_file() {
-        let mut head = [0u8; 20];
-        let n = file.read(&mut head).map_err(io_error)?;
-        match is_core(head.get(..n).unwrap_or(&[])) {
-            Some(true) => return Ok(Input::Core(path.to_owned())),
-            Some(false) => return Ok(Input::Executable(path.to_owned())),
-            None if file.try_clone().is_ok_and(crate::unpack::holds_core) => return Ok(Input::Core(path.to_owned())),
-            None => {}
+        let mut head = Vec::new();
+        file.by_ref().take(ELF_HEAD).read_to_end(&mut head).map_err(io_error)?;
+        if head.starts_with(APPORT) {
+            return Err(InputError::Apport { what: path.display().to_string() });
         }
-        file.seek(SeekFrom::Start(u64::try_from(n).unwrap_or(0))).map_err(io_error)?;
-        let start = io::Cursor::new(head.get(..n).unwrap_or(&[]).to_vec());
-        return Ok(Input::Text(Box::new(start.chain(file))));
+        file.rewind().map_err(io_error)?;
     }
-    use std::os::unix::fs::FileTypeExt;
-    if meta.file_type().is_char_device() {
-        use std::io::IsTerminal;
-        return Ok(if file.is_terminal() {
-            Input::Text(Box::new(file))
-        } else {
-            Input::Text(Box::new(file.take(MAX_OF_DEVICE)))
+    let by_path = || CoreFile { path: path.to_owned(), source: CoreSource::File };
+    look_at(file, path, |_| by_path()).map_err(io_error)
+}
+
+/// Standard input: a pipe, a terminal, a file.
+fn stdin() -> Result<Input, InputError> {
+    let path = Path::new("/dev/stdin");
+    let opened = |file| CoreFile { path: path.to_owned(), source: CoreSource::Opened(file) };
+    let looked = io::stdin().as_fd().try_clone_to_owned().and_then(|fd| look_at(File::from(fd), path, opened));
+    looked.map_err(|error| InputError::Io { what: "standard input".to_owned(), error })
+}
+
+/// What is in an open file, and how it is read if that is a core and the file a regular one.
+fn look_at(mut file: File, path: &Path, core: impl FnOnce(File) -> CoreFile) -> io::Result<Input> {
+    let kind = file.metadata()?.file_type();
+    // What somebody has read some of already (standard input) is read on from there.
+    if kind.is_file() && file.stream_position()? == 0 {
+        let mut head = Vec::new();
+        file.by_ref().take(ELF_HEAD).read_to_end(&mut head)?;
+        return Ok(match is_core(&head) {
+            Some(true) => Input::Core(core(file)),
+            Some(false) => Input::Executable(path.to_owned()),
+            None if file.try_clone().is_ok_and(unpack::file_holds_core) => Input::Core(core(file)),
+            None => {
+                file.rewind()?;
+                Input::Text(Box::new(file))
+            }
         });
     }
-    Ok(Input::Text(Box::new(file)))
+    if kind.is_char_device() {
+        return Ok(Input::Text(if file.is_terminal() { Box::new(file) } else { Box::new(file.take(MAX_OF_DEVICE)) }));
+    }
+    // A pipe, a socket: what is read of it does not come again.
+    let mut head = Vec::new();
+    file.by_ref().take(ELF_HEAD).read_to_end(&mut head)?;
+    let format = unpack::magic(&head);
+    if format.is_some() {
+        file.by_ref().take(MAX_PEEK).read_to_end(&mut head)?;
+    }
+    let is_core = match format {
+        Some(format) => unpack::holds_core(Box::new(io::Cursor::new(head.clone())), format).then_some(true),
+        None => is_core(&head),
+    };
+    let stream: Box<dyn Read> = Box::new(io::Cursor::new(head).chain(file));
+    Ok(match is_core {
+        Some(true) => Input::Core(CoreFile { path: path.to_owned(), source: CoreSource::Stream(stream, format) }),
+        Some(false) => Input::Executable(path.to_owned()),
+        None => Input::Text(stream),
+    })
 }
 
 /// Whether a file that begins so is a core; `None` if it is no ELF file.

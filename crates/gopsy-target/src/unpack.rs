@@ -1,16 +1,18 @@
-//! Compressed cores: zstd (systemd-coredump), lz4, gzip, xz.
+//! Compressed cores: zstd (systemd-coredump), lz4, gzip, xz; and cores that come through a pipe.
 //!
-//! A core is read here and there, so a compressed one is unpacked first: into a file without a name, which is gone when
-//! gopsy ends, however it ends. Pages of zeros become holes. Memory is bounded by the window of the format; disk by
+//! A core is read here and there, so one that can be read only front to back is unpacked first: into a file without a name, which is
+//! gone when gopsy ends, however it ends. Pages of zeros become holes. Memory is bounded by the window of the format; disk by
 //! [`Limits`]. What damage leaves is read as a core that was cut off.
 
 use rustix::fs::fstatvfs;
 use ruzstd::decoding::BlockDecodingStrategy;
+use std::cell::Cell;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// The unit in which zeros are left out.
 const PAGE: usize = 4096;
@@ -80,7 +82,7 @@ pub enum Stopped {
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Stopped::Damaged(why) => write!(f, "the compressed file is damaged: {why}"),
+            Stopped::Damaged(why) => write!(f, "it is damaged: {why}"),
             Stopped::TooLong => write!(f, "it is longer than is allowed"),
             Stopped::NoSpace => write!(f, "the folder for temporary files would be full"),
             Stopped::Refused(why) => write!(f, "the temporary file could not be written: {why}"),
@@ -91,9 +93,9 @@ impl fmt::Display for Stopped {
 /// What was unpacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unpacked {
-    /// The form of compression.
-    pub format: Format,
-    /// The length of the compressed file in bytes.
+    /// The form of compression; none of what came through a pipe as it is.
+    pub format: Option<Format>,
+    /// The length of the compressed file in bytes; of a pipe, what came through it.
     pub packed: u64,
     /// The length of what was unpacked, holes included.
     pub len: u64,
@@ -108,11 +110,11 @@ pub struct Unpacked {
 impl fmt::Display for Unpacked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Unpacked { format, packed, len, written, folder, .. } = self;
-        let folder = folder.display();
-        write!(
-            f,
-            "{format}: {packed} bytes unpacked to {len}, {written} of them on disk, in a nameless file in {folder}"
-        )?;
+        match format {
+            Some(format) => write!(f, "{format}: {packed} bytes unpacked to {len}")?,
+            None => write!(f, "a pipe: {len} bytes")?,
+        }
+        write!(f, ", {written} of them on disk, in a nameless file in {}", folder.display())?;
         match &self.stopped {
             Some(why) => write!(f, "; that is not all: {why}"),
             None => Ok(()),
@@ -135,7 +137,8 @@ pub(crate) fn format(file: &File) -> io::Result<Option<Format>> {
     Ok(magic(head.get(..filled).unwrap_or(&[])))
 }
 
-fn magic(head: &[u8]) -> Option<Format> {
+/// How something is compressed that begins so.
+pub(crate) fn magic(head: &[u8]) -> Option<Format> {
     match head {
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Format::Zstd),
         [0x04, 0x22, 0x4d, 0x18, ..] => Some(Format::Lz4),
@@ -146,37 +149,68 @@ fn magic(head: &[u8]) -> Option<Format> {
 }
 
 /// Whether what is compressed begins as a core does. Moves the file's position.
-pub(crate) fn holds_core(mut file: File) -> bool {
+pub(crate) fn file_holds_core(mut file: File) -> bool {
     let Ok(Some(format)) = format(&file) else { return false };
-    if file.rewind().is_err() {
-        return false;
-    }
-    let mut head = [0u8; 18];
-    decoder(file, format).read_exact(&mut head).is_ok() && crate::input::is_core(&head) == Some(true)
+    file.rewind().is_ok() && holds_core(Box::new(file), format)
 }
 
-fn decoder(file: File, format: Format) -> Box<dyn Read> {
-    let file = BufReader::with_capacity(PIECE, file);
+/// The same of what can be read only once.
+pub(crate) fn holds_core(packed: Box<dyn Read>, format: Format) -> bool {
+    let mut head = [0u8; 18];
+    decoder(packed, Some(format)).read_exact(&mut head).is_ok() && crate::input::is_core(&head) == Some(true)
+}
+
+/// What is to be unpacked, buffered.
+type Source = BufReader<Box<dyn Read>>;
+
+fn decoder(packed: Box<dyn Read>, format: Option<Format>) -> Box<dyn Read> {
+    let source = BufReader::with_capacity(PIECE, packed);
     match format {
-        Format::Zstd => Box::new(Frames::new(file)),
-        Format::Lz4 => Box::new(Blocks { decoder: lz4_flex::frame::FrameDecoder::new(Tail::new(file)) }),
-        Format::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        Format::Xz => {
+        None => Box::new(source),
+        Some(Format::Zstd) => Box::new(Frames::new(source)),
+        Some(Format::Lz4) => Box::new(Blocks { decoder: lz4_flex::frame::FrameDecoder::new(Tail::new(source)) }),
+        Some(Format::Gzip) => Box::new(flate2::read::MultiGzDecoder::new(source)),
+        Some(Format::Xz) => {
             let limit = u32::try_from(MAX_WINDOW >> 10).unwrap_or(0);
-            Box::new(lzma_rust2::XzReader::new_mem_limit(file, true, limit))
+            Box::new(lzma_rust2::XzReader::new_mem_limit(source, true, limit))
         }
     }
 }
 
-/// Unpacks a file.
+/// Counts what is read.
+struct Counted {
+    source: Box<dyn Read>,
+    count: Rc<Cell<u64>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buf)?;
+        self.count.set(self.count.get().saturating_add(u64::try_from(count).unwrap_or(u64::MAX)));
+        Ok(count)
+    }
+}
+
+/// Unpacks a compressed file.
 ///
 /// # Errors
 /// When no temporary file can be made.
-pub(crate) fn unpack(file: File, format: Format, limits: &Limits) -> io::Result<(File, Unpacked)> {
+pub(crate) fn unpack_file(mut file: File, format: Format, limits: &Limits) -> io::Result<(File, Unpacked)> {
     let packed = file.metadata()?.len();
+    file.rewind()?;
+    let (file, unpacked) = unpack(Box::new(file), Some(format), limits)?;
+    Ok((file, Unpacked { packed, ..unpacked }))
+}
+
+/// Unpacks what can be read only once, or keeps it as it is.
+///
+/// # Errors
+/// When no temporary file can be made.
+pub(crate) fn unpack(packed: Box<dyn Read>, format: Option<Format>, limits: &Limits) -> io::Result<(File, Unpacked)> {
+    let count = Rc::new(Cell::new(0));
     let folder = limits.folder.clone().unwrap_or_else(std::env::temp_dir);
     let mut sparse = Sparse { file: tempfile::tempfile_in(&folder)?, at: 0, written: 0, looked: None };
-    let mut decoder = decoder(file, format);
+    let mut decoder = decoder(Box::new(Counted { source: packed, count: Rc::clone(&count) }), format);
     let mut piece = vec![0u8; PIECE];
     let stopped = loop {
         let (filled, failed) = fill(&mut *decoder, &mut piece);
@@ -203,7 +237,7 @@ pub(crate) fn unpack(file: File, format: Format, limits: &Limits) -> io::Result<
     };
     sparse.file.set_len(sparse.at)?;
     let Sparse { file, at: len, written, .. } = sparse;
-    Ok((file, Unpacked { format, packed, len, written, folder, stopped }))
+    Ok((file, Unpacked { format, packed: count.get(), len, written, folder, stopped }))
 }
 
 /// Reads until the buffer is full or the stream ends. A failure comes with what was read before it.
@@ -264,7 +298,7 @@ impl Sparse {
 
 /// zstd's frames, one after the other: compressors that work in parallel write many, and some are to be skipped.
 struct Frames {
-    source: BufReader<File>,
+    source: Source,
     decoder: ruzstd::decoding::FrameDecoder,
     begun: bool,
     /// What ended the frame before its time; told when what was decoded before it has been given.
@@ -275,7 +309,7 @@ struct Frames {
 const LAST_BLOCK: &[u8] = &[1, 0, 0, 0, 0, 0, 0];
 
 impl Frames {
-    fn new(source: BufReader<File>) -> Self {
+    fn new(source: Source) -> Self {
         let mut decoder = ruzstd::decoding::FrameDecoder::new();
         decoder.set_max_window_size(MAX_WINDOW);
         Frames { source, decoder, begun: false, failed: None }
@@ -341,12 +375,12 @@ impl Read for Frames {
 
 /// A reader that remembers its last eight bytes.
 struct Tail {
-    source: BufReader<File>,
+    source: Source,
     tail: [u8; 8],
 }
 
 impl Tail {
-    fn new(source: BufReader<File>) -> Self {
+    fn new(source: Source) -> Self {
         Tail { source, tail: [0xff; 8] }
     }
 

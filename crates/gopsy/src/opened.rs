@@ -1,6 +1,6 @@
 //! From a TARGET to a program's file: an executable, or a core with the executable that belongs to it.
 
-use crate::target::Binary;
+use crate::target::{Binary, called};
 use anyhow::{Context, Result, anyhow};
 use gopsy_image::{BuildInfo, Image, Machine};
 use gopsy_mem::Bias;
@@ -33,13 +33,13 @@ impl Opened {
     /// command line says.
     pub(crate) fn open(target: &str, binary: &Binary) -> Result<Opened> {
         let finder = binary.finder()?;
-        let neither = || anyhow!("{target} is neither an ELF executable nor a core");
+        let neither = || anyhow!("{} is neither an ELF executable nor a core", called(target));
         if input::is_url(target) {
             return Err(neither());
         }
-        let path = match input::open(target)? {
+        let file = match input::open(target)? {
             Input::Executable(path) => {
-                let image = finder::open(&path).map_err(|why| anyhow!("cannot read {target}: {why}"))?;
+                let image = finder::open(&path).map_err(|why| anyhow!("cannot read {}: {why}", called(target)))?;
                 let program = Ok((path, Arc::new(image)));
                 return Ok(Opened {
                     program,
@@ -51,12 +51,12 @@ impl Opened {
                     notes: Vec::new(),
                 });
             }
-            Input::Core(path) => path,
+            Input::Core(file) => file,
             Input::Text(_) | Input::Folder(_) => {
                 return Err(neither());
             }
         };
-        let mut core = Core::open(&path).with_context(|| format!("cannot read the core {target}"))?;
+        let mut core = file.open().with_context(|| format!("cannot read the core {}", called(target)))?;
         let finder = finder.near(&core);
         let (mut alarm, mut notes) = (None, Vec::new());
         let mut proved = false;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, anyhow};
 use gopsy_image::Image;
 use gopsy_program::{AnyCore, CoreError, CoreOptions, CoreWithText, Fit, Program, TextEvidence, TextWithBinary};
 use gopsy_target::finder::{self, Debuginfod, Fetch, Finder};
-use gopsy_target::input::{self, Input};
+use gopsy_target::input::{self, CoreFile, Input};
 use gopsy_text::{Dump, Options};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -93,7 +93,7 @@ pub(crate) fn read_all(names: &[String], keep_args: bool, binary: &Binary) -> Ve
                 let named = named.get_or_insert_with(|| Binaries::named(&binary.bins));
                 out.extend(folder(Path::new(name), files, &options, &cores, named));
             }
-            Ok(Input::Core(path)) => out.push(core(&path, &cores)),
+            Ok(Input::Core(file)) => out.push(core(name, file, &cores)),
             Ok(Input::Executable(path)) => {
                 let path = path.display();
                 out.push(Err(anyhow!(
@@ -174,7 +174,7 @@ fn folder(
         let name = file.display().to_string();
         let read = match input::open_file(&file) {
             Ok(Input::Text(reader)) => text(&name, reader, options).map(|target| texts.push(target)),
-            Ok(Input::Core(_)) => core(&file, of_cores).map(|target| cores.push(target)),
+            Ok(Input::Core(file)) => core(&name, file, of_cores).map(|target| cores.push(target)),
             Ok(_) => Ok(()),
             Err(e) => Err(e.into()),
         };
@@ -231,9 +231,9 @@ fn file_name(path: &str) -> String {
 }
 
 /// A core file: its program finds itself where the core says, or beside it.
-fn core(path: &Path, options: &CoreOptions) -> Result<Target> {
-    let name = path.display().to_string();
-    let opened = AnyCore::open_with(path, options).map_err(|error| {
+fn core(name: &str, file: CoreFile, options: &CoreOptions) -> Result<Target> {
+    let opened = file.open().map_err(CoreError::from).and_then(|core| AnyCore::find(core, options));
+    let opened = opened.map_err(|error| {
         let hint = match &error {
             CoreError::Machine(_) => {
                 format!(
@@ -242,10 +242,10 @@ fn core(path: &Path, options: &CoreOptions) -> Result<Target> {
             }
             _ => String::new(),
         };
-        anyhow!("cannot read the core {name}: {error}{hint}")
+        anyhow!("cannot read the core {}: {error}{hint}", called(name))
     })?;
     let programs = vec![opened.program()];
-    Ok(Target { name, programs, notes: Vec::new(), lines: 0, joined: 0 })
+    Ok(Target { name: name.to_owned(), programs, notes: Vec::new(), lines: 0, joined: 0 })
 }
 
 /// What to call a target in sentences.

@@ -32,24 +32,23 @@ pub(super) struct Joined {
 }
 
 impl Joined {
-    /// Opens a core and finds its program.
+    /// Finds the program of a core.
     ///
     /// # Errors
-    /// When the core cannot be read, is of a machine that is not read, or its program is not here.
-    pub(super) fn find(core: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
-        let mut opened = Core::open(core)?;
-        let finder = options.finder.near(&opened);
-        match finder.program(&mut opened) {
+    /// When the core is of a machine that is not read, or its program is not here.
+    pub(super) fn find(mut core: Core, options: &CoreOptions) -> Result<Self, CoreError> {
+        let finder = options.finder.near(&core);
+        match finder.program(&mut core) {
             Ok(found) => {
                 let (alarm, remarks) = (finder.alarm(&found), finder.remarks(&found));
-                let mut joined = Self::of(opened, found.image, &found.path, &finder)?;
+                let mut joined = Self::of(core, found.image, &found.path, &finder)?;
                 joined.notes.splice(0..0, remarks);
                 joined.alarm = alarm;
                 Ok(joined)
             }
             Err(tried) => Err(CoreError::NoBinary {
-                process: completeness::process(&opened),
-                build: completeness::build(&opened),
+                process: completeness::process(&core),
+                build: completeness::build(&core),
                 tried,
             }),
         }

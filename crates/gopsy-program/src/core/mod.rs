@@ -182,7 +182,7 @@ impl CoreEvidence {
     /// # Errors
     /// As [`CoreEvidence::open`].
     pub fn open_with(core: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
-        Self::of(Joined::find(core, options)?, options).map_err(|unread| unread.why)
+        Self::of(Joined::find(Core::open(core)?, options)?, options).map_err(|unread| unread.why)
     }
 
     /// Joins a core and a binary that are already open; `path` names the binary in messages.

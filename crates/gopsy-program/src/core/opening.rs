@@ -72,11 +72,11 @@ pub enum AnyCore {
 }
 
 impl AnyCore {
-    /// Opens a core as the options say.
+    /// Reads a core; its program is looked for as the options say.
     ///
     /// # Errors
-    /// When it cannot be read, is of a machine that is not read, or its program is not here.
-    pub fn open_with(core: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
+    /// When it is of a machine that is not read, or its program is not here.
+    pub fn find(core: Core, options: &CoreOptions) -> Result<Self, CoreError> {
         Joined::find(core, options).map(|joined| Self::of(joined, options))
     }
 

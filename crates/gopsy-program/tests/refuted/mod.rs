@@ -10,7 +10,7 @@ pub(crate) fn read(core: &Path, binary: &Path) -> UnreadCore {
     let finder = Finder { bins: vec![binary.to_owned()], ..Finder::default() };
     for other in ["go1.16", "go1.27"] {
         let options = CoreOptions { finder: finder.clone(), layouts_of: Release::parse(other) };
-        if let AnyCore::Unread(unread) = AnyCore::open_with(core, &options).unwrap() {
+        if let AnyCore::Unread(unread) = AnyCore::find(gopsy_target::Core::open(core).unwrap(), &options).unwrap() {
             assert!(matches!(CoreEvidence::open_with(core, &options), Err(CoreError::Runtime(_))));
             return *unread;
         }

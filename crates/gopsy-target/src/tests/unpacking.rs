@@ -63,7 +63,7 @@ fn every_form_is_known_by_its_first_bytes_and_unpacked() {
     for (format, packed) in compressed(&bytes) {
         let core = open(&packed, &Limits::default()).unwrap();
         let unpacked = core.unpacked().unwrap();
-        assert_eq!((unpacked.format, unpacked.packed), (format, packed.len() as u64));
+        assert_eq!((unpacked.format, unpacked.packed), (Some(format), packed.len() as u64));
         assert_eq!((unpacked.len, &unpacked.stopped), (bytes.len() as u64, &None));
         // 64 pages of noise, the last page, the notes and headers; not the pages of zeros.
         assert!(unpacked.written < 0x4_0000 + 8 * 4096, "{format}: {}", unpacked.written);
@@ -151,7 +151,7 @@ fn a_window_that_is_too_large_is_refused() {
     let Some(packed) = tool(&["zstd", "-q", "-c", "--long=31", "--ultra", "-1"], &noise) else { return };
     // Of a stream whose length is not known the window is what was asked for: 2 GiB.
     let error = open(&packed, &Limits::default()).unwrap_err();
-    assert!(error.to_string().contains("zstd, the compressed file is damaged"), "{error}");
+    assert!(error.to_string().contains("zstd, it is damaged"), "{error}");
     let packed = tool(&["zstd", "-q", "-c", "--long=27"], &noise).unwrap();
     assert!(open(&packed, &Limits::default()).unwrap().unpacked().unwrap().stopped.is_none());
 }
@@ -184,4 +184,55 @@ fn a_compressed_core_is_taken_for_one_and_a_compressed_text_is_not() {
             }
         }
     }
+}
+
+/// Opens what comes through a pipe, as a shell's `<(…)` and standard input do.
+fn piped(bytes: &[u8]) -> crate::input::Input {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let bytes = bytes.to_vec();
+    // Whoever looks no further closes the pipe.
+    std::thread::spawn(move || drop(writer.write_all(&bytes)));
+    crate::input::open(&format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader))).unwrap()
+}
+
+#[test]
+fn what_comes_through_a_pipe_is_what_it_is() {
+    use crate::input::Input;
+    let (bytes, memory) = big();
+    let mut forms: Vec<_> = compressed(&bytes).into_iter().map(|(format, packed)| (Some(format), packed)).collect();
+    forms.push((None, bytes.clone()));
+    for (format, packed) in forms {
+        let Input::Core(file) = piped(&packed) else { panic!("{format:?}: no core") };
+        let core = file.open().unwrap();
+        let unpacked = core.unpacked().unwrap();
+        assert_eq!((unpacked.format, unpacked.packed), (format, packed.len() as u64));
+        assert_eq!((unpacked.len, &unpacked.stopped), (bytes.len() as u64, &None));
+        assert!(unpacked.written < 0x4_0000 + 8 * 4096, "{format:?}: {}", unpacked.written);
+        assert_eq!((core.truncated(), core.folder()), (false, Some(Path::new("."))));
+        assert!(core.bytes(Addr(0xd000_0000), 1 << 20, 1 << 20).unwrap() == memory, "{format:?}");
+    }
+    // The pipe ends before the core does.
+    let Input::Core(file) = piped(&bytes[..bytes.len() / 2]) else { panic!("no core") };
+    assert!(file.open().unwrap().truncated());
+    let text = b"goroutine 1 [running]:\nmain.main()\n".repeat(9);
+    let texts =
+        compressed(&text).into_iter().map(|(_, packed)| packed).chain([text.clone(), text[..3].to_vec(), vec![]]);
+    for sent in texts {
+        let Input::Text(mut text) = piped(&sent) else { panic!("no text") };
+        let mut whole = Vec::new();
+        std::io::Read::read_to_end(&mut text, &mut whole).unwrap();
+        assert!(whole == sent, "a text is given from its beginning");
+    }
+    let mut executable = bytes[..64].to_vec();
+    executable[16] = 2;
+    assert!(matches!(piped(&executable), Input::Executable(_)));
+}
+
+#[test]
+fn a_report_of_apports_says_what_to_do_with_it() {
+    let named = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(named.path(), "ProblemType: Crash\nArchitecture: amd64\nCoreDump: base64\n H4sICAAAAAAC/0NvcmU=\n")
+        .unwrap();
+    let error = crate::input::open_file(named.path()).err().unwrap().to_string();
+    assert!(error.contains("apport-unpack"), "{error}");
 }

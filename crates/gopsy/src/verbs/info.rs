@@ -5,7 +5,7 @@ mod runtime;
 
 use crate::opened::{Opened, Platform};
 use crate::output::{Look, print};
-use crate::target::Binary;
+use crate::target::{Binary, called};
 use anyhow::Result;
 use clap::Args;
 use gopsy_image::{BuildInfo, GoModule, Image, ImageError, hex};
@@ -46,7 +46,8 @@ impl InfoVerb {
     /// Looks at one target.
     pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
         let mut opened = Opened::open(&self.target, &self.binary)?;
-        let mut info = Info { target: self.target.clone(), list_dependencies: self.deps, ..Info::default() };
+        let mut info =
+            Info { target: called(&self.target).to_owned(), list_dependencies: self.deps, ..Info::default() };
         let stated = opened.program.as_ref().ok().and_then(|(_, image)| StatedVersion::of(image));
         match &opened.program {
             Ok((path, image)) => {

@@ -4,7 +4,7 @@ mod questions;
 
 use crate::opened::{Opened, Platform};
 use crate::output::{Look, print};
-use crate::target::Binary;
+use crate::target::{Binary, called};
 use anyhow::{Result, anyhow};
 use clap::Args;
 use gopsy_locate::{CodeOfLine, Listing, Locator, SourceLine};
@@ -109,7 +109,7 @@ impl Where {
         let version = stated.as_ref().map(|stated| stated.text.as_str());
         let platform = || Platform::of(image, build.as_ref(), of_core).in_words(image);
         let found = Whereabouts {
-            target: self.target.clone(),
+            target: called(&self.target).to_owned(),
             program: version.map(|version| format!("{version} {}", platform())),
             is_core: of_core,
             // For people only: the wire form names lines, and does not hold them.

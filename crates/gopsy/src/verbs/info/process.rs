@@ -18,9 +18,11 @@ pub(super) fn process(opened: &mut Opened) -> Option<Process> {
     let info = core.process();
     Some(Process {
         core_size: core.file_len(),
-        unpacked: core.unpacked().map(|u| match &u.stopped {
-            None => format!("{}, unpacked whole", u.format),
-            Some(why) => format!("{}, not unpacked to its end: {why}", u.format),
+        unpacked: core.unpacked().map(|u| match (u.format, &u.stopped) {
+            (Some(format), None) => format!("{format}, unpacked whole"),
+            (Some(format), Some(why)) => format!("{format}, not unpacked to its end: {why}"),
+            (None, None) => "a pipe, read to its end".to_owned(),
+            (None, Some(why)) => format!("a pipe, not read to its end: {why}"),
         }),
         by_gdb: completeness.by_gdb,
         pid: info.map(|p| u64::from(p.pid)),
