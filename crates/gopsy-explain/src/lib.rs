@@ -18,7 +18,7 @@ mod verdict;
 
 pub use about::{Page, about, pages};
 pub use knowledge::known_bugs;
-pub use packages::{Owner, Owners, is_standard};
+pub use packages::{Owner, Owners, carries, is_standard};
 
 use case::Case;
 use gopsy_model::{Headline, Verdict};

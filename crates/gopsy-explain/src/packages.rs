@@ -198,6 +198,15 @@ pub(crate) fn is_carrier(name: &str) -> bool {
         )
 }
 
+/// Whether a frame tells nothing of a death but how it came to the surface, or from which stack to which.
+#[must_use]
+pub fn carries(frame: &Frame) -> bool {
+    frame.function.value().is_some_and(|name| {
+        let name = name.as_str();
+        is_carrier(name) || matches!(name, "runtime.asmcgocall" | "runtime.mcall" | "racecall")
+    })
+}
+
 fn is_runtime(package: &str) -> bool {
     package == "runtime"
         || package.starts_with("runtime/internal/")

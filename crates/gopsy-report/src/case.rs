@@ -1,8 +1,10 @@
 //! What every form of a verdict is made from.
 
 use crate::source::SourceLines;
+use gopsy_explain::carries;
 use gopsy_model::{Elision, Frame, Goroutine, Kind, Role, Stack, Status, Verdict};
 use gopsy_program::{Group, Program, StackId};
+use std::ops::Range;
 
 /// A death and what was found out about it.
 #[derive(Clone, Copy)]
@@ -58,29 +60,48 @@ impl Case<'_> {
 
 /// The frames of C in which the thread that died stood, above the goroutine that it ran; innermost first.
 pub(crate) fn native(program: &Program) -> Option<Stack> {
-    let id = program.crash().system_stack.filter(|id| program.crashed() != Some(*id))?;
-    let Stack { frames, elided, unavailable, remarks } = program.stack(id);
-    let from = frames.iter().position(|frame| frame.foreign)?;
-    let run: Vec<Frame> = frames.iter().skip(from).take_while(|frame| frame.foreign).cloned().collect();
-    // Of what is told of the stack as a whole: what is about these frames.
-    let to_its_end = from + run.len() == frames.len();
-    let within = |after: &usize| (1..run.len()).contains(after) || (to_its_end && *after == run.len());
-    let shifted = |gap: Elision| gap.after.checked_sub(from).filter(within).map(|after| Elision { after, ..gap });
-    let elided = elided.into_iter().filter_map(shifted).collect();
-    let (unavailable, remarks) = if to_its_end { (unavailable, remarks) } else { (None, Vec::new()) };
-    Some(Stack { frames: run, elided, unavailable, remarks })
+    let stack = program.stack(program.crash().system_stack.filter(|id| program.crashed() != Some(*id))?);
+    native_part(&stack).map(|part| of_part(stack, part))
 }
 
-/// The system stack of the thread that died, further in than the goroutine that it ran: where the frame to open first stands on it.
+/// Where C stands on a system stack.
+fn native_part(stack: &Stack) -> Option<Range<usize>> {
+    let from = stack.frames.iter().position(|frame| frame.foreign)?;
+    let len = stack.frames.iter().skip(from).take_while(|frame| frame.foreign).count();
+    Some(from..from + len)
+}
+
+/// A part of a stack, with what is told of the whole as far as it is about these frames.
+fn of_part(stack: Stack, part: Range<usize>) -> Stack {
+    let Stack { frames, elided, unavailable, remarks } = stack;
+    let run: Vec<Frame> = frames.iter().skip(part.start).take(part.len()).cloned().collect();
+    let to_its_end = part.end == frames.len();
+    let within = |after: &usize| (1..run.len()).contains(after) || (to_its_end && *after == run.len());
+    let shifted = |gap: Elision| gap.after.checked_sub(part.start).filter(within).map(|after| Elision { after, ..gap });
+    let elided = elided.into_iter().filter_map(shifted).collect();
+    let (unavailable, remarks) = if to_its_end { (unavailable, remarks) } else { (None, Vec::new()) };
+    Stack { frames: run, elided, unavailable, remarks }
+}
+
+/// The system stack of the thread that died, further in than the goroutine that it ran and further out than C: where the frame to
+/// open first stands on it, or where the runtime, or what calls itself from it, died on it of what it did for the goroutine.
 pub(crate) fn system(case: &Case<'_>) -> Option<Stack> {
-    let (program, culprit) = (case.program, case.verdict.culprit.as_ref()?);
-    let is_it = |frame: &Frame| {
-        frame.function.value().is_some_and(|f| f.0 == culprit.function) && frame.line.value() == culprit.line.as_ref()
-    };
-    let holds = |id: StackId| Some(program.stack(id)).filter(|stack| stack.frames.iter().any(is_it));
+    let program = case.program;
     let shown = case.stack_to_show()?;
-    let id = program.crash().system_stack.filter(|id| *id != shown)?;
-    if holds(shown).is_some() { None } else { holds(id) }
+    let stack = program.stack(program.crash().system_stack.filter(|id| *id != shown)?);
+    let native = native_part(&stack);
+    let first = native.map_or_else(|| stack.frames.iter().take_while(|f| carries(f)).count(), |native| native.end);
+    let part = first..stack.frames.len();
+    let culprit = case.verdict.culprit.as_ref();
+    let is_it = |frame: &Frame| {
+        culprit.is_some_and(|c| {
+            frame.function.value().is_some_and(|f| f.0 == c.function) && frame.line.value() == c.line.as_ref()
+        })
+    };
+    let here = stack.frames.get(part.clone()).unwrap_or(&[]);
+    let blamed = here.iter().any(is_it) && !program.stack(shown).frames.iter().any(is_it);
+    let died_here = !others_matter(case.verdict.kind) && !here.iter().all(carries);
+    (blamed || died_here).then(|| of_part(stack, part))
 }
 
 /// `go1.27.3 linux/amd64 · module`, as far as it is known.

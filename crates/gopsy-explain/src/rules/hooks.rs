@@ -2,7 +2,8 @@
 
 use super::{draft, place};
 use crate::case::{Case, names};
-use gopsy_model::{Cause, Confidence, Finding, StackDump, StackWord, is_uprobe_page};
+use crate::packages::is_carrier;
+use gopsy_model::{Cause, Confidence, Finding, Frame, FunctionName, StackDump, StackWord, is_uprobe_page};
 
 pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     let mut out = hijacked(case);
@@ -93,33 +94,57 @@ fn nearest_symbol(dump: &StackDump, word: &StackWord) -> Option<String> {
     }
 }
 
+/// Whether a function is one of the runtime's by which code calls the race detector.
+fn is_race_hook(name: &str) -> bool {
+    name.starts_with("runtime.race") || (name.starts_with("race") && !name.contains('.'))
+}
+
+/// Whether a function of Go is compiled with race hooks: it is not in package runtime. A tool may call its own code by a name of the
+/// runtime's (`//go:linkname`); where its file is known, that tells. A function of the runtime may have another package's name
+/// (`time.Sleep`).
+fn is_instrumented(frame: &Frame) -> bool {
+    let Some(name) = frame.function.value().map(FunctionName::as_str) else { return false };
+    if frame.foreign || is_race_hook(name) || name.starts_with("__tsan") || !name.contains('.') {
+        return false;
+    }
+    let of_runtime = |file: &str| {
+        file.starts_with('<')
+            || ["runtime/", "internal/runtime/"].iter().any(|folder| {
+                file.strip_prefix(folder).is_some_and(|file| !file.contains(':'))
+                    || file.contains(&format!("/src/{folder}"))
+            })
+    };
+    match frame.file.value() {
+        Some(file) if !file.is_empty() && &**file != "??" => !of_runtime(file),
+        _ => !name.starts_with("runtime.") && !name.starts_with("internal/runtime/"),
+    }
+}
+
 /// A race-detector hook on top, a switch to the system stack below, and between them a function that does not
 /// belong to package runtime: on g0 racectx is 0, and tsan follows it.
 fn race_hook(case: &Case<'_>) -> Vec<Finding> {
     let stacks = [Some(case.frames.stack()), case.frames.system.as_ref().map(|s| s.frames.as_slice())];
     for frames in stacks.into_iter().flatten() {
+        // Up to Go 1.20 the signal is a throw.
+        let carries = |frame: &&Frame| frame.function.value().is_some_and(|name| is_carrier(name.as_str()));
+        let thrown = frames.iter().take_while(carries).count();
+        let frames = frames.get(thrown..).unwrap_or(&[]);
         let all: Vec<&str> = names(frames).collect();
-        let hook = all.iter().take(4).any(|n| {
-            n.starts_with("__tsan_") || n.starts_with("runtime.race") || *n == "racefuncenter" || *n == "racecall"
-        });
-        let tsan = all
-            .first()
-            .is_some_and(|n| n.starts_with("__tsan_") || n.contains("racefuncenter") || n.contains("racecall"));
+        // Further in than the hook stands what the detector calls in turn.
+        let innermost = frames.iter().find(|frame| !frame.foreign).and_then(|frame| frame.function.value());
+        let tsan = [all.first().copied(), innermost.map(FunctionName::as_str)]
+            .into_iter()
+            .flatten()
+            .any(|name| name.starts_with("__tsan_") || name.contains("racefuncenter") || name.contains("racecall"));
         let Some(switch) =
             all.iter().position(|n| *n == "runtime.systemstack" || *n == "runtime.mcall" || *n == "runtime.mstart")
         else {
             continue;
         };
-        if !hook || !tsan {
+        if !tsan {
             continue;
         }
-        let injected = frames.iter().take(switch).find(|f| {
-            f.function.value().is_some_and(|n| {
-                let name = n.as_str();
-                let hook = name.starts_with("__tsan") || name.contains("race") && !name.contains('/') || name == "??";
-                !hook && name.contains('.') && !name.starts_with("runtime.") && !name.starts_with("internal/runtime/")
-            })
-        });
+        let injected = frames.iter().take(switch).find(|f| is_instrumented(f));
         let Some(injected) = injected else { continue };
         // Timers legitimately run instrumented code on g0, with the P's race context swapped in.
         if all.iter().take(switch).any(|n| {
@@ -145,4 +170,64 @@ fn race_hook(case: &Case<'_>) -> Vec<Finding> {
         ];
     }
     Vec::new()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use gopsy_model::{Cause, Verdict};
+    use gopsy_program::TextEvidence;
+
+    /// The verdict on a backtrace of gdb's, by functions and files.
+    fn verdict(frames: &[(&str, &str)]) -> Verdict {
+        let text: String = frames
+            .iter()
+            .enumerate()
+            .map(|(number, (function, file))| {
+                let at = if file.is_empty() { String::new() } else { format!(" at {file}:7") };
+                format!("#{number}  0x000000000041e1c0 in {function} (){at}\n")
+            })
+            .collect();
+        let programs = TextEvidence::programs(gopsy_text::read_bytes(text.as_bytes(), &gopsy_text::Options::default()));
+        crate::explain(programs.first().unwrap())
+    }
+
+    const DETECTOR: [(&str, &str); 3] = [("__tsan_func_enter", ""), ("racecall", ""), ("racefuncenter", "")];
+    const CREATION: [(&str, &str); 2] =
+        [("runtime.newproc1", "/go/src/runtime/proc.go"), ("runtime.systemstack", "/go/src/runtime/asm_amd64.s")];
+
+    #[test]
+    fn instrumented_code_is_known_by_its_file_or_else_its_name() {
+        for (function, file) in [
+            ("example.com/sdk.(*Context).TakeSnapShot", ""),
+            // `race` is in its name.
+            ("tracer.Hook", ""),
+            ("tracer.Hook", "/src/tracer/hook.go"),
+            // By a name of the runtime's.
+            ("runtime.contextPropagate", "/src/sdk/trace/context.go"),
+            ("runtime.contextPropagate", "go.opentelemetry.io/otel/sdk@v1.0.0/trace/context.go"),
+        ] {
+            let verdict = verdict(&[&DETECTOR[..], &[(function, file)], &CREATION].concat());
+            assert_eq!(verdict.cause, Cause::RaceHookOnSystemStack, "{function} {file}");
+            assert_eq!(&*verdict.culprit.unwrap().function, function);
+        }
+    }
+
+    #[test]
+    fn the_runtime_itself_calls_the_detector_there() {
+        for (function, file) in [
+            ("runtime.racegostart", "/go/src/runtime/race.go"),
+            ("runtime.goexit0", "/go/src/runtime/proc.go"),
+            ("runtime.goexit0", ""),
+            // The runtime's, by names of other packages.
+            ("time.Sleep", "/go/src/runtime/time.go"),
+            ("sync.runtime_Semacquire", "runtime/sema.go"),
+        ] {
+            let verdict = verdict(&[&DETECTOR[..], &[(function, file)], &CREATION].concat());
+            assert_eq!(verdict.cause, Cause::Unknown, "{function} {file}");
+        }
+        // On a goroutine's stack it is where it belongs.
+        let goroutine = [("main.work", "/src/main.go"), ("runtime.goexit", "/go/src/runtime/asm_amd64.s")];
+        assert_ne!(verdict(&[&DETECTOR[..], &goroutine].concat()).cause, Cause::RaceHookOnSystemStack);
+    }
 }

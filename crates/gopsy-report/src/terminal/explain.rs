@@ -164,7 +164,7 @@ fn stack(canvas: &mut Canvas, case: &Case<'_>) {
     }
     if let Some(system) = system(case) {
         let rows = frames::rows(&system, None, case.verdict.culprit.as_ref(), Detail::Rows(NATIVE));
-        frames::write(canvas, FIELD, "on g0", &rows);
+        frames::write(canvas, FIELD, "system", &rows);
     }
     frames::write(canvas, FIELD, "stack", &rows);
     let mut label = "deferred";

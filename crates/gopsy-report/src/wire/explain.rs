@@ -1,6 +1,7 @@
 //! `gopsy.explain/1`.
 
 use super::{Form, Frames, Goroutine, Identity, Streamed, json, known_hex};
+use crate::case::{self, Case};
 use gopsy_model as model;
 use gopsy_model::Str;
 use gopsy_program::{Program, StackId};
@@ -37,6 +38,7 @@ struct Explain<'a, G: Serialize> {
     program: Identity,
     goroutines: G,
     native: Option<Frames>,
+    system: Option<Frames>,
     panics: Vec<Panic<'a>>,
     races: Vec<Race>,
     notes: Vec<&'a str>,
@@ -256,13 +258,15 @@ pub fn explain(
     notes: &[String],
     form: Form,
 ) -> io::Result<()> {
+    let case = Case { program, verdict, source: None, groups: &[], notes };
     let value = Explain {
         schema: SCHEMA,
         verdict: Verdict::new(verdict),
         findings: verdict.findings.iter().map(Finding::new).collect(),
         program: Identity::new(program.identity()),
         goroutines: Streamed::new(ids.map(|id| Goroutine::new(program, id))),
-        native: crate::case::native(program).as_ref().map(Frames::new),
+        native: case::native(program).as_ref().map(Frames::new),
+        system: case::system(&case).as_ref().map(Frames::new),
         panics: Panic::all(program.crash()),
         races: program.crash().races.iter().map(Race::new).collect(),
         notes: notes.iter().map(String::as_str).collect(),
