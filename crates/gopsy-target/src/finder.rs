@@ -145,6 +145,25 @@ pub struct Tried {
     pub doubtful: Option<Box<Found>>,
 }
 
+impl Tried {
+    /// What whoever wants to know more can do, in sentences.
+    #[must_use]
+    pub fn hints(&self) -> Vec<String> {
+        let mut name = "name it with --bin, or the root of its container's file system with --root".to_owned();
+        if !self.misses.iter().any(|miss| miss.how == How::Fetched) {
+            name.push_str(", or ask servers with --debuginfod");
+        }
+        // `b.WorkDir` of cmd/go/internal/work.
+        let passing = |part: &OsStr| part.as_encoded_bytes().starts_with(b"go-build");
+        let gone = self.misses.iter().any(|miss| miss.path.iter().any(passing)).then(|| {
+            "`go run` and `go test` build there and remove it when they end: `go build` and `go test -c` leave the binary, -work the \
+             folder"
+                .to_owned()
+        });
+        [Some(name), gone].into_iter().flatten().collect()
+    }
+}
+
 impl fmt::Display for Tried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, miss) in self.misses.iter().enumerate() {

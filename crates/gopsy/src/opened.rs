@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow};
 use gopsy_image::{BuildInfo, Image, Machine};
 use gopsy_mem::Bias;
 use gopsy_target::Core;
-use gopsy_target::finder::{self, Finder};
+use gopsy_target::finder::{self, Finder, Tried};
 use gopsy_target::input::{self, Input};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// An executable, perhaps with a process that ran it.
 pub(crate) struct Opened {
     /// The executable and where it is; why there is none.
-    pub(crate) program: Result<(PathBuf, Arc<Image>), String>,
+    pub(crate) program: Result<(PathBuf, Arc<Image>), Tried>,
     /// The process.
     pub(crate) core: Option<Core>,
     /// How the executable was found, for a core.
@@ -72,7 +72,7 @@ impl Opened {
                 let how = format!("{}; {}", found.how, found.id);
                 (Ok((found.path, found.image)), Some(how))
             }
-            Err(tried) => (Err(tried.to_string()), None),
+            Err(tried) => (Err(tried), None),
         };
         Ok(Opened { program, core: Some(core), how, proved, finder, alarm, notes })
     }

@@ -58,3 +58,26 @@ fn the_core_says_which_build_wrote_it() {
         );
     });
 }
+
+#[test]
+fn what_go_run_removed_is_explained() {
+    each_built(SOURCE, false, &[(NEWEST, BuildMode::Plain)], |built| {
+        let folder = built.folder;
+        let passing = folder.join("go-build12/b001/exe");
+        std::fs::create_dir_all(&passing).unwrap();
+        let said = |line: &str, app: &Path| {
+            std::fs::rename(dies(folder, line, &[]).unwrap().core, folder.join("core")).unwrap();
+            let away = folder.join("away");
+            std::fs::rename(app, &away).unwrap();
+            let verbs = [&["explain", "core"][..], &["where", "core", "main.main"]];
+            let said = verbs.map(|args| String::from_utf8(gopsy(args, folder).stderr).unwrap());
+            std::fs::rename(away, app).unwrap();
+            said
+        };
+        let app = folder.join("app");
+        assert!(said("./app", &app).iter().all(|said| said.contains("\nhint: name it") && !said.contains("`go run`")));
+        let app = passing.join("app");
+        std::fs::rename(folder.join("app"), &app).unwrap();
+        assert!(said("./go-build12/b001/exe/app", &app).iter().all(|said| said.contains("\nhint: `go run`")));
+    });
+}

@@ -26,7 +26,7 @@ use gopsy_image::{GoModule, Image, ImageError};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Brief, Crash, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str, Trust};
 use gopsy_runtime::{Basis, G, Layouts, M, Release, Runtime, RuntimeError};
-use gopsy_target::finder::{Finder, How, Tried};
+use gopsy_target::finder::{Finder, Tried};
 use gopsy_target::{Comparison, Core, MappedFile, TargetError};
 use gopsy_unwind::{Code, Foreign, Sites, Walk};
 use std::cell::{OnceCell, RefCell};
@@ -496,9 +496,9 @@ fn no_binary(process: &str, build: &[String], tried: &Tried) -> String {
     for line in build {
         text.push_str(&format!("\n  {line}"));
     }
-    text.push_str("\n\nhint: name it with --bin, or the root of its container's file system with --root");
-    if !tried.misses.iter().any(|miss| miss.how == How::Fetched) {
-        text.push_str(", or ask servers with --debuginfod");
+    text.push('\n');
+    for hint in tried.hints() {
+        text.push_str(&format!("\nhint: {hint}"));
     }
     text
 }

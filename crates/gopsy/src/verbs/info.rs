@@ -61,7 +61,7 @@ impl InfoVerb {
                 info.program = Some(program);
             }
             Err(why) => {
-                info.no_program = Some(why.clone());
+                info.no_program = Some(why.to_string());
                 if let Some(core) = &opened.core {
                     let build = build_of_core(core);
                     if let Some(version) = &build.go_version {

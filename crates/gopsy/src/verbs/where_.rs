@@ -84,10 +84,8 @@ impl Where {
     pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
         let opened = Opened::open(&self.target, &self.binary)?;
         let (_, image) = opened.program.as_ref().map_err(|why| {
-            anyhow!(
-                "the executable that wrote this core was not found: {why}\n\nhint: name it with --bin, or the root of its \
-                 container's file system with --root"
-            )
+            let hints = why.hints().into_iter().map(|hint| format!("\nhint: {hint}")).collect::<String>();
+            anyhow!("the executable that wrote this core was not found: {why}\n{hints}")
         })?;
         let bias = opened.bias()?;
         let locator = match &opened.core {

@@ -109,7 +109,7 @@ fn elves(opened: &mut Opened) -> Option<Vec<(MappedElf, Result<String, String>)>
     let program = match &opened.program {
         Ok((path, _)) if opened.proved => Ok(format!("{} ({how})", path.display())),
         Ok((path, _)) => Err(format!("nothing proves that {} is it ({how})", path.display())),
-        Err(why) => Err(why.clone()),
+        Err(tried) => Err(tried.to_string()),
     };
     let (core, finder) = (opened.core.as_mut()?, &opened.finder);
     let mut out = Vec::new();
