@@ -4,6 +4,7 @@
 //! the environment or decides anything about a death; what came from the target goes through [`escape`] on its way out.
 
 mod case;
+mod cpp;
 pub mod doctor;
 pub mod escape;
 pub mod fold;

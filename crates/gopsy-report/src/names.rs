@@ -5,9 +5,12 @@ use gopsy_model::{Frame, FunctionName};
 use gopsy_program::key::base_name;
 
 /// `example.com/a/b.(*T).M` → `b.(*T).M`; escapes of the linker (`%2e`) undone. A major version (`v2`) says too little
-/// alone and keeps the element before it.
+/// alone and keeps the element before it. Of a function of C++ its path, without what it is given.
 #[must_use]
 pub fn short_function(name: &FunctionName) -> String {
+    if let Some(path) = crate::cpp::path(name.as_str()) {
+        return path;
+    }
     let Some(package) = name.package() else { return name.as_str().to_owned() };
     let start = short_start(package);
     let short = name.as_str().get(start..).unwrap_or(name.as_str());

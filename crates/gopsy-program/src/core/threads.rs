@@ -121,6 +121,14 @@ impl CoreEvidence {
         let dying = thread.is_some_and(|t| self.is_dying(t)) || (unknown && threw());
         let printed = self.crash.crashed == Some(id) || dying;
         let outside = walk.is_some_and(|walk| stands_outside(walk, &code));
+        // It has left off nowhere: what its g says is long past.
+        if outside
+            && syscall.is_none()
+            && !self.ran_elsewhere(g, thread)
+            && let Some(stack) = self.by_registers(thread)
+        {
+            return stack;
+        }
         let (pc, sp) = match (syscall, on_its_own) {
             (None, Some(walk)) if !outside => {
                 let above = |f: &&RawFrame| f.on != On::Goroutine || (printed && is_dying(f, &code));
@@ -131,8 +139,6 @@ impl CoreEvidence {
             (None, _) if self.ran_elsewhere(g, thread) => {
                 return unavailable("it ran, and where its thread stood is not in the core");
             }
-            // It has left off nowhere: what its g says is long past.
-            (None, _) if outside => return self.by_registers(thread),
             (None, _) => match &g.sched {
                 Known::Have { value, .. } => (code.resumption(value.pc), value.sp),
                 Known::Missing(why) => return unavailable(&format!("where it left off is not known: {why}")),
@@ -154,19 +160,25 @@ impl CoreEvidence {
         format!("it ran, and the way from {at} to its stack is not known")
     }
 
-    /// The stack of a goroutine whose thread stands in code that Go's tables do not lead out of: in C, or between Go and C.
-    fn by_registers(&self, thread: Option<usize>) -> Stack {
+    /// The stack of a goroutine whose thread stands in code that Go's tables do not lead out of: in C, or between Go and C. `None`
+    /// if it has left off for the system stack, on which that code was called.
+    fn by_registers(&self, thread: Option<usize>) -> Option<Stack> {
         let m = thread.and_then(|thread| self.threads.get(thread));
         let Some(registers) = thread.and_then(|thread| self.registers_of(thread)) else {
-            return unavailable("it ran, and where its thread stood is not in the core");
+            return Some(unavailable("it ran, and where its thread stood is not in the core"));
         };
         let (walk, code) = (self.foreign_walk(m, registers), self.code());
         let reached = walk.frames.iter().position(|f| f.on == On::Goroutine);
+        let before = walk.frames.get(..reached.unwrap_or(walk.frames.len())).and_then(<[RawFrame]>::last);
+        let leaves = |f: &RawFrame| matches!(code.raw_name(f.func), Some(b"runtime.systemstack" | b"runtime.mcall"));
+        if before.is_some_and(|f| f.foreign.is_none() && leaves(f)) {
+            return None;
+        }
         let begin = match (interrupted_racecall(&walk, &code), reached) {
             (Some(at), _) | (None, Some(at)) => at,
-            (None, None) => return unavailable(&self.no_way_from(&walk)),
+            (None, None) => return Some(unavailable(&self.no_way_from(&walk))),
         };
-        gopsy_unwind::frames_with(&walk, begin, &code, &self.foreign, Source::Core)
+        Some(gopsy_unwind::frames_with(&walk, begin, &code, &self.foreign, Source::Core))
     }
 
     /// Whether where a goroutine left off is long past: it ran on a thread that cannot be asked.
