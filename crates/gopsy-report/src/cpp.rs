@@ -2,6 +2,10 @@
 
 /// Names within names beyond this are of nobody who wants to be read.
 const MAX_DEPTH: u32 = 32;
+/// A constructor repeats the name of its class: so many parts have what is written bounded by the name's length.
+const MAX_PARTS: usize = 64;
+/// The longest of 82,671 names in the libraries of a machine with LLVM has 604 bytes.
+const MAX_LEN: usize = 1 << 14;
 
 /// The path of a function of C++, as far as its mangled name is read (Itanium C++ ABI, 5.1): `rocksdb::DBImpl::Get` of
 /// `_ZN7rocksdb6DBImpl3GetEi`. Arguments of templates are `<…>`, parameters are left out. `None` of what is no such name, and of what is
@@ -10,8 +14,9 @@ const MAX_DEPTH: u32 = 32;
 /// Linear in the name's length: demanglers that write all of it out take names to which they write gigabytes.
 #[must_use]
 pub(crate) fn path(mangled: &str) -> Option<String> {
-    let mut name = Name { rest: mangled.strip_prefix("_Z")?, parts: Vec::new() };
-    name.encoding()?;
+    let rest = mangled.strip_prefix("_Z").filter(|rest| rest.len() <= MAX_LEN)?;
+    let mut name = Name { rest, parts: Vec::new() };
+    name.encoding(0)?;
     (!name.parts.is_empty()).then(|| name.parts.join("::"))
 }
 
@@ -22,10 +27,14 @@ struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    fn encoding(&mut self) -> Option<()> {
+    fn encoding(&mut self, depth: u32) -> Option<()> {
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        let deeper = depth.checked_add(1)?;
         // A function of a local class or a lambda: of which function they are is what can be said.
         if self.eat("Z") {
-            self.encoding()?;
+            self.encoding(deeper)?;
             self.parts.push("…".to_owned());
             return Some(());
         }
@@ -33,7 +42,7 @@ impl<'a> Name<'a> {
         if self.eat("Th") {
             self.eat("n");
             self.number();
-            return if self.eat("_") { self.encoding() } else { None };
+            return if self.eat("_") { self.encoding(deeper) } else { None };
         }
         if self.eat("N") {
             while self.eat("K") || self.eat("V") || self.eat("r") || self.eat("R") || self.eat("O") {}
@@ -61,6 +70,9 @@ impl<'a> Name<'a> {
             ("So", "std::ostream"),
             ("Sd", "std::iostream"),
         ];
+        if self.parts.len() >= MAX_PARTS {
+            return None;
+        }
         if let Some((_, long)) = SHORT.iter().find(|(short, _)| self.eat(short)) {
             self.parts.push((*long).to_owned());
             return Some(());
@@ -315,6 +327,11 @@ mod tests {
         ] {
             assert_eq!(path(name), None, "{name}");
         }
-        assert_eq!(path(&format!("_ZN1fI{}{}EEvv", "N".repeat(100_000), "E".repeat(100_000))), None);
+        for (begin, end) in [("N", "E"), ("I", "E"), ("F", "E"), ("Ul", "E_")] {
+            assert_eq!(path(&format!("_ZN1fI{}{}EEvv", begin.repeat(4000), end.repeat(4000))), None, "{begin}");
+        }
+        assert_eq!(path(&format!("_Z{}3fooEv", "Z".repeat(10_000))), None);
+        assert_eq!(path(&format!("_ZN1000{}{}E", "f".repeat(1000), "C1".repeat(7000))), None);
+        assert_eq!(path(&format!("_Z100000{}", "f".repeat(100_000))), None);
     }
 }
