@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use gopsy_model::Headline;
 use gopsy_program::{CoreEvidence, Evidence};
 use gopsy_testing::{NEWEST, Toolchain, skip};
 use std::io::{BufRead, BufReader};
@@ -118,4 +119,19 @@ fn nobody_died_at_a_breakpoint() {
     let running = (0..core.stack_count()).filter(|id| innermost(&core, *id).0.as_deref() == Some("main.f"));
     assert_eq!(running.count(), 1);
     assert!(core.notes().iter().any(|note| note.starts_with("nothing had ended the process")), "{:?}", core.notes());
+}
+
+/// Delve always stops there.
+#[test]
+fn a_panic_that_a_debugger_stopped_is_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = ["handle SIGSEGV nostop noprint pass", "break runtime.fatalpanic"];
+    let Some(core) = stopped_by_gdb(folder.path(), &stop) else { return };
+    let crash = core.crash();
+    let [Headline::Panic(panic)] = crash.headlines.as_slice() else { panic!("{:?}", crash.headlines) };
+    assert!(format!("{:?}", panic.value).contains("nil pointer dereference"), "{panic:?}");
+    let stack = core.stack(crash.crashed.unwrap());
+    let names: Vec<_> = stack.frames.iter().filter_map(|f| f.function.value()).map(|f| f.as_str()).collect();
+    assert!(names.contains(&"main.f"), "{names:?}");
+    assert!(core.notes().iter().any(|note| note.contains("about to end the process")), "{:?}", core.notes());
 }

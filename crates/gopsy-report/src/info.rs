@@ -109,6 +109,8 @@ pub struct Process {
     pub unpacked: Option<String>,
     /// gdb (gcore) wrote it.
     pub by_gdb: bool,
+    /// Delve wrote it.
+    pub by_delve: bool,
     /// Process id.
     pub pid: Option<u64>,
     /// The process that started it.

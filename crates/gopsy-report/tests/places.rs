@@ -222,6 +222,7 @@ fn info(text: &str) -> Info {
             core_size: 1 << 30,
             unpacked: Some(owned()),
             by_gdb: true,
+            by_delve: false,
             pid: Some(7),
             parent: Some(1),
             name: Some(owned()),

@@ -66,7 +66,8 @@ impl Runtime<'_> {
     }
 
     /// The goroutine that a thread runs, which must agree; missing when it runs none.
-    pub(crate) fn run_by(&self, m: &M) -> Known<Addr> {
+    #[must_use]
+    pub fn run_by(&self, m: &M) -> Known<Addr> {
         match &m.curg {
             Known::Have { value, .. } if value.is_null() => Known::Missing(Missing::NotApplicable),
             Known::Have { value, .. } => match self.pointer(*value, &[("runtime.g", "m")]) {

@@ -237,11 +237,13 @@ impl Core {
         }
     }
 
-    /// The program itself. Where the core does not name the files that were mapped it has no mappings.
+    /// The program itself. Where the core does not name the files that were mapped it has no mappings, and may be where the process's
+    /// arguments say.
     #[must_use]
     pub fn program(&self) -> MappedElf {
+        let called = || self.process().and_then(|process| process.arguments.split(' ').next()).unwrap_or_default();
         self.elves().into_iter().find(|file| file.program).unwrap_or_else(|| MappedElf {
-            path: Vec::new(),
+            path: if self.mappings().is_empty() { called().into() } else { Vec::new() },
             program: true,
             mappings: Vec::new(),
             build_id: None,

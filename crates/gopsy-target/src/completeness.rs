@@ -133,6 +133,8 @@ pub struct Completeness {
     pub lost: Vec<Lost>,
     /// gdb wrote it (gcore): it says so itself.
     pub by_gdb: bool,
+    /// Delve wrote it (`dump`): it says so itself.
+    pub by_delve: bool,
 }
 
 impl Core {
@@ -186,6 +188,7 @@ impl Core {
             reserved,
             lost: lost.into_iter().flatten().collect(),
             by_gdb: self.headers.notes.by_gdb,
+            by_delve: self.headers.notes.by_delve,
         }
     }
 

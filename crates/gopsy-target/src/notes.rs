@@ -137,6 +137,9 @@ pub struct ProcessInfo {
     pub state: char,
 }
 
+/// The type of the note with which Delve's notes begin: `DLVE`.
+const DELVE_HEADER: u32 = 0x444c_5645;
+
 /// Everything the notes say.
 #[derive(Debug)]
 pub(crate) struct CoreNotes {
@@ -149,6 +152,8 @@ pub(crate) struct CoreNotes {
     pub(crate) mappings: Vec<FileMapping>,
     /// gdb left a note of its own (`NT_GDB_TDESC`, since gdb 12), or counts files in pages of one byte.
     pub(crate) by_gdb: bool,
+    /// Delve left a note of its own (`dump`; `pkg/elfwriter/delve_core_notes.go`, 1.27.2). Its other notes have no owner.
+    pub(crate) by_delve: bool,
     /// Notes that were too short for what they claim to be.
     pub(crate) damaged: u32,
     /// Notes that were cut off by the end of the file.
@@ -165,6 +170,7 @@ impl CoreNotes {
             auxv: Vec::new(),
             mappings: Vec::new(),
             by_gdb: false,
+            by_delve: false,
             damaged: 0,
             cut: 0,
         }
@@ -208,6 +214,12 @@ impl CoreNotes {
         let understood = match (name_len, owner?) {
             (4 | 5, owner) if owner.starts_with(b"CORE") => self.core_note(content, kind, desc),
             (5 | 6, owner) if owner.starts_with(b"LINUX") => self.linux_note(kind, desc),
+            (0, _) if self.by_delve && kind == object::elf::NT_X86_XSTATE.0 => self.linux_note(kind, desc),
+            (0, _) if self.by_delve => self.core_note(content, kind, desc),
+            (12 | 13, owner) if owner.starts_with(b"Delve") && kind == DELVE_HEADER => {
+                self.by_delve = true;
+                Some(())
+            }
             (3 | 4, owner) if owner.starts_with(b"GDB\0") => {
                 self.by_gdb = true;
                 Some(())

@@ -20,11 +20,12 @@ impl CoreFile {
     }
 
     pub(crate) fn note(mut self, owner: &str, kind: u32, desc: &[u8]) -> Self {
-        self.notes.extend((owner.len() as u32 + 1).to_le_bytes());
+        // What has no owner has no NUL behind it either.
+        let owner = if owner.is_empty() { Vec::new() } else { [owner.as_bytes(), &[0]].concat() };
+        self.notes.extend((owner.len() as u32).to_le_bytes());
         self.notes.extend((desc.len() as u32).to_le_bytes());
         self.notes.extend(kind.to_le_bytes());
-        self.notes.extend(owner.bytes());
-        self.notes.push(0);
+        self.notes.extend(owner);
         while !self.notes.len().is_multiple_of(4) {
             self.notes.push(0);
         }
@@ -37,6 +38,10 @@ impl CoreFile {
 
     /// A thread whose registers are its number times their index.
     pub(crate) fn thread(self, tid: u32, signal: u16) -> Self {
+        self.thread_of("CORE", tid, signal)
+    }
+
+    pub(crate) fn thread_of(self, owner: &str, tid: u32, signal: u16) -> Self {
         let count = if self.machine == 183 { 34 } else { 27 };
         let mut desc = vec![0u8; 112 + 8 * count as usize + 8];
         desc[12..14].copy_from_slice(&signal.to_le_bytes());
@@ -45,7 +50,7 @@ impl CoreFile {
             let at = 112 + 8 * register as usize;
             desc[at..at + 8].copy_from_slice(&(u64::from(tid) * register).to_le_bytes());
         }
-        self.note("CORE", 1, &desc)
+        self.note(owner, 1, &desc)
     }
 
     pub(crate) fn files(self, files: &[(u64, u64, u64, &str)]) -> Self {

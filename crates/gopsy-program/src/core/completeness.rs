@@ -52,7 +52,8 @@ pub(super) fn missing(core: &Core, cost: impl FnOnce() -> Option<String>) -> Vec
 pub(super) fn may_have_died(core: &Core) -> bool {
     let threads = core.threads();
     let nobody = !threads.is_empty() && threads.iter().all(|t| t.signal == 0);
-    !nobody && !core.completeness().by_gdb
+    let written = core.completeness();
+    !nobody && !written.by_gdb && !written.by_delve
 }
 
 /// What a core says of its process without any binary.

@@ -56,7 +56,13 @@ impl CoreEvidence {
             _ => who.and_then(|a| runtime.signal(a)).map(|s| signal(&s, &culprit.m)),
         };
         let told = match how {
-            How::Panic => self.panicked(&runtime, address, thread),
+            How::Panic => {
+                let mut told = self.panicked(&runtime, address, thread);
+                if !died {
+                    told.notes.push("a debugger wrote the core when the panic was about to end the process".to_owned());
+                }
+                told
+            }
             How::Thrown => self.thrown(&runtime, culprit, thread),
             How::Dying => Told::nothing("whether the program panicked or the runtime threw is not known"),
             How::Signalled if died => Told::nothing("a signal ended the process without the runtime's doing"),
@@ -99,6 +105,22 @@ impl CoreEvidence {
             system_stack: system,
             ..std::mem::take(&mut self.crash)
         };
+    }
+
+    /// Where a debugger stopped a process that nothing has ended yet: at the end of a panic that nobody recovered (Delve always stops
+    /// there; `fatalpanic` in `runtime/panic.go`).
+    pub(super) fn stopped_in_panic(&self) -> Option<Culprit> {
+        if completeness::may_have_died(&self.core) {
+            return None;
+        }
+        let (code, runtime) = (self.code(), self.runtime());
+        let stands_there = |thread: usize| {
+            let innermost = self.of_thread(thread).and_then(|walk| walk.frames.first());
+            innermost.is_some_and(|f| code.raw_name(f.func) == Some(b"runtime.fatalpanic"))
+        };
+        let thread = (0..self.threads.len()).find(|thread| stands_there(*thread))?;
+        let m = self.threads.get(thread)?;
+        Some(Culprit { m: m.clone(), g: runtime.run_by(m), how: How::Panic })
     }
 
     /// The signal that ended the process, or stopped it under a debugger, without the runtime's doing: as the kernel has it of that thread.

@@ -199,7 +199,7 @@ impl CoreEvidence {
             Ok(found) => found,
             Err(why) => return Err(Box::new(Unread { joined, why })),
         };
-        let Found { layouts, threads, all_threads, kernel_threads, goroutines, all_goroutines, culprit, remarks } =
+        let Found { layouts, threads, all_threads, kernel_threads, goroutines, all_goroutines, mut culprit, remarks } =
             found;
         let Joined { core, image, bias, stated, modules, foreign, alarm, mut notes, .. } = joined;
         notes.extend(remarks);
@@ -236,7 +236,8 @@ impl CoreEvidence {
         evidence.crash.stacks = 0..evidence.entries.len();
         let missing = evidence.missing();
         evidence.notes.extend(missing);
-        match culprit {
+        let stopped = || evidence.stopped_in_panic();
+        match culprit.take_if(|culprit| culprit.how != gopsy_runtime::How::Signalled).or_else(stopped).or(culprit) {
             Some(culprit) => evidence.describe(&culprit),
             None if !completeness::may_have_died(&evidence.core) => {
                 evidence.note(death::NOTHING_ENDED);

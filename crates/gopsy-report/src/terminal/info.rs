@@ -186,6 +186,9 @@ fn process(canvas: &mut Canvas, process: &Process) {
     if process.by_gdb {
         core.push(Line::new().dim("written by gdb (gcore)"));
     }
+    if process.by_delve {
+        core.push(Line::new().dim("written by Delve (dump)"));
+    }
     canvas.parts("core", &core);
     if let Some(bias) = process.bias.filter(|bias| *bias != 0) {
         canvas.field("loaded", &Line::new().plain(&format!("{bias:#x} above the addresses in the file")));

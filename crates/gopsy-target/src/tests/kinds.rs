@@ -309,3 +309,32 @@ fn where_stretches_overlap_the_order_of_questions_does_not_matter() {
     assert_eq!(asked([0x2900, 0x1000, 0x2000]), expected);
     assert_eq!(asked([0x2000, 0x2900, 0x1000]), expected);
 }
+
+/// Delve's `dump`: a note of its own, the others' without an owner, no list of files; memory of files is whole.
+#[test]
+fn the_notes_of_delve_are_nobodys() {
+    let mut process = vec![0u8; 136];
+    process[24] = 9;
+    process[40..43].copy_from_slice(b"app");
+    process[56..66].copy_from_slice(b"/srv/app -");
+    let written = |header: bool| {
+        let start = CoreFile::new();
+        let start = if header { start.note("Delve Header", 0x444c_5645, b"linux/amd64\n") } else { start };
+        core(
+            &start
+                .note("", 3, &process)
+                .note("", 6, &[[9u64.to_le_bytes(), 0x40_1000u64.to_le_bytes()].concat(), vec![0; 16]].concat())
+                .thread_of("", 7, 0)
+                .note("", 0x202, &[3; 0x980])
+                .memory(0x40_0000, 0x2000, R, b"memory"),
+        )
+    };
+    let core = written(true);
+    assert_eq!(core.threads().iter().map(|t| (t.tid, t.signal)).collect::<Vec<_>>(), [(7, 0)]);
+    assert_eq!(core.xstate(&core.threads()[0]), Some(vec![3; 0x980]));
+    assert_eq!((core.auxv(9), core.process().unwrap().pid), (Some(0x40_1000), 9));
+    assert_eq!((core.program().path.as_slice(), core.completeness().by_delve), (&b"/srv/app"[..], true));
+    // Of nobody known they say nothing.
+    let core = written(false);
+    assert!(core.threads().is_empty() && core.process().is_none() && !core.completeness().by_delve);
+}

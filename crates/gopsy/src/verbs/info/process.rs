@@ -25,6 +25,7 @@ pub(super) fn process(opened: &mut Opened) -> Option<Process> {
             (None, Some(why)) => format!("a pipe, not read to its end: {why}"),
         }),
         by_gdb: completeness.by_gdb,
+        by_delve: completeness.by_delve,
         pid: info.map(|p| u64::from(p.pid)),
         parent: info.map(|p| u64::from(p.parent)),
         name: info.map(|p| p.name.clone()),
