@@ -46,6 +46,11 @@ pub trait Evidence {
     fn goroutine(&self, id: StackId) -> Goroutine;
     /// Its frames.
     fn stack(&self, id: StackId) -> Stack;
+    /// The frames of C that called into Go, where a goroutine stands in such a call: the innermost ones of several; innermost first.
+    fn called_from_c(&self, id: StackId) -> Option<Stack> {
+        let _ = id;
+        None
+    }
     /// What a person must know before all else: that evidence does not belong together.
     fn alarms(&self) -> Vec<String> {
         Vec::new()
@@ -129,6 +134,13 @@ impl Program {
     #[must_use]
     pub fn stack(&self, id: StackId) -> Stack {
         self.evidence.stack(id)
+    }
+
+    /// The frames of C that called into Go, where a goroutine stands in such a call, as far as the source has them: the innermost
+    /// ones of several; innermost first.
+    #[must_use]
+    pub fn called_from_c(&self, id: StackId) -> Option<Stack> {
+        self.evidence.called_from_c(id)
     }
 
     /// The stack that failed, if one can be named.

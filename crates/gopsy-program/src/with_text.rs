@@ -231,6 +231,10 @@ impl Evidence for CoreWithText {
         notes
     }
 
+    fn called_from_c(&self, id: StackId) -> Option<Stack> {
+        self.core.called_from_c(id)
+    }
+
     fn stack_key(&self, id: StackId) -> u64 {
         self.core.stack_key(id)
     }

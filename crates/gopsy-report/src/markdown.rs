@@ -115,6 +115,9 @@ fn stack(out: &mut String, case: &Case<'_>) {
         push_frames(&mut text, &system.frames);
     }
     push_frames(&mut text, &stack.frames);
+    if let Some(callers) = case.program.called_from_c(id) {
+        push_frames(&mut text, &callers.frames);
+    }
     if let Some(creation) = goroutine.created_by.value() {
         let _ = writeln!(text, "created by {}", creation.function.as_str());
         if let Some(file) = creation.file.value() {

@@ -86,6 +86,12 @@ fn go_that_c_calls_is_the_program() {
             found
         };
         let found = verdict(&[]);
+        // Walk is the library's glue, which a stripped one does not name; main is the caller's own.
+        let callers = found["called_from_c"]["frames"].as_array().unwrap().iter();
+        let callers: Vec<&str> = callers.filter_map(|frame| frame["function"].as_str()).collect();
+        let at =
+            callers.iter().position(|function| *function == "main").unwrap_or_else(|| panic!("{name}: {callers:?}"));
+        assert!(at == 1 && !callers.iter().any(|function| function.starts_with("runtime.")), "{name}: {callers:?}");
         let frames = found["goroutines"].as_array().unwrap().iter().flat_map(|g| g["frames"].as_array().unwrap());
         let walk = frames.into_iter().find(|f| f["function"] == "main.walk").unwrap();
         let pc = walk["pc"].as_str().unwrap();

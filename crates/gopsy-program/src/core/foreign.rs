@@ -94,6 +94,26 @@ impl CoreEvidence {
         Some(gopsy_unwind::frames_with(&walk, 0, &self.code(), &self.foreign, Source::Core))
     }
 
+    /// What called into Go, of a thread that executes Go which C called: the frames of C beyond the goroutine's.
+    pub(super) fn callers_in_c(&self, thread: usize) -> Option<Stack> {
+        let code = self.code();
+        let called = |f: &RawFrame| code.raw_name(f.func) == Some(b"runtime.cgocallback");
+        // Most are not: that costs no walk.
+        self.of_thread(thread).filter(|walk| walk.frames.iter().any(called))?;
+        let walk = self.foreign_walk(self.threads.get(thread), self.registers_of(thread)?);
+        let go = walk.frames.iter().position(called)?;
+        let first = walk.frames.iter().skip(go).position(|f| f.foreign.is_some())?.checked_add(go)?;
+        let mut stack = gopsy_unwind::frames_with(&walk, first, &code, &self.foreign, Source::Core);
+        let run = stack.frames.iter().take_while(|frame| frame.foreign).count();
+        if run < stack.frames.len() {
+            // What is told of the whole is about what lies further out.
+            (stack.unavailable, stack.remarks) = (None, Vec::new());
+        }
+        stack.frames.truncate(run);
+        stack.elided.retain(|gap| gap.after <= run);
+        Some(stack)
+    }
+
     /// The numbers of all threads, in the order of the core.
     pub fn thread_ids(&self) -> impl Iterator<Item = u32> {
         self.core.threads().iter().map(|t| t.tid)

@@ -447,6 +447,11 @@ impl Evidence for CoreEvidence {
         self.notes.clone()
     }
 
+    fn called_from_c(&self, id: StackId) -> Option<Stack> {
+        let Some(Entry::Goroutine(address)) = self.entries.get(id) else { return None };
+        self.callers_in_c(self.thread_of(&self.runtime().g(*address))?)
+    }
+
     fn stack_key(&self, id: StackId) -> u64 {
         self.parked_key(id).unwrap_or_else(|| crate::key::stack_key(&self.goroutine(id), &self.stack(id)))
     }

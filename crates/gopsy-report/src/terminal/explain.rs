@@ -167,6 +167,9 @@ fn stack(canvas: &mut Canvas, case: &Case<'_>) {
         frames::write(canvas, FIELD, "system", &rows);
     }
     frames::write(canvas, FIELD, "stack", &rows);
+    if let Some(callers) = case.program.called_from_c(id) {
+        frames::write(canvas, FIELD, "from C", &frames::rows(&callers, None, None, Detail::Rows(NATIVE)));
+    }
     let mut label = "deferred";
     for call in goroutine.deferred.iter().take(DEFERRED) {
         let place = match (call.file.value(), call.line.value()) {
