@@ -5,6 +5,7 @@ use crate::attach::{Backing, possible};
 use crate::content::{Content, WindowedFile, slice};
 use crate::file::open_regular;
 use crate::headers::{Damage, Headers};
+use crate::input::folder_of;
 use crate::memory::Extent;
 use crate::notes::{FileMapping, ProcessInfo, Thread};
 use crate::registers::{Registers, vectors};
@@ -75,18 +76,8 @@ impl Core {
     /// # Errors
     /// When the file cannot be read or is not a core of linux/amd64 or linux/arm64.
     pub fn open_within(path: &Path, limits: &Limits) -> Result<Core, TargetError> {
-        let core = Core::open_file(path, limits)?;
-        // The folder of a bare name is this one.
-        let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
-        Ok(match folder {
-            Some(folder) => core.lying_in(folder),
-            None => core,
-        })
-    }
-
-    fn open_file(path: &Path, limits: &Limits) -> Result<Core, TargetError> {
         let (file, _) = open_regular(path)?;
-        Core::of_file(file, path, limits)
+        Ok(Core::of_file(file, path, limits)?.lying_in(folder_of(path)))
     }
 
     /// Reads a regular file that is open; `path` names it in messages.

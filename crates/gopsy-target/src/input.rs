@@ -41,14 +41,14 @@ pub enum Input {
 pub struct CoreFile {
     /// How to call it.
     path: PathBuf,
+    /// Where files that belong to it may lie.
+    folder: PathBuf,
     source: CoreSource,
 }
 
 enum CoreSource {
-    /// A file by its path.
-    File,
-    /// A file that somebody else has opened.
-    Opened(File),
+    /// A regular file.
+    File(File),
     /// What comes through a pipe.
     Stream(Box<dyn Read>, Option<Format>),
 }
@@ -60,19 +60,17 @@ impl CoreFile {
         &self.path
     }
 
-    /// Reads its headers and notes, as [`Core::open`]. What is compressed or comes through a pipe is unpacked first. Of what has
-    /// no path, the files beside it are those of the current folder.
+    /// Reads its headers and notes, as [`Core::open`]. What is compressed or comes through a pipe is unpacked first.
     ///
     /// # Errors
     /// When it cannot be read or is not a core of linux/amd64 or linux/arm64.
     pub fn open(self) -> Result<Core, TargetError> {
         let limits = Limits::default();
         let core = match self.source {
-            CoreSource::File => return Core::open_within(&self.path, &limits),
-            CoreSource::Opened(file) => Core::of_file(file, &self.path, &limits)?,
+            CoreSource::File(file) => Core::of_file(file, &self.path, &limits)?,
             CoreSource::Stream(stream, format) => Core::of_stream(stream, format, &self.path, &limits)?,
         };
-        Ok(core.lying_in(Path::new(".")))
+        Ok(core.lying_in(&self.folder))
     }
 }
 
@@ -147,29 +145,37 @@ pub fn open_file(path: &Path) -> Result<Input, InputError> {
         }
         file.rewind().map_err(io_error)?;
     }
-    let by_path = || CoreFile { path: path.to_owned(), source: CoreSource::File };
-    look_at(file, path, |_| by_path()).map_err(io_error)
+    look_at(file, path, folder_of(path)).map_err(io_error)
 }
 
 /// Standard input: a pipe, a terminal, a file.
 fn stdin() -> Result<Input, InputError> {
-    let path = Path::new("/dev/stdin");
-    let opened = |file| CoreFile { path: path.to_owned(), source: CoreSource::Opened(file) };
-    let looked = io::stdin().as_fd().try_clone_to_owned().and_then(|fd| look_at(File::from(fd), path, opened));
+    let of = |fd| look_at(File::from(fd), Path::new("/dev/stdin"), Path::new("."));
+    let looked = io::stdin().as_fd().try_clone_to_owned().and_then(of);
     looked.map_err(|error| InputError::Io { what: "standard input".to_owned(), error })
 }
 
-/// What is in an open file, and how it is read if that is a core and the file a regular one.
-fn look_at(mut file: File, path: &Path, core: impl FnOnce(File) -> CoreFile) -> io::Result<Input> {
+/// The folder in which a file lies. That of a bare name is this one.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// What is in an open file.
+fn look_at(mut file: File, path: &Path, folder: &Path) -> io::Result<Input> {
+    let core = |source| {
+        // A shell's `<(…)` lies where nothing else does.
+        let folder = if matches!(source, CoreSource::File(_)) { folder } else { Path::new(".") };
+        Input::Core(CoreFile { path: path.to_owned(), folder: folder.to_owned(), source })
+    };
     let kind = file.metadata()?.file_type();
     // What somebody has read some of already (standard input) is read on from there.
     if kind.is_file() && file.stream_position()? == 0 {
         let mut head = Vec::new();
         file.by_ref().take(ELF_HEAD).read_to_end(&mut head)?;
         return Ok(match is_core(&head) {
-            Some(true) => Input::Core(core(file)),
+            Some(true) => core(CoreSource::File(file)),
             Some(false) => Input::Executable(path.to_owned()),
-            None if file.try_clone().is_ok_and(unpack::file_holds_core) => Input::Core(core(file)),
+            None if file.try_clone().is_ok_and(unpack::file_holds_core) => core(CoreSource::File(file)),
             None => {
                 file.rewind()?;
                 Input::Text(Box::new(file))
@@ -192,7 +198,7 @@ fn look_at(mut file: File, path: &Path, core: impl FnOnce(File) -> CoreFile) -> 
     };
     let stream: Box<dyn Read> = Box::new(io::Cursor::new(head).chain(file));
     Ok(match is_core {
-        Some(true) => Input::Core(CoreFile { path: path.to_owned(), source: CoreSource::Stream(stream, format) }),
+        Some(true) => core(CoreSource::Stream(stream, format)),
         Some(false) => Input::Executable(path.to_owned()),
         None => Input::Text(stream),
     })
@@ -214,7 +220,10 @@ fn folder(path: &Path) -> Result<Input, InputError> {
         let file = entry.map_err(io_error)?.path();
         let ending = file.extension().and_then(|e| e.to_str()).unwrap_or("");
         let text = matches!(ending, "txt" | "log" | "out" | "json" | "gz" | "zst");
-        if fs::metadata(&file).is_ok_and(|m| m.is_file()) && (text || begins_as(&file) == Some(Elf::Core)) {
+        // In these forms there are cores only.
+        let packed = || matches!(ending, "lz4" | "xz") && File::open(&file).is_ok_and(unpack::file_holds_core);
+        let core = || begins_as(&file) == Some(Elf::Core) || packed();
+        if fs::metadata(&file).is_ok_and(|m| m.is_file()) && (text || core()) {
             texts.push(file);
         }
     }

@@ -236,3 +236,25 @@ fn a_report_of_apports_says_what_to_do_with_it() {
     let error = crate::input::open_file(named.path()).err().unwrap().to_string();
     assert!(error.contains("apport-unpack"), "{error}");
 }
+
+#[test]
+fn compressed_cores_of_a_folder_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let endings = [(Format::Zstd, "zst"), (Format::Lz4, "lz4"), (Format::Gzip, "gz"), (Format::Xz, "xz")];
+    let mut expected = Vec::new();
+    for (format, packed) in compressed(&big().0) {
+        let (_, ending) = endings.iter().find(|(of, _)| *of == format).unwrap();
+        let path = folder.path().join(format!("core.app.{ending}"));
+        std::fs::write(&path, packed).unwrap();
+        expected.push(path);
+    }
+    // Something else that is compressed.
+    for (format, packed) in compressed(b"a program\n") {
+        if format == Format::Xz {
+            std::fs::write(folder.path().join("source.tar.xz"), packed).unwrap();
+        }
+    }
+    expected.sort();
+    let Ok(crate::input::Input::Folder(found)) = crate::input::open_file(folder.path()) else { panic!("no folder") };
+    assert_eq!(found, expected);
+}
