@@ -20,7 +20,7 @@ use std::{env, fs};
 /// journald, a CI system, quoted, wrapped, compressed, as a goroutine profile, as a debugger's backtrace. Where a text
 /// tells of several deaths, the one that ended the process is explained and the others are listed.
 ///
-/// Reads cores of linux/amd64, too (Go 1.16 to 1.27), also compressed or cut off: the binary is looked for where the core
+/// Reads cores of linux/amd64, too (Go 1.16 to 1.27), of the kernel, gdb and Delve, also compressed, cut off or through a pipe: the binary is looked for where the core
 /// says and beside it, and proved to be the one; where nothing can prove it, that is said.
 ///
 /// A folder that holds a core and the text of the same death is one case: each adds what the other lacks. A text with --bin is
@@ -32,6 +32,7 @@ use std::{env, fs};
   gopsy explain --json crash.txt | jq -r .verdict.cause
   go test ./... 2>&1 | tee test.log; gopsy explain --github test.log
   gopsy explain core.71 --bin ./svc                a core; its binary finds itself, or is named
+  ssh web-0 cat core.zst | gopsy explain - --bin ./svc
   gopsy explain incident/                          a folder: a core and the text of the same death
   gopsy explain crash.txt --bin ./svc              a text, held against the binary
   gopsy explain --redact --markdown crash.txt      to paste into an issue")]
