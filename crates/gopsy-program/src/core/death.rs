@@ -19,6 +19,9 @@ const SIGABRT: u32 = 6;
 
 /// What is said of a process that lives on.
 pub(super) const NOTHING_ENDED: &str = "nothing had ended the process when the core was written";
+/// What is known where the goroutine of a panic is not.
+pub(super) const WHOSE_PANIC: &str =
+    "a thread stands where a panic that nobody recovered ends the process; whose it is is not known";
 
 /// So many bytes at the faulting instruction does the runtime print.
 const INSTRUCTION_BYTES: u64 = 16;
@@ -69,6 +72,7 @@ impl CoreEvidence {
             How::Signalled if told_beside.is_some() => Told::nothing(
                 "a debugger wrote the core when a thread took the signal; the runtime was not dying of it",
             ),
+            How::Signalled if self.is_at_end_of_panic() => Told::nothing(WHOSE_PANIC),
             How::Signalled => Told::nothing(NOTHING_ENDED),
         };
         let own = |entry: &Entry| address.is_some_and(|a| *entry == Entry::Goroutine(a));
@@ -105,6 +109,16 @@ impl CoreEvidence {
             system_stack: system,
             ..std::mem::take(&mut self.crash)
         };
+    }
+
+    /// Whether a thread stands where a panic that nobody recovered ends the process, whosever it is.
+    pub(super) fn is_at_end_of_panic(&self) -> bool {
+        let code = self.code();
+        let stands_there = |thread: &Thread| {
+            let found = code.function(thread.registers.pc());
+            found.is_some_and(|(func, _)| func.raw_name() == Some(b"runtime.fatalpanic"))
+        };
+        self.core.threads().iter().any(stands_there)
     }
 
     /// Where a debugger stopped a process that nothing has ended yet: at the end of a panic that nobody recovered (Delve always stops

@@ -239,12 +239,14 @@ impl CoreEvidence {
         let stopped = || evidence.stopped_in_panic();
         match culprit.take_if(|culprit| culprit.how != gopsy_runtime::How::Signalled).or_else(stopped).or(culprit) {
             Some(culprit) => evidence.describe(&culprit),
+            None if evidence.is_at_end_of_panic() => evidence.note(death::WHOSE_PANIC),
             None if !completeness::may_have_died(&evidence.core) => {
                 evidence.note(death::NOTHING_ENDED);
             }
             None => evidence.note("no thread of the runtime was dying: who ended the process is not known yet"),
         }
-        evidence.crash.unread = evidence.crash.headlines.is_empty() && completeness::may_have_died(&evidence.core);
+        evidence.crash.unread = evidence.crash.headlines.is_empty()
+            && (completeness::may_have_died(&evidence.core) || evidence.is_at_end_of_panic());
         Ok(evidence)
     }
 
