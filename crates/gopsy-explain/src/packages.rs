@@ -91,7 +91,7 @@ impl Owners {
             return if of_runtime || text == "goexit" { Owner::Runtime } else { Owner::Foreign };
         };
         let local = name.local();
-        if is_runtime(package) {
+        if is_runtime(package) && in_runtime(package, file.as_deref()) {
             return if local.starts_with("race") && is_race_hook(local) { Owner::Generated } else { Owner::Runtime };
         }
         if is_generated(local, file.as_deref()) {
@@ -205,6 +205,15 @@ pub fn carries(frame: &Frame) -> bool {
         let name = name.as_str();
         is_carrier(name) || matches!(name, "runtime.asmcgocall" | "runtime.mcall" | "racecall")
     })
+}
+
+/// Whether a function is compiled as one of the runtime: where its file is known, by the folder. A tool may call its own code by a name
+/// of the runtime's, and files of the runtime hold functions of other packages (`//go:linkname`); else by its package.
+pub(crate) fn in_runtime(package: &str, file: Option<&str>) -> bool {
+    let Some((folder, _)) = file.and_then(|file| file.rsplit_once('/')) else { return is_runtime(package) };
+    let inside = folder.rsplit_once("/src/").map_or(folder, |(_, inside)| inside);
+    is_runtime(inside.strip_prefix("pkg/").unwrap_or(inside))
+        || (is_runtime(package) && folder.ends_with(&format!("/{package}")))
 }
 
 fn is_runtime(package: &str) -> bool {

@@ -227,9 +227,15 @@ pub(crate) fn searched_race_sp(walker: &Walker<'_>, stacks: &Stacks, from: Addr,
 /// The stack pointer of `racecall` where it stands on the system stack already, or on the signal stack (Go 1.25 on): it changes
 /// no stacks then, and only makes room for what C wants, which calls on a multiple of 16 (`ANDQ $~15, SP`,
 /// `runtime/race_amd64.s`). Where it came from the goroutine's, no race hook was called here: above it stands where the
-/// thread began, or a callback.
+/// thread began, or a callback. The word that makes room may hold what an earlier call has left: who called must have been called, too.
 pub(crate) fn unswitched_race_sp(walker: &Walker<'_>, sp: Addr) -> Option<Addr> {
-    [Some(sp), sp.checked_add(WORD)].into_iter().flatten().find(|sp| is_race_call(walker, *sp))
+    let was_called = |sp: &Addr| {
+        let hook = walker.mem.ptr(*sp).ok().and_then(|back| walker.sites.at(Pc::Return(back), walker.code));
+        let end = hook.and_then(|hook| sp.checked_add(WORD)?.checked_add(hook.delta?));
+        end.and_then(|slot| walker.mem.ptr(slot).ok()).is_some_and(|back| is_called_from_go(walker, back))
+    };
+    let candidates = [Some(sp), sp.checked_add(WORD)].into_iter().flatten();
+    candidates.filter(|sp| is_race_call(walker, *sp)).find(was_called)
 }
 
 /// Whether the return address of a call of one of the runtime's race functions stands there.

@@ -2,7 +2,7 @@
 
 use super::{draft, place};
 use crate::case::{Case, names};
-use crate::packages::is_carrier;
+use crate::packages::{in_runtime, is_carrier};
 use gopsy_model::{Cause, Confidence, Finding, Frame, FunctionName, StackDump, StackWord, is_uprobe_page};
 
 pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
@@ -94,30 +94,18 @@ fn nearest_symbol(dump: &StackDump, word: &StackWord) -> Option<String> {
     }
 }
 
-/// Whether a function is one of the runtime's by which code calls the race detector.
-fn is_race_hook(name: &str) -> bool {
-    name.starts_with("runtime.race") || (name.starts_with("race") && !name.contains('.'))
+/// Whether a function is the race detector's, or one by which Go calls it.
+fn is_of_detector(name: &str) -> bool {
+    name.starts_with("__tsan_") || name.starts_with("runtime.race") || (name.starts_with("race") && !name.contains('.'))
 }
 
-/// Whether a function of Go is compiled with race hooks: it is not in package runtime. A tool may call its own code by a name of the
-/// runtime's (`//go:linkname`); where its file is known, that tells. A function of the runtime may have another package's name
-/// (`time.Sleep`).
+/// Whether a function of Go is compiled with race hooks: those of package runtime are not.
 fn is_instrumented(frame: &Frame) -> bool {
-    let Some(name) = frame.function.value().map(FunctionName::as_str) else { return false };
-    if frame.foreign || is_race_hook(name) || name.starts_with("__tsan") || !name.contains('.') {
+    let Some(name) = frame.function.value().filter(|name| !frame.foreign && !is_of_detector(name.as_str())) else {
         return false;
-    }
-    let of_runtime = |file: &str| {
-        file.starts_with('<')
-            || ["runtime/", "internal/runtime/"].iter().any(|folder| {
-                file.strip_prefix(folder).is_some_and(|file| !file.contains(':'))
-                    || file.contains(&format!("/src/{folder}"))
-            })
     };
-    match frame.file.value() {
-        Some(file) if !file.is_empty() && &**file != "??" => !of_runtime(file),
-        _ => !name.starts_with("runtime.") && !name.starts_with("internal/runtime/"),
-    }
+    let file = frame.file.value().map(|file| file.replace('\\', "/"));
+    name.package().is_some_and(|package| !in_runtime(package, file.as_deref()))
 }
 
 /// A race-detector hook on top, a switch to the system stack below, and between them a function that does not
@@ -126,22 +114,19 @@ fn race_hook(case: &Case<'_>) -> Vec<Finding> {
     let stacks = [Some(case.frames.stack()), case.frames.system.as_ref().map(|s| s.frames.as_slice())];
     for frames in stacks.into_iter().flatten() {
         // Up to Go 1.20 the signal is a throw.
-        let carries = |frame: &&Frame| frame.function.value().is_some_and(|name| is_carrier(name.as_str()));
-        let thrown = frames.iter().take_while(carries).count();
+        let carried = |frame: &&Frame| frame.function.value().is_some_and(|name| is_carrier(name.as_str()));
+        let thrown = frames.iter().take_while(carried).count();
         let frames = frames.get(thrown..).unwrap_or(&[]);
         let all: Vec<&str> = names(frames).collect();
         // Further in than the hook stands what the detector calls in turn.
         let innermost = frames.iter().find(|frame| !frame.foreign).and_then(|frame| frame.function.value());
-        let tsan = [all.first().copied(), innermost.map(FunctionName::as_str)]
-            .into_iter()
-            .flatten()
-            .any(|name| name.starts_with("__tsan_") || name.contains("racefuncenter") || name.contains("racecall"));
+        let mut tsan = [all.first().copied(), innermost.map(FunctionName::as_str)].into_iter().flatten();
         let Some(switch) =
             all.iter().position(|n| *n == "runtime.systemstack" || *n == "runtime.mcall" || *n == "runtime.mstart")
         else {
             continue;
         };
-        if !tsan {
+        if !tsan.any(is_of_detector) {
             continue;
         }
         let injected = frames.iter().take(switch).find(|f| is_instrumented(f));
@@ -153,14 +138,17 @@ fn race_hook(case: &Case<'_>) -> Vec<Finding> {
             continue;
         }
         let caller = frames.iter().take(switch).skip_while(|f| !std::ptr::eq(*f, injected)).nth(1);
+        // Where C has no tables a search has found the detector's callers.
+        let searched = frames.iter().take(switch).any(Frame::is_scanned);
+        let seen = |fact: String| if searched { case.inferred(fact) } else { case.fact(fact) };
         let mut d = draft("race-hook-on-system-stack", format!("code compiled with race hooks ran on a system stack: {} calls the race detector, and there is no race context on g0", place(injected)))
             .claims(Cause::RaceHookOnSystemStack, Confidence::Likely)
-            .because(case.fact(format!("the innermost frames are the race detector's: {}", all.iter().take(2).copied().collect::<Vec<_>>().join(" ← "))))
-            .because(case.fact(format!("{} is not in package runtime, so a -race build instruments it", place(injected))))
-            .because(case.fact(format!("further out the stack shows {}: this is a system stack", all.get(switch).copied().unwrap_or("runtime.systemstack"))))
+            .because(seen(format!("the innermost frames are the race detector's: {}", all.iter().take(2).copied().collect::<Vec<_>>().join(" ← "))))
+            .because(seen(format!("{} is not in package runtime, so a -race build instruments it", place(injected))))
+            .because(seen(format!("further out the stack shows {}: this is a system stack", all.get(switch).copied().unwrap_or("runtime.systemstack"))))
             .because(Case::known("racefuncenter hands g.racectx to tsan; on g0 it is 0 after start-up"));
         if let Some(caller) = caller {
-            d = d.because(case.fact(format!("it was called from {}", place(caller))));
+            d = d.because(seen(format!("it was called from {}", place(caller))));
         }
         return vec![
             d.blames(Some(crate::culprit::culprit(injected, case.goroutine_id(), Some("the instrumented function on the system stack".to_owned()))))
@@ -222,10 +210,14 @@ mod tests {
             // The runtime's, by names of other packages.
             ("time.Sleep", "/go/src/runtime/time.go"),
             ("sync.runtime_Semacquire", "runtime/sema.go"),
+            ("runtime.goexit0", "/snap/go/10/src/runtime/proc.go"),
         ] {
             let verdict = verdict(&[&DETECTOR[..], &[(function, file)], &CREATION].concat());
             assert_eq!(verdict.cause, Cause::Unknown, "{function} {file}");
         }
+        // `racecall` is in its name.
+        let named = [("main.tracecall", "/src/main.go"), ("main.f", "/src/main.go")];
+        assert_ne!(verdict(&[&named[..], &CREATION].concat()).cause, Cause::RaceHookOnSystemStack);
         // On a goroutine's stack it is where it belongs.
         let goroutine = [("main.work", "/src/main.go"), ("runtime.goexit", "/go/src/runtime/asm_amd64.s")];
         assert_ne!(verdict(&[&DETECTOR[..], &goroutine].concat()).cause, Cause::RaceHookOnSystemStack);

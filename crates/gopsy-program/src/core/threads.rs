@@ -7,7 +7,7 @@ use gopsy_mem::Addr;
 use gopsy_model::{Known, Source, Stack, Status};
 use gopsy_runtime::{G, M, Runtime};
 use gopsy_target::{Core, Registers};
-use gopsy_unwind::{Code, End, On, Pc, RawFrame, Stacks, Walk, Walker};
+use gopsy_unwind::{Code, End, Found, On, Pc, RawFrame, Stacks, Walk, Walker};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
 
@@ -171,7 +171,8 @@ impl CoreEvidence {
         let reached = walk.frames.iter().position(|f| f.on == On::Goroutine);
         let before = walk.frames.get(..reached.unwrap_or(walk.frames.len())).and_then(<[RawFrame]>::last);
         let leaves = |f: &RawFrame| matches!(code.raw_name(f.func), Some(b"runtime.systemstack" | b"runtime.mcall"));
-        if before.is_some_and(|f| f.foreign.is_none() && leaves(f)) {
+        // What a search has found may be left over.
+        if before.is_some_and(|f| f.foreign.is_none() && f.found != Found::Scan && leaves(f)) {
             return None;
         }
         let begin = match (interrupted_racecall(&walk, &code), reached) {
