@@ -1,6 +1,7 @@
 //! Frames and stacks.
 
 use crate::{Known, Missing, Str, Trust};
+use std::ops::Range;
 
 /// The name of a function as the Go runtime prints it, without arguments: `example.com/a/b.(*T).Method`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -189,6 +190,23 @@ pub struct Stack {
     pub remarks: Vec<Str>,
 }
 
+impl Stack {
+    /// Some of its frames, by their indices, with what is told of the whole as far as it is about these.
+    #[must_use]
+    pub fn part(self, part: Range<usize>) -> Stack {
+        let Stack { mut frames, elided, unavailable, remarks } = self;
+        let to_its_end = part.end >= frames.len();
+        frames.truncate(part.end);
+        let frames: Vec<Frame> = frames.into_iter().skip(part.start).collect();
+        let within = |after: &usize| (1..frames.len()).contains(after) || (to_its_end && *after == frames.len());
+        let shifted =
+            |gap: Elision| gap.after.checked_sub(part.start).filter(within).map(|after| Elision { after, ..gap });
+        let elided = elided.into_iter().filter_map(shifted).collect();
+        let (unavailable, remarks) = if to_its_end { (unavailable, remarks) } else { (None, Vec::new()) };
+        Stack { frames, elided, unavailable, remarks }
+    }
+}
+
 /// Whether an address lies in the page where the kernel keeps the trampoline of uretprobes on x86-64, whose address stands in
 /// place of a return address that one of them has replaced: the last page but one below the end of what a process may map, of
 /// four levels of page tables or five (`xol_add_vma` and `arch_uretprobe_hijack_return_addr` in `kernel/events/uprobes.c`,
@@ -221,6 +239,28 @@ mod tests {
         );
         assert_eq!(split("panic"), (None, "panic".to_owned()));
         assert_eq!(split("copystack"), (None, "copystack".to_owned()));
+    }
+
+    #[test]
+    fn a_part_of_a_stack_has_what_is_told_of_its_frames() {
+        let gap = |after, count| Elision { after, count: Known::printed(count) };
+        let whole = Stack {
+            frames: ["a", "b", "c", "d"].map(Frame::named).into(),
+            elided: vec![gap(1, 10), gap(2, 20), gap(4, 40)],
+            unavailable: Some("it ends early".into()),
+            remarks: vec!["a remark".into()],
+        };
+        let names = |stack: &Stack| -> Vec<String> {
+            stack.frames.iter().map(|f| f.function.value().unwrap().as_str().to_owned()).collect()
+        };
+        let inner = whole.clone().part(1..3);
+        assert_eq!((names(&inner), inner.elided), (vec!["b".to_owned(), "c".to_owned()], vec![gap(1, 20)]));
+        assert_eq!((inner.unavailable, inner.remarks.len()), (None, 0));
+        let outer = whole.clone().part(2..9);
+        assert_eq!((names(&outer), outer.elided), (vec!["c".to_owned(), "d".to_owned()], vec![gap(2, 40)]));
+        assert_eq!((outer.unavailable.as_deref(), outer.remarks.len()), (Some("it ends early"), 1));
+        let none = whole.part(1..1);
+        assert_eq!((none.frames.len(), none.elided.len(), none.unavailable), (0, 0, None));
     }
 
     #[test]

@@ -47,8 +47,7 @@ pub trait Evidence {
     /// Its frames.
     fn stack(&self, id: StackId) -> Stack;
     /// The frames of C that called into Go, where a goroutine stands in such a call: the innermost ones of several; innermost first.
-    fn called_from_c(&self, id: StackId) -> Option<Stack> {
-        let _ = id;
+    fn called_from_c(&self, _id: StackId) -> Option<Stack> {
         None
     }
     /// What a person must know before all else: that evidence does not belong together.

@@ -7,14 +7,7 @@ mod refuted;
 use gopsy_model::{Headline, Stack};
 use gopsy_program::{CoreEvidence, Evidence};
 use gopsy_target::Core;
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, skip, versions};
-use std::path::Path;
-
-const ZOO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../zoo");
-
-/// A specimen, and the package that it shares with another.
-const SOURCES: [&str; 3] =
-    ["specimens/recursion-on-system-stack/main.go", "shared/system/system.go", "shared/system/system_amd64.s"];
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, dies, skip, specimen, versions};
 
 /// The functions of a stack, what repeats once.
 fn functions(stack: &Stack) -> Vec<String> {
@@ -39,15 +32,10 @@ fn a_full_system_stack_is_walked_to_the_goroutine() {
         };
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        std::fs::create_dir(folder.join("system")).unwrap();
-        let [main, package @ ..] = SOURCES.map(|source| Path::new(ZOO).join(source));
-        for source in package {
-            std::fs::copy(&source, folder.join("system").join(source.file_name().unwrap())).unwrap();
-        }
+        let main = specimen("recursion-on-system-stack", &["system"], folder).unwrap();
         if mode == BuildMode::Cgo {
             std::fs::write(folder.join("cgo.go"), "package main\n\nimport \"C\"\n").unwrap();
         }
-        let main = std::fs::read_to_string(main).unwrap();
         let app = toolchain.program(folder, &main, mode.flags(), mode.needs_cgo()).unwrap();
         let name = format!("{} {}", toolchain.release, mode.as_str());
         let core = dies(folder, "./app", &[]).unwrap().core;

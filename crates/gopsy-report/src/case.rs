@@ -2,7 +2,7 @@
 
 use crate::source::SourceLines;
 use gopsy_explain::carries;
-use gopsy_model::{Elision, Frame, Goroutine, Kind, Role, Stack, Status, Verdict};
+use gopsy_model::{Frame, Goroutine, Kind, Role, Stack, Status, Verdict};
 use gopsy_program::{Group, Program, StackId};
 use std::ops::Range;
 
@@ -58,50 +58,55 @@ impl Case<'_> {
     }
 }
 
-/// The frames of C in which the thread that died stood, above the goroutine that it ran; innermost first.
-pub(crate) fn native(program: &Program) -> Option<Stack> {
-    let stack = program.stack(program.crash().system_stack.filter(|id| program.crashed() != Some(*id))?);
-    native_part(&stack).map(|part| of_part(stack, part))
+/// What the thread stands in, beside the goroutine whose stack is shown.
+#[derive(Default)]
+pub(crate) struct AroundGoroutine {
+    /// The frames of C in which the thread that died stood, further in than the goroutine that it ran.
+    pub native: Option<Stack>,
+    /// The system stack of that thread, further in than the goroutine and further out than C: where the frame to open first stands on
+    /// it, or where the runtime, or what calls itself from it, died on it of what it did for the goroutine.
+    pub system: Option<Stack>,
+    /// What called into Go, where the goroutine stands in a call from C.
+    pub callers: Option<Stack>,
+}
+
+impl AroundGoroutine {
+    /// Of the goroutine that is shown, if one is.
+    pub(crate) fn of(case: &Case<'_>) -> AroundGoroutine {
+        let Some(shown) = case.stack_to_show() else { return AroundGoroutine::default() };
+        let callers = case.program.called_from_c(shown);
+        let Some(id) = case.program.crash().system_stack.filter(|id| *id != shown) else {
+            return AroundGoroutine { callers, ..AroundGoroutine::default() };
+        };
+        let stack = case.program.stack(id);
+        let in_c = in_c(&stack);
+        let further_out =
+            in_c.as_ref().map_or_else(|| stack.frames.iter().take_while(|f| carries(f)).count(), |c| c.end);
+        let further_out = further_out..stack.frames.len();
+        let told = system_tells(case, stack.frames.get(further_out.clone()).unwrap_or(&[]), shown);
+        let native = in_c.map(|part| stack.clone().part(part));
+        AroundGoroutine { native, system: told.then(|| stack.part(further_out)), callers }
+    }
 }
 
 /// Where C stands on a system stack.
-fn native_part(stack: &Stack) -> Option<Range<usize>> {
+fn in_c(stack: &Stack) -> Option<Range<usize>> {
     let from = stack.frames.iter().position(|frame| frame.foreign)?;
     let len = stack.frames.iter().skip(from).take_while(|frame| frame.foreign).count();
     Some(from..from + len)
 }
 
-/// A part of a stack, with what is told of the whole as far as it is about these frames.
-fn of_part(stack: Stack, part: Range<usize>) -> Stack {
-    let Stack { frames, elided, unavailable, remarks } = stack;
-    let run: Vec<Frame> = frames.iter().skip(part.start).take(part.len()).cloned().collect();
-    let to_its_end = part.end == frames.len();
-    let within = |after: &usize| (1..run.len()).contains(after) || (to_its_end && *after == run.len());
-    let shifted = |gap: Elision| gap.after.checked_sub(part.start).filter(within).map(|after| Elision { after, ..gap });
-    let elided = elided.into_iter().filter_map(shifted).collect();
-    let (unavailable, remarks) = if to_its_end { (unavailable, remarks) } else { (None, Vec::new()) };
-    Stack { frames: run, elided, unavailable, remarks }
-}
-
-/// The system stack of the thread that died, further in than the goroutine that it ran and further out than C: where the frame to
-/// open first stands on it, or where the runtime, or what calls itself from it, died on it of what it did for the goroutine.
-pub(crate) fn system(case: &Case<'_>) -> Option<Stack> {
-    let program = case.program;
-    let shown = case.stack_to_show()?;
-    let stack = program.stack(program.crash().system_stack.filter(|id| *id != shown)?);
-    let native = native_part(&stack);
-    let first = native.map_or_else(|| stack.frames.iter().take_while(|f| carries(f)).count(), |native| native.end);
-    let part = first..stack.frames.len();
+/// Whether frames of the system stack tell of the death: see [`AroundGoroutine::system`].
+fn system_tells(case: &Case<'_>, frames: &[Frame], shown: StackId) -> bool {
     let culprit = case.verdict.culprit.as_ref();
     let is_it = |frame: &Frame| {
         culprit.is_some_and(|c| {
             frame.function.value().is_some_and(|f| f.0 == c.function) && frame.line.value() == c.line.as_ref()
         })
     };
-    let here = stack.frames.get(part.clone()).unwrap_or(&[]);
-    let blamed = here.iter().any(is_it) && !program.stack(shown).frames.iter().any(is_it);
-    let died_here = !others_matter(case.verdict.kind) && !here.iter().all(carries);
-    (blamed || died_here).then(|| of_part(stack, part))
+    let blamed = frames.iter().any(is_it) && !case.program.stack(shown).frames.iter().any(is_it);
+    let died_here = !others_matter(case.verdict.kind) && !frames.iter().all(carries);
+    blamed || died_here
 }
 
 /// `go1.27.3 linux/amd64 · module`, as far as it is known.

@@ -1,6 +1,6 @@
 //! A verdict for an issue, a chat or a job summary.
 
-use crate::case::{Case, besides, evidence, native, provenance, state, system, title};
+use crate::case::{AroundGoroutine, Case, besides, evidence, provenance, state, title};
 use crate::escape::{markdown, markdown_cell, markdown_code, markdown_fence};
 use crate::names::{place, plural, short_function};
 use gopsy_model::{Arg, Args, Cause, Confidence, Frame, FunctionName, KnownIssue};
@@ -108,15 +108,9 @@ fn stack(out: &mut String, case: &Case<'_>) {
         let _ = write!(text, " [{state}]");
     }
     text.push_str(":\n");
-    if let Some(native) = native(case.program) {
-        push_frames(&mut text, &native.frames);
-    }
-    if let Some(system) = system(case) {
-        push_frames(&mut text, &system.frames);
-    }
-    push_frames(&mut text, &stack.frames);
-    if let Some(callers) = case.program.called_from_c(id) {
-        push_frames(&mut text, &callers.frames);
+    let AroundGoroutine { native, system, callers } = AroundGoroutine::of(case);
+    for stack in [native, system, Some(stack), callers].iter().flatten() {
+        push_frames(&mut text, &stack.frames);
     }
     if let Some(creation) = goroutine.created_by.value() {
         let _ = writeln!(text, "created by {}", creation.function.as_str());

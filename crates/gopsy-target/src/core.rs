@@ -3,9 +3,8 @@
 use crate::TargetError;
 use crate::attach::{Backing, possible};
 use crate::content::{Content, WindowedFile, slice};
-use crate::file::open_regular;
+use crate::file::{folder_of, open_regular};
 use crate::headers::{Damage, Headers};
-use crate::input::folder_of;
 use crate::memory::Extent;
 use crate::notes::{FileMapping, ProcessInfo, Thread};
 use crate::registers::{Registers, vectors};

@@ -28,6 +28,11 @@ pub struct MappedFile {
     path: PathBuf,
 }
 
+/// The folder in which a file lies. That of a bare name is this one.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Opens a regular file for reading, and nothing else: opening a FIFO or a device can block or act. Without waiting, in
 /// case that another kind of file took its place after it was looked at.
 pub(crate) fn open_regular(path: &Path) -> Result<(File, Metadata), TargetError> {

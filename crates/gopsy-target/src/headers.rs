@@ -19,6 +19,14 @@ const PHDR: u64 = 56;
 /// Program headers are read in groups.
 const GROUP: u64 = 1024;
 
+/// Whether a file that begins so is a core; `None` if it is no ELF file.
+pub(crate) fn is_core(head: &[u8]) -> Option<bool> {
+    let (order, kind) = (head.get(5)?, head.get(16..18)?.first_chunk()?);
+    // e_type, in the byte order that e_ident names.
+    let kind = if *order == 2 { u16::from_be_bytes(*kind) } else { u16::from_le_bytes(*kind) };
+    head.starts_with(b"\x7fELF").then_some(kind == 4)
+}
+
 /// What a core file lost, as far as its headers tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {

@@ -1,5 +1,7 @@
 //! Texts from outside: files, pipes, profiles of running programs; and source files to show lines of.
 
+use crate::file::folder_of;
+use crate::headers::is_core;
 use crate::unpack::{self, Format, Limits};
 use crate::{Core, TargetError, http};
 use std::fs::{self, File};
@@ -54,12 +56,6 @@ enum CoreSource {
 }
 
 impl CoreFile {
-    /// The file's path; of what has none what to call it.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Reads its headers and notes, as [`Core::open`]. What is compressed or comes through a pipe is unpacked first.
     ///
     /// # Errors
@@ -90,11 +86,14 @@ pub enum InputError {
     EmptyFolder(PathBuf),
     /// A report of apport's (Ubuntu), which holds a core in base64.
     #[error(
-        "{what} is a report of apport's: `apport-unpack {what} FOLDER` writes the core that it holds (CoreDump) and the rest"
+        "{what} is a report of apport's: `apport-unpack {} FOLDER` writes the core that it holds (CoreDump) and the rest",
+        .path.display()
     )]
     Apport {
-        /// The report.
+        /// How to call it.
         what: String,
+        /// Where it is.
+        path: PathBuf,
     },
     /// An URL that gopsy does not fetch.
     #[error("cannot fetch {url}: {why}")]
@@ -136,80 +135,89 @@ pub fn open_file(path: &Path) -> Result<Input, InputError> {
     if meta.is_dir() {
         return folder(path);
     }
-    let mut file = File::open(path).map_err(io_error)?;
-    if meta.is_file() {
-        let mut head = Vec::new();
-        file.by_ref().take(ELF_HEAD).read_to_end(&mut head).map_err(io_error)?;
-        if head.starts_with(APPORT) {
-            return Err(InputError::Apport { what: path.display().to_string() });
-        }
-        file.rewind().map_err(io_error)?;
-    }
-    look_at(file, path, folder_of(path)).map_err(io_error)
+    let place = Place { what: &path.display().to_string(), path, folder: folder_of(path) };
+    look_at(File::open(path).map_err(io_error)?, &place)
 }
 
 /// Standard input: a pipe, a terminal, a file.
 fn stdin() -> Result<Input, InputError> {
-    let of = |fd| look_at(File::from(fd), Path::new("/dev/stdin"), Path::new("."));
-    let looked = io::stdin().as_fd().try_clone_to_owned().and_then(of);
-    looked.map_err(|error| InputError::Io { what: "standard input".to_owned(), error })
+    let place = Place { what: "standard input", path: Path::new("/dev/stdin"), folder: Path::new(".") };
+    let file = io::stdin().as_fd().try_clone_to_owned().map_err(|error| place.refused(error))?;
+    look_at(File::from(file), &place)
 }
 
-/// The folder in which a file lies. That of a bare name is this one.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// Where something was opened.
+struct Place<'a> {
+    /// What to call it.
+    what: &'a str,
+    path: &'a Path,
+    /// Where files that belong to it may lie.
+    folder: &'a Path,
+}
+
+impl Place<'_> {
+    fn refused(&self, error: io::Error) -> InputError {
+        InputError::Io { what: self.what.to_owned(), error }
+    }
+
+    fn core(&self, source: CoreSource) -> Input {
+        // A shell's `<(…)` lies where nothing else does.
+        let folder = if matches!(source, CoreSource::File(_)) { self.folder } else { Path::new(".") };
+        Input::Core(CoreFile { path: self.path.to_owned(), folder: folder.to_owned(), source })
+    }
+
+    fn executable(&self) -> Input {
+        Input::Executable(self.path.to_owned())
+    }
 }
 
 /// What is in an open file.
-fn look_at(mut file: File, path: &Path, folder: &Path) -> io::Result<Input> {
-    let core = |source| {
-        // A shell's `<(…)` lies where nothing else does.
-        let folder = if matches!(source, CoreSource::File(_)) { folder } else { Path::new(".") };
-        Input::Core(CoreFile { path: path.to_owned(), folder: folder.to_owned(), source })
-    };
-    let kind = file.metadata()?.file_type();
-    // What somebody has read some of already (standard input) is read on from there.
-    if kind.is_file() && file.stream_position()? == 0 {
-        let mut head = Vec::new();
-        file.by_ref().take(ELF_HEAD).read_to_end(&mut head)?;
-        return Ok(match is_core(&head) {
-            Some(true) => core(CoreSource::File(file)),
-            Some(false) => Input::Executable(path.to_owned()),
-            None if file.try_clone().is_ok_and(unpack::file_holds_core) => core(CoreSource::File(file)),
-            None => {
-                file.rewind()?;
-                Input::Text(Box::new(file))
-            }
-        });
-    }
+fn look_at(mut file: File, place: &Place<'_>) -> Result<Input, InputError> {
+    let refused = |error| place.refused(error);
+    let kind = file.metadata().map_err(refused)?.file_type();
     if kind.is_char_device() {
         return Ok(Input::Text(if file.is_terminal() { Box::new(file) } else { Box::new(file.take(MAX_OF_DEVICE)) }));
     }
-    // A pipe, a socket: what is read of it does not come again.
+    // What somebody has read some of already (standard input) is read on from there.
+    let comes_again = kind.is_file() && file.stream_position().map_err(refused)? == 0;
     let mut head = Vec::new();
-    file.by_ref().take(ELF_HEAD).read_to_end(&mut head)?;
+    file.by_ref().take(ELF_HEAD).read_to_end(&mut head).map_err(refused)?;
+    if head.starts_with(APPORT) {
+        return Err(InputError::Apport { what: place.what.to_owned(), path: place.path.to_owned() });
+    }
+    let looked = if comes_again { look_at_file(file, &head, place) } else { look_at_stream(file, head, place) };
+    looked.map_err(refused)
+}
+
+/// What is in a file that begins so.
+fn look_at_file(mut file: File, head: &[u8], place: &Place<'_>) -> io::Result<Input> {
+    Ok(match is_core(head) {
+        Some(true) => place.core(CoreSource::File(file)),
+        Some(false) => place.executable(),
+        None if file.try_clone().is_ok_and(unpack::file_holds_core) => place.core(CoreSource::File(file)),
+        None => {
+            file.rewind()?;
+            Input::Text(Box::new(file))
+        }
+    })
+}
+
+/// What comes through a pipe or a socket, and begins so: what was read of it does not come again.
+fn look_at_stream(mut stream: File, mut head: Vec<u8>, place: &Place<'_>) -> io::Result<Input> {
     let format = unpack::magic(&head);
     if format.is_some() {
-        file.by_ref().take(MAX_PEEK).read_to_end(&mut head)?;
+        stream.by_ref().take(MAX_PEEK).read_to_end(&mut head)?;
     }
     let is_core = match format {
         Some(format) => unpack::holds_core(Box::new(io::Cursor::new(head.clone())), format).then_some(true),
         None => is_core(&head),
     };
-    let stream: Box<dyn Read> = Box::new(io::Cursor::new(head).chain(file));
+    let stream: Box<dyn Read> = Box::new(io::Cursor::new(head).chain(stream));
     Ok(match is_core {
-        Some(true) => core(CoreSource::Stream(stream, format)),
-        Some(false) => Input::Executable(path.to_owned()),
+        Some(true) => place.core(CoreSource::Stream(stream, format)),
+        Some(false) => place.executable(),
         None => Input::Text(stream),
     })
-}
-
-/// Whether a file that begins so is a core; `None` if it is no ELF file.
-pub(crate) fn is_core(head: &[u8]) -> Option<bool> {
-    let (order, kind) = (head.get(5)?, head.get(16..18)?.first_chunk()?);
-    // e_type, in the byte order that e_ident names.
-    let kind = if *order == 2 { u16::from_be_bytes(*kind) } else { u16::from_le_bytes(*kind) };
-    head.starts_with(b"\x7fELF").then_some(kind == 4)
 }
 
 /// The texts and cores of a folder, by name; other files are passed over. A text is told by its ending, a core by what it is.

@@ -4,6 +4,7 @@
 //! gone when gopsy ends, however it ends. Pages of zeros become holes. Memory is bounded by the window of the format; disk by
 //! [`Limits`]. What damage leaves is read as a core that was cut off.
 
+use crate::headers::is_core;
 use rustix::fs::fstatvfs;
 use ruzstd::decoding::BlockDecodingStrategy;
 use std::cell::Cell;
@@ -157,7 +158,7 @@ pub(crate) fn file_holds_core(mut file: File) -> bool {
 /// The same of what can be read only once.
 pub(crate) fn holds_core(packed: Box<dyn Read>, format: Format) -> bool {
     let mut head = [0u8; 18];
-    decoder(packed, Some(format)).read_exact(&mut head).is_ok() && crate::input::is_core(&head) == Some(true)
+    decoder(packed, Some(format)).read_exact(&mut head).is_ok() && is_core(&head) == Some(true)
 }
 
 /// What is to be unpacked, buffered.
@@ -196,10 +197,8 @@ impl Read for Counted {
 /// # Errors
 /// When no temporary file can be made.
 pub(crate) fn unpack_file(mut file: File, format: Format, limits: &Limits) -> io::Result<(File, Unpacked)> {
-    let packed = file.metadata()?.len();
     file.rewind()?;
-    let (file, unpacked) = unpack(Box::new(file), Some(format), limits)?;
-    Ok((file, Unpacked { packed, ..unpacked }))
+    unpack(Box::new(file), Some(format), limits)
 }
 
 /// Unpacks what can be read only once, or keeps it as it is.
@@ -214,7 +213,7 @@ pub(crate) fn unpack(packed: Box<dyn Read>, format: Option<Format>, limits: &Lim
     let mut piece = vec![0u8; PIECE];
     let stopped = loop {
         let (filled, failed) = fill(&mut *decoder, &mut piece);
-        if sparse.at == 0 && failed.is_none() && crate::input::is_core(&piece) != Some(true) {
+        if sparse.at == 0 && failed.is_none() && is_core(&piece) != Some(true) {
             // A compressed something else, which may be long: that it is no core is known now.
             break None;
         }

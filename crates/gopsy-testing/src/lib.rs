@@ -8,6 +8,7 @@ mod built;
 mod death;
 mod plugin;
 mod recorded;
+mod specimen;
 mod toolchain;
 
 use std::io::Write;
@@ -18,6 +19,7 @@ pub use built::{Built, each_built};
 pub use death::{Died, cgo_core_problem, core_in, dies};
 pub use plugin::{PLUGIN_SOURCE, dies_in_plugin};
 pub use recorded::recorded;
+pub use specimen::specimen;
 pub use toolchain::{NEWEST, RELEASES, Toolchain, go_command, run, versions};
 
 /// Writes to standard error. Not `eprint!`, which the test harness keeps to itself when all is well.

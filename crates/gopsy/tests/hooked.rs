@@ -2,12 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, skip, versions};
+use gopsy_testing::{BuildMode, NEWEST, Toolchain, cgo_core_problem, skip, specimen, versions};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
-
-const ZOO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../zoo");
 
 fn explain(args: &[&str], folder: &Path) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gopsy"));
@@ -28,12 +26,7 @@ fn a_core_tells_whose_hook_it_was() {
         };
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        std::fs::create_dir(folder.join("system")).unwrap();
-        for source in ["system.go", "system_amd64.s"] {
-            let from = Path::new(ZOO).join("shared/system").join(source);
-            std::fs::copy(from, folder.join("system").join(source)).unwrap();
-        }
-        let main = std::fs::read_to_string(Path::new(ZOO).join("specimens/race-hook/main.go")).unwrap();
+        let main = specimen("race-hook", &["system"], folder).unwrap();
         toolchain.program(folder, &main, BuildMode::Race.flags(), true).unwrap();
         let core = gopsy_testing::dies(folder, "./app", &[]).unwrap().core;
         let core = core.to_str().unwrap();

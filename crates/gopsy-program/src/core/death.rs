@@ -18,10 +18,12 @@ const SIGTRAP: u32 = 5;
 const SIGABRT: u32 = 6;
 
 /// What is said of a process that lives on.
-pub(super) const NOTHING_ENDED: &str = "nothing had ended the process when the core was written";
+const NOTHING_ENDED: &str = "nothing had ended the process when the core was written";
 /// What is known where the goroutine of a panic is not.
-pub(super) const WHOSE_PANIC: &str =
+const WHOSE_PANIC: &str =
     "a thread stands where a panic that nobody recovered ends the process; whose it is is not known";
+/// What is said of a process that was ended by nobody of whom Go knows.
+const NOBODY_DYING: &str = "no thread of the runtime was dying: who ended the process is not known yet";
 
 /// So many bytes at the faulting instruction does the runtime print.
 const INSTRUCTION_BYTES: u64 = 16;
@@ -72,8 +74,7 @@ impl CoreEvidence {
             How::Signalled if told_beside.is_some() => Told::nothing(
                 "a debugger wrote the core when a thread took the signal; the runtime was not dying of it",
             ),
-            How::Signalled if self.is_at_end_of_panic() => Told::nothing(WHOSE_PANIC),
-            How::Signalled => Told::nothing(NOTHING_ENDED),
+            How::Signalled => Told::nothing(self.nobodys_end()),
         };
         let own = |entry: &Entry| address.is_some_and(|a| *entry == Entry::Goroutine(a));
         let system = thread.and_then(|t| self.entries.iter().position(|e| *e == Entry::System(t)));
@@ -111,30 +112,42 @@ impl CoreEvidence {
         };
     }
 
-    /// Whether a thread stands where a panic that nobody recovered ends the process, whosever it is.
-    pub(super) fn is_at_end_of_panic(&self) -> bool {
+    /// Whose end is to be told of: of whom the runtime knew, else who was about to end the process, else who took a signal.
+    pub(super) fn whose_end(&self, known: Option<Culprit>) -> Option<Culprit> {
+        match known {
+            Some(culprit) if culprit.how != How::Signalled => Some(culprit),
+            known => self.stopped_in_panic().or(known),
+        }
+    }
+
+    /// What is said where nobody is seen to have ended the process.
+    pub(super) fn nobodys_end(&self) -> &'static str {
+        if self.at_end_of_panic().is_some() {
+            WHOSE_PANIC
+        } else if completeness::may_have_died(&self.core) {
+            NOBODY_DYING
+        } else {
+            NOTHING_ENDED
+        }
+    }
+
+    /// Which of the core's threads stands where a panic that nobody recovered ends the process, whosever it is (Delve always stops
+    /// there; `fatalpanic` in `runtime/panic.go`).
+    pub(super) fn at_end_of_panic(&self) -> Option<usize> {
         let code = self.code();
         let stands_there = |thread: &Thread| {
             let found = code.function(thread.registers.pc());
             found.is_some_and(|(func, _)| func.raw_name() == Some(b"runtime.fatalpanic"))
         };
-        self.core.threads().iter().any(stands_there)
+        self.core.threads().iter().position(stands_there)
     }
 
-    /// Where a debugger stopped a process that nothing has ended yet: at the end of a panic that nobody recovered (Delve always stops
-    /// there; `fatalpanic` in `runtime/panic.go`).
-    pub(super) fn stopped_in_panic(&self) -> Option<Culprit> {
-        if completeness::may_have_died(&self.core) {
-            return None;
-        }
-        let (code, runtime) = (self.code(), self.runtime());
-        let stands_there = |thread: usize| {
-            let innermost = self.of_thread(thread).and_then(|walk| walk.frames.first());
-            innermost.is_some_and(|f| code.raw_name(f.func) == Some(b"runtime.fatalpanic"))
-        };
-        let thread = (0..self.threads.len()).find(|thread| stands_there(*thread))?;
+    /// Whose panic a debugger stopped before it ended the process.
+    fn stopped_in_panic(&self) -> Option<Culprit> {
+        let stopped = self.at_end_of_panic().filter(|_| !completeness::may_have_died(&self.core))?;
+        let thread = self.kernel_threads.iter().position(|thread| *thread == Some(stopped))?;
         let m = self.threads.get(thread)?;
-        Some(Culprit { m: m.clone(), g: runtime.run_by(m), how: How::Panic })
+        Some(Culprit { m: m.clone(), g: self.runtime().run_by(m), how: How::Panic })
     }
 
     /// The signal that ended the process, or stopped it under a debugger, without the runtime's doing: as the kernel has it of that thread.

@@ -103,15 +103,9 @@ impl CoreEvidence {
         let walk = self.foreign_walk(self.threads.get(thread), self.registers_of(thread)?);
         let go = walk.frames.iter().position(called)?;
         let first = walk.frames.iter().skip(go).position(|f| f.foreign.is_some())?.checked_add(go)?;
-        let mut stack = gopsy_unwind::frames_with(&walk, first, &code, &self.foreign, Source::Core);
+        let stack = gopsy_unwind::frames_with(&walk, first, &code, &self.foreign, Source::Core);
         let run = stack.frames.iter().take_while(|frame| frame.foreign).count();
-        if run < stack.frames.len() {
-            // What is told of the whole is about what lies further out.
-            (stack.unavailable, stack.remarks) = (None, Vec::new());
-        }
-        stack.frames.truncate(run);
-        stack.elided.retain(|gap| gap.after <= run);
-        Some(stack)
+        Some(stack.part(0..run))
     }
 
     /// The numbers of all threads, in the order of the core.

@@ -199,7 +199,7 @@ impl CoreEvidence {
             Ok(found) => found,
             Err(why) => return Err(Box::new(Unread { joined, why })),
         };
-        let Found { layouts, threads, all_threads, kernel_threads, goroutines, all_goroutines, mut culprit, remarks } =
+        let Found { layouts, threads, all_threads, kernel_threads, goroutines, all_goroutines, culprit, remarks } =
             found;
         let Joined { core, image, bias, stated, modules, foreign, alarm, mut notes, .. } = joined;
         notes.extend(remarks);
@@ -236,17 +236,12 @@ impl CoreEvidence {
         evidence.crash.stacks = 0..evidence.entries.len();
         let missing = evidence.missing();
         evidence.notes.extend(missing);
-        let stopped = || evidence.stopped_in_panic();
-        match culprit.take_if(|culprit| culprit.how != gopsy_runtime::How::Signalled).or_else(stopped).or(culprit) {
+        match evidence.whose_end(culprit) {
             Some(culprit) => evidence.describe(&culprit),
-            None if evidence.is_at_end_of_panic() => evidence.note(death::WHOSE_PANIC),
-            None if !completeness::may_have_died(&evidence.core) => {
-                evidence.note(death::NOTHING_ENDED);
-            }
-            None => evidence.note("no thread of the runtime was dying: who ended the process is not known yet"),
+            None => evidence.note(evidence.nobodys_end()),
         }
-        evidence.crash.unread = evidence.crash.headlines.is_empty()
-            && (completeness::may_have_died(&evidence.core) || evidence.is_at_end_of_panic());
+        let has_died = completeness::may_have_died(&evidence.core) || evidence.at_end_of_panic().is_some();
+        evidence.crash.unread = evidence.crash.headlines.is_empty() && has_died;
         Ok(evidence)
     }
 

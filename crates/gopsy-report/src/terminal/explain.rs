@@ -2,7 +2,7 @@
 
 use super::canvas::{Canvas, FIELD, Ink, Line, View};
 use super::frames::{self, Detail};
-use crate::case::{Case, besides, evidence, native, others_matter, provenance, state, system, title};
+use crate::case::{AroundGoroutine, Case, besides, evidence, others_matter, provenance, state, title};
 use crate::names::{place, plural, short_file, short_function, thousands};
 use gopsy_model::{
     Access, AccessKind, Cause, Confidence, Culprit, Evidence, Frame, FunctionName, Known, KnownIssue, Missing, Role,
@@ -159,15 +159,16 @@ fn stack(canvas: &mut Canvas, case: &Case<'_>) {
         }
         canvas.field("in", &Line::new().plain(&name));
     }
-    if let Some(native) = native(case.program) {
+    let around = AroundGoroutine::of(case);
+    if let Some(native) = around.native {
         frames::write(canvas, FIELD, "in C", &frames::rows(&native, None, None, Detail::Rows(NATIVE)));
     }
-    if let Some(system) = system(case) {
+    if let Some(system) = around.system {
         let rows = frames::rows(&system, None, case.verdict.culprit.as_ref(), Detail::Rows(NATIVE));
         frames::write(canvas, FIELD, "system", &rows);
     }
     frames::write(canvas, FIELD, "stack", &rows);
-    if let Some(callers) = case.program.called_from_c(id) {
+    if let Some(callers) = around.callers {
         frames::write(canvas, FIELD, "from C", &frames::rows(&callers, None, None, Detail::Rows(NATIVE)));
     }
     let mut label = "deferred";

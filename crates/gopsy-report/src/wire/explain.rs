@@ -1,7 +1,7 @@
 //! `gopsy.explain/1`.
 
 use super::{Form, Frames, Goroutine, Identity, Streamed, json, known_hex};
-use crate::case::{self, Case};
+use crate::case::{AroundGoroutine, Case};
 use gopsy_model as model;
 use gopsy_model::Str;
 use gopsy_program::{Program, StackId};
@@ -260,15 +260,16 @@ pub fn explain(
     form: Form,
 ) -> io::Result<()> {
     let case = Case { program, verdict, source: None, groups: &[], notes };
+    let around = AroundGoroutine::of(&case);
     let value = Explain {
         schema: SCHEMA,
         verdict: Verdict::new(verdict),
         findings: verdict.findings.iter().map(Finding::new).collect(),
         program: Identity::new(program.identity()),
         goroutines: Streamed::new(ids.map(|id| Goroutine::new(program, id))),
-        native: case::native(program).as_ref().map(Frames::new),
-        system: case::system(&case).as_ref().map(Frames::new),
-        called_from_c: case.stack_to_show().and_then(|id| program.called_from_c(id)).as_ref().map(Frames::new),
+        native: around.native.as_ref().map(Frames::new),
+        system: around.system.as_ref().map(Frames::new),
+        called_from_c: around.callers.as_ref().map(Frames::new),
         panics: Panic::all(program.crash()),
         races: program.crash().races.iter().map(Race::new).collect(),
         notes: notes.iter().map(String::as_str).collect(),

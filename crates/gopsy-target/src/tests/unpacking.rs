@@ -187,12 +187,12 @@ fn a_compressed_core_is_taken_for_one_and_a_compressed_text_is_not() {
 }
 
 /// Opens what comes through a pipe, as a shell's `<(…)` and standard input do.
-fn piped(bytes: &[u8]) -> crate::input::Input {
+fn piped(bytes: &[u8]) -> Result<crate::input::Input, crate::input::InputError> {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let bytes = bytes.to_vec();
     // Whoever looks no further closes the pipe.
     std::thread::spawn(move || drop(writer.write_all(&bytes)));
-    crate::input::open(&format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader))).unwrap()
+    crate::input::open(&format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader)))
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn what_comes_through_a_pipe_is_what_it_is() {
     let mut forms: Vec<_> = compressed(&bytes).into_iter().map(|(format, packed)| (Some(format), packed)).collect();
     forms.push((None, bytes.clone()));
     for (format, packed) in forms {
-        let Input::Core(file) = piped(&packed) else { panic!("{format:?}: no core") };
+        let Input::Core(file) = piped(&packed).unwrap() else { panic!("{format:?}: no core") };
         let core = file.open().unwrap();
         let unpacked = core.unpacked().unwrap();
         assert_eq!((unpacked.format, unpacked.packed), (format, packed.len() as u64));
@@ -212,28 +212,30 @@ fn what_comes_through_a_pipe_is_what_it_is() {
         assert!(core.bytes(Addr(0xd000_0000), 1 << 20, 1 << 20).unwrap() == memory, "{format:?}");
     }
     // The pipe ends before the core does.
-    let Input::Core(file) = piped(&bytes[..bytes.len() / 2]) else { panic!("no core") };
+    let Input::Core(file) = piped(&bytes[..bytes.len() / 2]).unwrap() else { panic!("no core") };
     assert!(file.open().unwrap().truncated());
     let text = b"goroutine 1 [running]:\nmain.main()\n".repeat(9);
     let texts =
         compressed(&text).into_iter().map(|(_, packed)| packed).chain([text.clone(), text[..3].to_vec(), vec![]]);
     for sent in texts {
-        let Input::Text(mut text) = piped(&sent) else { panic!("no text") };
+        let Input::Text(mut text) = piped(&sent).unwrap() else { panic!("no text") };
         let mut whole = Vec::new();
         std::io::Read::read_to_end(&mut text, &mut whole).unwrap();
         assert!(whole == sent, "a text is given from its beginning");
     }
     let mut executable = bytes[..64].to_vec();
     executable[16] = 2;
-    assert!(matches!(piped(&executable), Input::Executable(_)));
+    assert!(matches!(piped(&executable).unwrap(), Input::Executable(_)));
 }
 
 #[test]
 fn a_report_of_apports_says_what_to_do_with_it() {
+    let report = "ProblemType: Crash\nArchitecture: amd64\nCoreDump: base64\n H4sICAAAAAAC/0NvcmU=\n";
     let named = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(named.path(), "ProblemType: Crash\nArchitecture: amd64\nCoreDump: base64\n H4sICAAAAAAC/0NvcmU=\n")
-        .unwrap();
+    std::fs::write(named.path(), report).unwrap();
     let error = crate::input::open_file(named.path()).err().unwrap().to_string();
+    assert!(error.contains(&format!("`apport-unpack {} FOLDER`", named.path().display())), "{error}");
+    let error = piped(report.as_bytes()).err().unwrap().to_string();
     assert!(error.contains("apport-unpack"), "{error}");
 }
 
