@@ -55,13 +55,10 @@ fn of_crashed(case: &Case<'_>) -> Option<Culprit> {
 
 /// Where the panic came from that the one that ended the program has in its value, with its stack.
 fn passed_on(case: &Case<'_>) -> Option<Culprit> {
-    let Some(Headline::Panic(panic)) = case.headline else { return None };
-    let (id, frames) = crate::quoted::stack(&panic.value)?;
-    let path = path_below_panic(&frames, true);
-    // Without a panic in it, it may have been collected for any reason.
-    let failed = path.len() < frames.len();
-    let frame = path.iter().find(|f| failed && case.owner(f).is_user())?;
-    Some(culprit(frame, Some(id), Some("its stack stands in the panic's value".to_owned())))
+    let passed = crate::passed_on::find(case)?;
+    let goroutine = passed.quoted.as_ref().and_then(|quoted| quoted.goroutine);
+    let frame = passed.raised_at(case)?;
+    Some(culprit(frame, goroutine, Some("its stack stands in the panic's value".to_owned())))
 }
 
 /// The program's own function on the system stack of the thread that died: further in than the goroutine that the thread ran.

@@ -10,6 +10,7 @@ mod culprit;
 mod kind;
 mod knowledge;
 mod packages;
+mod passed_on;
 mod quoted;
 mod recursion;
 mod rules;

@@ -6,24 +6,47 @@ use gopsy_model::{Frame, Known};
 /// Frames of a quoted stack that are read; the runtime prints no more than 100 of its own.
 const MAX_FRAMES: usize = 256;
 
-/// The first stack that stands in a value, with its goroutine's number.
-pub(crate) fn stack(value: &str) -> Option<(u64, Vec<Frame>)> {
-    let mut lines = value.lines();
-    let id = lines.find_map(|line| {
-        let (number, state) = line.strip_prefix("goroutine ")?.split_once(' ')?;
-        (state.starts_with('[') && state.ends_with("]:")).then(|| number.parse().ok())?
-    })?;
+/// A stack that stands in a value.
+pub(crate) struct Quoted {
+    /// The number of its goroutine. Some leave that line out (`golang.org/x/sync/singleflight`): when the value is read the goroutine may
+    /// have another state, or none.
+    pub(crate) goroutine: Option<u64>,
+    pub(crate) frames: Vec<Frame>,
+}
+
+/// The first stack that stands in a value.
+pub(crate) fn stack(value: &str) -> Option<Quoted> {
+    let mut lines = value.lines().peekable();
+    let mut goroutine = None;
     let mut frames = Vec::new();
-    while let (Some(called), Some(place)) = (lines.next(), lines.next()) {
-        let name = called.strip_suffix(')').and_then(|called| Some(called.rsplit_once('(')?.0));
-        let Some((name, (file, line))) = name.zip(place.strip_prefix('\t').and_then(at)) else { break };
-        let (file, line) = (Known::printed(file.into()), Known::printed(line));
-        frames.push(Frame { file, line, ..Frame::named(name) });
+    while let Some(line) = lines.next() {
+        let frame = lines.peek().and_then(|place| frame(line, place));
+        match frame {
+            Some(frame) => {
+                frames.push(frame);
+                lines.next();
+            }
+            None if frames.is_empty() => goroutine = header(line).or(goroutine),
+            None => break,
+        }
         if frames.len() == MAX_FRAMES {
             break;
         }
     }
-    (!frames.is_empty()).then_some((id, frames))
+    (!frames.is_empty()).then_some(Quoted { goroutine, frames })
+}
+
+/// `goroutine 18 [running]:`
+fn header(line: &str) -> Option<u64> {
+    let (number, state) = line.strip_prefix("goroutine ")?.split_once(' ')?;
+    (state.starts_with('[') && state.ends_with("]:")).then(|| number.parse().ok())?
+}
+
+/// A call, and in the next line its place.
+fn frame(called: &str, place: &str) -> Option<Frame> {
+    let (name, _) = called.strip_suffix(')')?.rsplit_once('(')?;
+    let (file, line) = at(place.strip_prefix('\t')?)?;
+    Some(Frame { file: Known::printed(file.into()), line: Known::printed(line), ..Frame::named(name) })
 }
 
 /// `/src/main.go:11 +0x1a`
@@ -44,17 +67,19 @@ mod tests {
 
     #[test]
     fn a_quoted_stack_is_read() {
-        let (id, frames) = stack(VALUE).unwrap();
+        let whole = stack(VALUE).unwrap();
+        let without = stack(&VALUE.replace("goroutine 18 [running]:\n", "")).unwrap();
+        assert_eq!((whole.goroutine, without.goroutine), (Some(18), None));
+        assert_eq!(whole.frames, without.frames);
         let read: Vec<_> =
-            frames.iter().map(|f| (f.function.value().unwrap().as_str(), f.line.value().copied())).collect();
+            whole.frames.iter().map(|f| (f.function.value().unwrap().as_str(), f.line.value().copied())).collect();
         let frames = [("runtime/debug.Stack", 26), ("main.(*T).run.func1", 17), ("panic", 859), ("main.work", 11)];
-        assert_eq!((id, read), (18, frames.map(|(name, line)| (name, Some(line))).to_vec()));
+        assert_eq!(read, frames.map(|(name, line)| (name, Some(line))));
     }
 
     #[test]
     fn words_are_no_stack() {
-        for value in
-            ["", "goroutine 18 is bad", "goroutine 18 [running]:", "goroutine x [running]:\nmain.f()\n\t/a.go:1\n"]
+        for value in ["", "goroutine 18 is bad", "goroutine 18 [running]:", "f()\n\tsee below: nothing", "f()\n/a.go:1"]
         {
             assert!(stack(value).is_none(), "{value}");
         }

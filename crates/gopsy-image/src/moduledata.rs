@@ -273,6 +273,21 @@ impl ModuleData {
         })
     }
 
+    /// Where its tables and its code begin and end, as its own words have it: the offset of each word, and the address that it has.
+    /// Nobody writes to them while the program runs, and two builds that differ in more than some bytes differ in most of them.
+    pub fn extents(&self) -> impl Iterator<Item = (u64, LinkAddr)> {
+        let tables = [NAMES, UNITS, FILES, PC_VALUES, FUNCTIONS].into_iter().zip(self.parts.map(|(at, _)| at));
+        let code = [(PC_HEADER, self.pc_header), (FTAB, self.ftab.0), (TEXT, self.text), (ETEXT, self.etext)];
+        tables.chain(code)
+    }
+
+    /// Whether no module follows this one, by its words alone: what they lead to may be missing. `at` is where it stands in `stated`.
+    pub fn is_last_in(&self, stated: &dyn Stated, at: LinkAddr) -> bool {
+        let fits = LAYOUTS.iter().filter(|layout| self.releases.contains(&layout.releases));
+        let next = |layout: &Layout| at.checked_add(layout.next).and_then(|at| stated.word(at));
+        fits.map(next).all(|next| next == Some(0))
+    }
+
     /// How many bytes its tables have at most.
     #[must_use]
     pub fn table_size(&self) -> u64 {

@@ -15,6 +15,8 @@ const MAX_BUILD_ID: usize = 1024;
 const MAX_SEGMENTS: usize = 64;
 /// Pages of amd64; those of arm64 may be larger, which only means that fewer bytes count.
 const PAGE: u64 = 4096;
+/// So many addresses of Go's tables that differ tell another build; fewer may be damage.
+const DIFFERENT_TABLES: u64 = 3;
 /// Bytes are compared in pieces of this size.
 const PIECE: u64 = 1 << 16;
 
@@ -25,7 +27,7 @@ pub enum Attachment {
     Same,
     /// The core holds another build id or other code, or the binary cannot have been loaded so.
     Other,
-    /// The core does not hold the place where the build id stands, nor any page of code.
+    /// The core does not hold the place where the build id stands, nor any page of code, and Go's tables lie where they should.
     CannotTell,
 }
 
@@ -42,6 +44,8 @@ pub enum Told {
     GoBuildId,
     /// So many pages that both hold.
     Pages(u64),
+    /// So many of the words that say where Go's tables are: variables of the program, which a core has where it has no code.
+    Tables(u64),
     /// It was put together from the process's own memory.
     Memory,
     /// Nothing.
@@ -69,6 +73,13 @@ impl fmt::Display for Comparison {
             (Attachment::Other, Told::BuildId) => write!(f, "its build id is another"),
             (Attachment::Other, Told::GoBuildId) => write!(f, "its Go build id is another"),
             (Attachment::Other, Told::Pages(_)) => write!(f, "its bytes are others"),
+            (Attachment::Other, Told::Tables(n)) => {
+                write!(f, "its Go tables lie elsewhere than the core says ({n} addresses differ)")
+            }
+            (_, Told::Tables(n)) => write!(
+                f,
+                "the core holds neither its build id nor a page of its code; that its Go tables lie where the core says ({n} addresses) is no proof"
+            ),
             (_, Told::Nothing) | (Attachment::CannotTell, _) => {
                 write!(f, "the core holds neither its build id nor a page of its code")
             }
@@ -184,10 +195,30 @@ impl Core {
             }
         }
         match self.compare_pages(&parts(image, bias, file, 0), image.file()) {
-            (0, true) => says(Attachment::CannotTell, Told::Nothing),
+            (0, true) => match self.compare_tables(image, bias) {
+                (_, differ) if differ >= DIFFERENT_TABLES => says(Attachment::Other, Told::Tables(differ)),
+                (same, 0) if same > 0 => says(Attachment::CannotTell, Told::Tables(same)),
+                _ => says(Attachment::CannotTell, Told::Nothing),
+            },
             (pages, true) => says(Attachment::Same, Told::Pages(pages)),
             (pages, false) => says(Attachment::Other, Told::Pages(pages)),
         }
+    }
+
+    /// Of the addresses that the file's moduledata has: how many stand where it was loaded, and how many others do. A word that the core
+    /// does not hold counts as neither.
+    fn compare_tables(&self, image: &Image, bias: Bias) -> (u64, u64) {
+        let Ok(module) = image.module_data() else { return (0, 0) };
+        let (mut same, mut differ) = (0u64, 0u64);
+        for (offset, stated) in module.extents() {
+            let Some(at) = bias.load(module.address).checked_add(offset) else { continue };
+            match Held(self).ptr(at) {
+                Ok(loaded) if loaded == bias.load(stated) => same = same.saturating_add(1),
+                Ok(_) => differ = differ.saturating_add(1),
+                Err(_) => {}
+            }
+        }
+        (same, differ)
     }
 
     /// How many whole pages of these parts the core holds, and whether all of them are the file's.

@@ -111,9 +111,13 @@ impl Found {
 
 /// What to say of an executable that nothing proves to be the one.
 #[must_use]
-pub fn unproved(path: &Path) -> String {
+pub fn unproved(path: &Path, comparison: Comparison) -> String {
+    let fits = match comparison.told {
+        Told::Tables(_) => " (its Go tables lie where the core says, but another build may be as large)",
+        _ => "",
+    };
     format!(
-        "the core does not hold the build id, so nothing proves that {} wrote it; no memory was taken from it",
+        "the core does not hold the build id, so nothing proves that {} wrote it{fits}; no memory was taken from it",
         path.display()
     )
 }

@@ -313,6 +313,26 @@ fn without_a_build_id_only_code_tells() {
     }
 }
 
+/// A kernel that dumps no ELF headers (`CONFIG_CORE_DUMP_DEFAULT_ELF_HEADERS` off): the core holds nothing of the file but variables.
+#[test]
+fn without_headers_the_places_of_its_tables_tell_another_build() {
+    let Some(bench) = Bench::new() else { return };
+    for mode in [&[][..], &["-buildmode=pie"], &["-ldflags=-s -w"]] {
+        let flags = [mode, &["-gcflags=-l"]].concat();
+        let Some(built) = bench.build("plain", &flags, None) else { return };
+        let other = bench.path("other");
+        std::fs::rename(built, &other).unwrap();
+        let Some(program) = bench.build("plain", mode, None) else { return };
+        let (path, _, _) = bench.crash(&program, "die", "0x23");
+        let core = Core::open(&path).unwrap();
+        let compared = |path: &Path| core.compare(&core.program(), &image(path));
+        let (own, other) = (compared(&program), compared(&other));
+        assert_eq!((own.answer, own.told), (Attachment::CannotTell, Told::Tables(9)), "{mode:?}");
+        assert_eq!(other.answer, Attachment::Other, "{mode:?}");
+        assert!(matches!(other.told, Told::Tables(_)), "{mode:?}: {other}");
+    }
+}
+
 #[test]
 fn memory_that_was_not_to_be_dumped() {
     let Some(bench) = Bench::new() else { return };

@@ -66,7 +66,7 @@ impl Opened {
                 notes.extend(finder.remarks(&found));
                 proved = found.proved();
                 if !proved {
-                    notes.push(finder::unproved(&found.path));
+                    notes.push(finder::unproved(&found.path, found.id));
                 }
                 core.attach(&found.image);
                 let how = format!("{}; {}", found.how, found.id);

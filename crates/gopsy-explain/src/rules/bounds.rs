@@ -58,7 +58,7 @@ fn index(case: &Case<'_>) -> Vec<Finding> {
 }
 
 /// `index out of range [5] with length 3` in words.
-fn explain_index(message: &str) -> Option<String> {
+pub(super) fn explain_index(message: &str) -> Option<String> {
     let rest = message.strip_prefix("runtime error: ")?;
     let number = |s: &str| s.trim_matches(|c: char| !c.is_ascii_digit() && c != '-').parse::<i128>().ok();
     if let Some(rest) = rest.strip_prefix("index out of range [") {

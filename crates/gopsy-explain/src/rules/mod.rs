@@ -13,6 +13,7 @@ mod maps;
 mod memory;
 mod nil;
 mod own;
+mod passed_on;
 mod stacks;
 mod tests_and_races;
 pub(crate) mod throws;
@@ -47,6 +48,10 @@ const RULES: &[Rule] = &[
 
 /// What all rules say about a case.
 pub(crate) fn run(case: &Case<'_>) -> Vec<Finding> {
+    if let Some(finding) = passed_on::rule(case) {
+        // What the others say is about the frame that panicked last.
+        return vec![finding];
+    }
     RULES.iter().flat_map(|rule| rule(case)).filter(|f| !f.evidence.is_empty()).collect()
 }
 

@@ -67,7 +67,7 @@ impl Joined {
         match attachment {
             Attachment::Same => {}
             Attachment::Other => return Err(CoreError::OtherBuild { path: path.to_owned(), why: comparison }),
-            Attachment::CannotTell => notes.push(finder::unproved(path)),
+            Attachment::CannotTell => notes.push(finder::unproved(path, comparison)),
         }
         let foreign = foreign::load(&mut core, (&image, path), bias, finder, &mut notes);
         let stated = Stated { build: image.build_info().ok(), version: StatedVersion::of(&image) };

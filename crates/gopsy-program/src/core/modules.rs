@@ -36,8 +36,10 @@ impl Modules {
         let mut modules = Modules::default();
         let Ok(first) = image.module_data() else { return modules };
         let minor = version.and_then(|stated| Release::parse(&stated.text)).map(|release| release.minor);
-        let first = match ModuleData::read_of(core, LinkAddr(bias.load(first.address).0), minor) {
+        let loaded = LinkAddr(bias.load(first.address).0);
+        let first = match ModuleData::read_of(core, loaded, minor) {
             Ok(first) => first,
+            Err(_) if first.is_last_in(core, loaded) => return modules,
             Err(error) => {
                 modules.broken = Some(format!("the executable's moduledata in memory: {error}"));
                 return modules;
