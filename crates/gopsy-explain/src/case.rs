@@ -190,6 +190,12 @@ impl<'p> Case<'p> {
         })
     }
 
+    /// Whether the program sent the signal to itself.
+    pub(crate) fn sent_by_itself(&self) -> bool {
+        let sender = self.signal().and_then(|signal| signal.sender.value());
+        sender.is_some_and(|sender| self.program.identity().pid.value() == Some(&sender.pid))
+    }
+
     /// The value of the panic or the text of the fatal error that explains the death.
     pub(crate) fn message(&self) -> &'p str {
         match self.headline {

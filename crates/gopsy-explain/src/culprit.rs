@@ -10,6 +10,8 @@ use gopsy_model::{Culprit, Frame, Goroutine, Headline, Kind, Role, Stack};
 pub(crate) fn find(case: &Case<'_>) -> Option<Culprit> {
     match case.kind {
         Kind::RaceReport => race(case),
+        // Who waits has nothing to do with it.
+        Kind::Signalled if case.sent_by_itself() => None,
         Kind::TestTimeout | Kind::AllAsleep | Kind::GoexitDeadlock | Kind::Dump | Kind::Signalled => {
             let in_bubble = |id| case.program.goroutine(id).bubble.is_some();
             if is_synctest(case) && !case.program.stacks().take(crate::case::MAX_GOROUTINES).any(in_bubble) {

@@ -159,6 +159,7 @@ fn an_illegal_instruction_without_its_bytes_is_only_possible() {
         m: known(0),
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
+        sender: Known::not_printed(),
     };
     let headlines = vec![Headline::Signal(signal)];
     let (goroutine, mut stack) = goroutine(Some(Status::Running), None, &["main.sum", "main.main"]);

@@ -21,6 +21,17 @@ pub struct Signal {
     pub in_foreign_code: bool,
     /// The bytes at pc (printed for SIGILL and SIGFPE).
     pub instruction_bytes: Vec<u8>,
+    /// Who sent it, of one that a process sent (`si_pid`, `si_uid`).
+    pub sender: Known<Sender>,
+}
+
+/// Who sent a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender {
+    /// The process, as the one that got the signal numbers it; 0 for one that its pid namespace does not know.
+    pub pid: u64,
+    /// The user.
+    pub uid: u64,
 }
 
 /// A structured exception of Windows.

@@ -17,7 +17,7 @@ mod race;
 mod taxonomy;
 
 pub use crash::{
-    Crash, Exception, Headline, HeldValue, PanicLine, Registers, Running, Signal, StackDump, StackWord, TestRun,
+    Crash, Exception, Headline, HeldValue, PanicLine, Registers, Running, Sender, Signal, StackDump, StackWord, TestRun,
 };
 pub use finding::{Advice, Also, Claim, Confidence, Culprit, Evidence, Finding, KnownIssue, Verdict};
 pub use frame::{Arg, Args, Creation, Elision, Frame, FunctionName, Stack, is_uprobe_page};

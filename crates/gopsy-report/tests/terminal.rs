@@ -292,6 +292,7 @@ fn the_signal_of_a_panic_is_said_once() {
         m: Known::not_printed(),
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
+        sender: Known::not_printed(),
     };
     let crash = Crash { signal: Some(signal), ..Crash::default() };
     let program = Program::new(Mock { crash, ..Mock::default() });

@@ -281,6 +281,7 @@ fn new_signal(name: &[u8]) -> Signal {
         m: Known::not_printed(),
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
+        sender: Known::not_printed(),
     }
 }
 

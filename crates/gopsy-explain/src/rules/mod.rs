@@ -14,6 +14,7 @@ mod memory;
 mod nil;
 mod own;
 mod passed_on;
+mod sent;
 mod stacks;
 mod tests_and_races;
 pub(crate) mod throws;
@@ -44,6 +45,7 @@ const RULES: &[Rule] = &[
     throws::rules,
     values::rules,
     own::rules,
+    sent::rules,
 ];
 
 /// What all rules say about a case.

@@ -4,10 +4,10 @@ use super::threads::threw;
 use super::{CoreEvidence, Entry, completeness};
 use gopsy_mem::{Addr, MemoryExt};
 use gopsy_model::{
-    Crash, Headline, HeldValue, Known, Missing, PanicLine, Registers, Signal, Source, Status, Str, Trust,
+    Crash, Headline, HeldValue, Known, Missing, PanicLine, Registers, Sender, Signal, Source, Status, Str, Trust,
 };
 use gopsy_runtime::{Culprit, FloatFormat, GoSignal, How, M, Runtime};
-use gopsy_target::{Core, Thread, has_fault_address, signal_name};
+use gopsy_target::{Core, SigInfo, Thread, has_fault_address, signal_name};
 use gopsy_unwind::{Code, On, RawFrame, SignalFrame, Walk};
 
 /// Signals of linux/amd64 at which the runtime prints the bytes of the instruction.
@@ -311,6 +311,7 @@ fn signal(found: &GoSignal, m: &M) -> Signal {
         m: m.id.clone(),
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
+        sender: Known::Missing(Missing::NotApplicable),
     }
 }
 
@@ -370,6 +371,17 @@ pub(super) fn fatal_signal(frame: &SignalFrame, text: &Known<Str>, m: Known<u64>
         m,
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
+        sender: sender(&SigInfo { number: frame.number.cast_signed(), code: frame.code, address: frame.address }),
+    }
+}
+
+/// Who sent a signal, of one that a process sent.
+fn sender(info: &SigInfo) -> Known<Sender> {
+    match info.sender() {
+        Some((pid, uid)) => {
+            Known::have(Sender { pid: u64::from(pid), uid: u64::from(uid) }, Trust::Exact, Source::Core)
+        }
+        None => Known::Missing(Missing::NotApplicable),
     }
 }
 
@@ -388,6 +400,7 @@ pub(super) fn taken(core: &Core, thread: &Thread) -> Option<Signal> {
         m: Known::Missing(Missing::NotApplicable),
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
+        sender: info.map_or(Known::Missing(Missing::NotInCore), |info| sender(&info)),
     })
 }
 

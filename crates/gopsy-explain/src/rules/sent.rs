@@ -1,0 +1,67 @@
+//! Signals that a process sent: which, and whether it was the program itself.
+
+use super::{draft, place};
+use crate::case::Case;
+use crate::culprit::culprit;
+use gopsy_model::{Cause, Confidence, Culprit, Evidence, Finding, Kind, Known, Sender, Trust};
+
+pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
+    let Some(signal) = case.signal().filter(|_| matches!(case.kind, Kind::Signalled | Kind::Dump)) else {
+        return Vec::new();
+    };
+    let Known::Have { value: sender, trust, source } = &signal.sender else { return Vec::new() };
+    let fact = |fact: String| Evidence { fact, source: *source, trust: *trust };
+    let name = &signal.name;
+    let who = called(sender);
+    if !case.sent_by_itself() {
+        let sentence = match case.kind {
+            Kind::Dump => format!("{who} asked for this dump ({name}); nothing in it says that a goroutine failed"),
+            _ => format!("{who} sent {name}: the program did nothing wrong by itself as far as is shown"),
+        };
+        return vec![draft("sent-from-outside", sentence).because(fact(format!("{who} sent {name}"))).done()];
+    }
+    let itself = fact(format!("the sender, {who}, is the program itself"));
+    vec![match sending(case) {
+        Some((at, culprit)) => draft("sent-by-itself", format!("the program sent {name} to itself, in {at}"))
+            .claims(Cause::ProgramCheck, Confidence::Likely)
+            .because(itself)
+            .because(Evidence { trust: Trust::Inferred, ..fact(format!("a goroutine stands in a call that sends a signal, from {at}")) })
+            .advise(format!("read what leads to {at}: it stops the program on purpose"))
+            .blames(Some(culprit))
+            .done(),
+        None => draft("sent-by-itself", format!("the program sent {name} to itself; where is not known: no goroutine stands in a call that sends signals any more"))
+            .because(itself)
+            .advise("search the program, and the C that it calls, for kill, raise, syscall.Kill and Process.Signal")
+            .done(),
+    }]
+}
+
+/// `process 77 of uid 1000`
+fn called(sender: &Sender) -> String {
+    match sender.pid {
+        // Another pid namespace's, as of the host for a container (`si_pid` in `signal(7)`).
+        0 => format!("a process outside of the program's pid namespace, of uid {}", sender.uid),
+        pid => format!("process {pid} of uid {}", sender.uid),
+    }
+}
+
+/// Calls that send signals.
+const CALLS: [&str; 6] = [
+    "syscall.Kill",
+    "golang.org/x/sys/unix.Kill",
+    "golang.org/x/sys/unix.Tgkill",
+    "os.(*Process).Signal",
+    "os.(*Process).signal",
+    "os.(*Process).Kill",
+];
+
+/// Who stands in such a call: the frame that somebody wrote, as a place and as a culprit.
+fn sending(case: &Case<'_>) -> Option<(String, Culprit)> {
+    case.goroutines().find_map(|(_, goroutine, stack)| {
+        let calls = |frame: &gopsy_model::Frame| frame.function.value().is_some_and(|n| CALLS.contains(&n.as_str()));
+        let at = stack.frames.iter().rposition(calls)?;
+        let frame = stack.frames.iter().skip(at + 1).find(|frame| case.owner(frame).is_user())?;
+        let why = "it stands in a call that sends a signal".to_owned();
+        Some((place(frame), culprit(frame, goroutine.id.value().copied(), Some(why))))
+    })
+}
