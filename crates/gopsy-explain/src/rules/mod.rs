@@ -9,6 +9,7 @@ mod channels;
 mod foreign;
 mod hooks;
 mod limits;
+mod locks;
 mod maps;
 mod memory;
 mod nil;

@@ -14,7 +14,7 @@ const LONG: u64 = 5;
 
 /// What a goroutine waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum For {
+pub(super) enum For {
     Lock,
     ReadLock,
     Receive,
@@ -26,12 +26,12 @@ enum For {
     Cond,
 }
 
-struct Waiter {
-    goroutine: Goroutine,
-    stack: Stack,
-    what: For,
+pub(super) struct Waiter {
+    pub(super) goroutine: Goroutine,
+    pub(super) stack: Stack,
+    pub(super) what: For,
     /// Address of the lock, WaitGroup or Cond, if the frames show it.
-    address: Option<u64>,
+    pub(super) address: Option<u64>,
 }
 
 pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
@@ -43,7 +43,7 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     let waiters = waiters(case);
     let mut out = Vec::new();
     out.extend(self_deadlock(case, &waiters));
-    out.extend(lock_cycle(case, &waiters));
+    out.extend(super::locks::rules(case, &waiters));
     if kind == Kind::AllAsleep || kind == Kind::GoexitDeadlock {
         out.extend(asleep(case, &waiters));
     } else {
@@ -57,7 +57,8 @@ fn waiters(case: &Case<'_>) -> Vec<Waiter> {
     case.goroutines()
         .filter(|(_, g, _)| matches!(g.role, Role::Goroutine | Role::Bare))
         .filter_map(|(_, goroutine, stack)| {
-            let (what, address) = waits_for(&goroutine, &stack)?;
+            let (what, receiver) = waits_for(&goroutine, &stack)?;
+            let address = super::locks::by_semaphore(&goroutine, &stack, what).or(receiver);
             Some(Waiter { goroutine, stack, what, address })
         })
         .collect()
@@ -118,7 +119,7 @@ fn waits_for(goroutine: &Goroutine, stack: &Stack) -> Option<(For, Option<u64>)>
     if reason == "sync.Cond.Wait" { Some((For::Cond, None)) } else { None }
 }
 
-fn user<'s>(case: &Case<'_>, stack: &'s Stack) -> Option<&'s Frame> {
+pub(super) fn user<'s>(case: &Case<'_>, stack: &'s Stack) -> Option<&'s Frame> {
     stack.frames.iter().find(|f| case.owner(f).is_user())
 }
 
@@ -127,7 +128,7 @@ fn first_word(frame: &Frame) -> Option<(u64, bool)> {
     frame.args.value()?.words().first().copied().flatten()
 }
 
-fn called(goroutine: &Goroutine) -> String {
+pub(super) fn called(goroutine: &Goroutine) -> String {
     goroutine.id.value().map_or_else(|| "a goroutine".to_owned(), |id| format!("goroutine {id}"))
 }
 
@@ -183,49 +184,6 @@ fn self_deadlock(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
         }
     }
     out
-}
-
-/// Two or more goroutines, each waiting for a lock in code of the other: possible, since nobody records a holder.
-fn lock_cycle(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
-    let lockers: Vec<&Waiter> = waiters.iter().filter(|w| matches!(w.what, For::Lock | For::ReadLock)).collect();
-    let mut addresses: Vec<u64> = lockers.iter().filter_map(|w| w.address).collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    if lockers.len() < 2 || case.kind != Kind::AllAsleep {
-        return Vec::new();
-    }
-    let places: Vec<String> = lockers
-        .iter()
-        .filter_map(|w| {
-            user(case, &w.stack).map(|f| format!("{} waits for a lock in {}", called(&w.goroutine), place(f)))
-        })
-        .take(5)
-        .collect();
-    let different = addresses.len() >= 2 || distinct_places(case, &lockers) >= 2;
-    if !different || places.len() < 2 {
-        return Vec::new();
-    }
-    let first =
-        lockers.iter().find_map(|w| user(case, &w.stack).map(|f| culprit(f, w.goroutine.id.value().copied(), None)));
-    vec![
-        draft(
-            "lock-cycle",
-            "goroutines wait for locks at different places, and nobody runs: each may hold what the other wants",
-        )
-        .claims(Cause::LockCycle, Confidence::Possible)
-        .because_all(places.iter().map(|p| case.fact(p.clone())))
-        .because(Case::known("a mutex does not record its holder: a text cannot prove the circle"))
-        .blames(first)
-        .advise("take the locks in one order everywhere; a core shows the locks themselves")
-        .done(),
-    ]
-}
-
-fn distinct_places(case: &Case<'_>, waiters: &[&Waiter]) -> usize {
-    let mut places: Vec<String> = waiters.iter().filter_map(|w| user(case, &w.stack).map(place)).collect();
-    places.sort();
-    places.dedup();
-    places.len()
 }
 
 /// All goroutines are asleep: what does the one that matters wait for?
