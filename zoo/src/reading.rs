@@ -341,7 +341,7 @@ mod tests {
                 frame.sp = wrong(7);
                 t.stacks[1].1.frames.push(frame);
                 let count = Known::not_printed();
-                t.stacks[1].1.elided.push(Elision { after: 2, count });
+                t.stacks[1].1.elided.push(Elision::of(2, count));
             }),
         ];
         for (what, change) in cases {

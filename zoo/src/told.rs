@@ -107,6 +107,7 @@ impl Told {
             m: Known::Missing(Missing::NotApplicable),
             in_foreign_code: false,
             instruction_bytes: vec![0x0f, 0x0b],
+            sender: Known::Missing(Missing::NotApplicable),
         };
         told.stacks = stacks.into();
         told.crash = Crash {

@@ -175,6 +175,17 @@ pub struct Elision {
     pub after: usize,
     /// How many frames are missing, if that was said.
     pub count: Known<u64>,
+    /// Whose frames they are, with how many each, the most frequent first; empty where that is not known. Of very many functions the
+    /// first ones.
+    pub functions: Vec<(FunctionName, u64)>,
+}
+
+impl Elision {
+    /// A gap of which no more is known than how many frames are missing in it.
+    #[must_use]
+    pub fn of(after: usize, count: Known<u64>) -> Self {
+        Elision { after, count, functions: Vec::new() }
+    }
 }
 
 /// The frames of one goroutine or thread, innermost first.
@@ -243,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_part_of_a_stack_has_what_is_told_of_its_frames() {
-        let gap = |after, count| Elision { after, count: Known::printed(count) };
+        let gap = |after, count| Elision::of(after, Known::printed(count));
         let whole = Stack {
             frames: ["a", "b", "c", "d"].map(Frame::named).into(),
             elided: vec![gap(1, 10), gap(2, 20), gap(4, 40)],

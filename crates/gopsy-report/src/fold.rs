@@ -1,6 +1,6 @@
 //! Recursions in a stack, folded.
 
-use gopsy_model::{Frame, Known, Stack};
+use gopsy_model::{Frame, FunctionName, Known, Stack};
 use gopsy_program::key::KeyHasher;
 
 /// A part of a stack.
@@ -17,8 +17,8 @@ pub enum Part {
         /// How often they stand there.
         times: u64,
     },
-    /// Frames that the source does not have; their number, if that was said.
-    Gap(Option<u64>),
+    /// Frames that the source does not have: the number of the gap in [`Stack::elided`].
+    Gap(usize),
 }
 
 /// The longest recursion that is looked for, in functions that call each other.
@@ -34,14 +34,14 @@ pub fn fold(stack: &Stack) -> Vec<Part> {
     let keys: Vec<u64> = stack.frames.iter().map(frame_key).collect();
     let mut parts = Vec::new();
     let mut from = 0;
-    for gap in &stack.elided {
+    for (number, gap) in stack.elided.iter().enumerate() {
         let at = gap.after.clamp(from, keys.len());
         fold_run(&keys, from, at, &mut parts);
-        parts.push(Part::Gap(gap.count.value().copied()));
+        parts.push(Part::Gap(number));
         from = at;
     }
     fold_run(&keys, from, keys.len(), &mut parts);
-    join_over_gaps(&keys, parts)
+    join_over_gaps(stack, &keys, parts)
 }
 
 fn fold_run(keys: &[u64], from: usize, to: usize, parts: &mut Vec<Part>) {
@@ -81,25 +81,33 @@ fn repetitions(keys: &[u64], at: usize, to: usize, period: usize) -> usize {
 }
 
 /// The runtime prints the first and the last 50 frames of a long stack. When both ends are the same recursion and the
-/// number of frames between them is known, it is one recursion: its frames are counted through the gap.
-fn join_over_gaps(keys: &[u64], parts: Vec<Part>) -> Vec<Part> {
+/// number of frames between them is known, it is one recursion: its frames are counted through the gap, unless it is known that others
+/// are in it.
+fn join_over_gaps(stack: &Stack, keys: &[u64], parts: Vec<Part>) -> Vec<Part> {
+    let of_cycle = |gap: usize, start: usize, period: usize| {
+        let gap = stack.elided.get(gap)?;
+        let cycle = stack.frames.get(start..start.checked_add(period)?)?;
+        let known = |name: &FunctionName| cycle.iter().any(|frame| frame.function.value() == Some(name));
+        gap.count.value().copied().filter(|_| gap.functions.iter().all(|(name, _)| known(name)))
+    };
     let mut out: Vec<Part> = Vec::with_capacity(parts.len());
     for part in parts {
         let joined = match (out.as_slice(), part) {
             (
-                [.., Part::Cycle { start, period, times }, Part::Gap(Some(count))],
+                [.., Part::Cycle { start, period, times }, Part::Gap(gap)],
                 Part::Cycle { start: start2, period: period2, times: times2 },
-            ) if period == &period2 && is_rotation(keys, *start, start2, period2) => Some(Part::Cycle {
-                start: *start,
-                period: period2,
-                times: times.saturating_add(times2).saturating_add(count / period2 as u64),
-            }),
+            ) if period == &period2 && is_rotation(keys, *start, start2, period2) => of_cycle(*gap, *start, period2)
+                .map(|count| Part::Cycle {
+                    start: *start,
+                    period: period2,
+                    times: times.saturating_add(times2).saturating_add(count / period2 as u64),
+                }),
             // The cut may stand in the middle of a cycle, which leaves a few of its frames before or behind the gap.
             (
-                [.., Part::Cycle { start, period, times }, Part::Frames(from, to), Part::Gap(Some(count))],
+                [.., Part::Cycle { start, period, times }, Part::Frames(from, to), Part::Gap(gap)],
                 Part::Cycle { start: start2, period: period2, times: times2 },
             ) if period == &period2 && to - from < *period && is_rotation(keys, *start, start2, period2) => {
-                Some(Part::Cycle {
+                of_cycle(*gap, *start, period2).map(|count| Part::Cycle {
                     start: *start,
                     period: period2,
                     times: times
@@ -149,8 +157,7 @@ mod tests {
 
     fn stack(names: &str, gaps: &[(usize, Option<u64>)]) -> Stack {
         let frames = names.chars().map(|c| Frame::named(&c.to_string())).collect();
-        let elided =
-            gaps.iter().map(|(after, count)| Elision { after: *after, count: Known::printed_or_not(*count) }).collect();
+        let elided = gaps.iter().map(|(after, count)| Elision::of(*after, Known::printed_or_not(*count))).collect();
         Stack { frames, elided, ..Stack::default() }
     }
 
@@ -175,13 +182,16 @@ mod tests {
             fold(&stack("xaaaaaaaay", &[(5, Some(1000))])),
             [Part::Frames(0, 1), Part::Cycle { start: 1, period: 1, times: 1008 }, Part::Frames(9, 10)]
         );
-        assert_eq!(fold(&stack("abababbabababay", &[(6, None)])).get(1), Some(&Part::Gap(None)));
+        assert_eq!(fold(&stack("abababbabababay", &[(6, None)])).get(1), Some(&Part::Gap(0)));
+        let mut others = stack("xaaaaaaaay", &[(5, Some(1000))]);
+        others.elided[0].functions = vec![(FunctionName("a".into()), 900), (FunctionName("b".into()), 100)];
+        assert_eq!(fold(&others).get(2), Some(&Part::Gap(0)), "others are in it, too");
         // The cut stands inside a cycle: ababab a | gap of 4 | bababa. Only whole cycles are counted.
         assert_eq!(fold(&stack("abababababababa", &[(7, Some(4))])), [Part::Cycle { start: 0, period: 2, times: 9 }]);
     }
 
     #[test]
     fn a_gap_beyond_the_end_does_no_harm() {
-        assert_eq!(fold(&stack("ab", &[(9, None), (1, None)])), [Part::Frames(0, 2), Part::Gap(None), Part::Gap(None)]);
+        assert_eq!(fold(&stack("ab", &[(9, None), (1, None)])), [Part::Frames(0, 2), Part::Gap(0), Part::Gap(1)]);
     }
 }

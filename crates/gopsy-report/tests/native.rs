@@ -26,7 +26,7 @@ fn program(native: Vec<Frame>, outer: Vec<Frame>, gap: usize) -> Program {
     let mut mock = Mock::default();
     mock.all.push(mock::goroutine(1, "syscall", None, &[("main.main", "/src/main.go", 5)], None));
     let frames = [vec![mock::frame(("runtime.sigtramp", "/go/sys.s", 1))], native, outer].concat();
-    let elided = vec![Elision { after: 1, count: Known::printed(9) }, Elision { after: gap, count: Known::printed(7) }];
+    let elided = vec![Elision::of(1, Known::printed(9)), Elision::of(gap, Known::printed(7))];
     let stack = Stack { frames, elided, unavailable: Some("nothing tells who called it".into()), remarks: Vec::new() };
     mock.all.push((gopsy_model::Goroutine::bare(Role::System), stack));
     (mock.crash.crashed, mock.crash.system_stack, mock.crash.stacks) = (Some(0), Some(1), 0..2);

@@ -211,10 +211,7 @@ impl Dump {
             .unwrap_or(&[])
             .iter()
             .take_while(|g| g.stack == number)
-            .map(|g| Elision {
-                after: g.after as usize,
-                count: Known::printed_or_not((g.count > 0).then_some(g.count)),
-            })
+            .map(|g| Elision::of(g.after as usize, Known::printed_or_not((g.count > 0).then_some(g.count))))
             .collect();
         let unavailable = store.rare(rec).unavailable.and_then(|why| store.strings.get(why));
         Stack { frames, elided, unavailable, ..Stack::default() }

@@ -29,13 +29,11 @@ pub fn frames_with(walk: &Walk, skip: usize, code: &Code<'_>, foreign: &Foreign,
         add(&mut stack.frames, raw, code, foreign, memory);
         for lost in walk.lost.iter().filter(|lost| lost.after == number) {
             let count = Known::Missing(Missing::Unreadable(lost.why.as_str().into()));
-            stack.elided.push(Elision { after: stack.frames.len(), count });
+            stack.elided.push(Elision::of(stack.frames.len(), count));
         }
     }
-    // How many functions of the source those were is not counted: each may have had others inlined.
-    let gap = |after, count: String| Elision { after, count: Known::Missing(Missing::NotSupported(count.into())) };
     if walk.skipped > 0 {
-        stack.elided.push(gap(stack.frames.len(), format!("{} activations, inlined ones not counted", walk.skipped)));
+        stack.elided.push(skipped(walk, stack.frames.len(), code, foreign, memory));
     }
     for raw in walk.outer.iter().skip(skip.saturating_sub(walk.frames.len())) {
         add(&mut stack.frames, raw, code, foreign, memory);
@@ -43,9 +41,43 @@ pub fn frames_with(walk: &Walk, skip: usize, code: &Code<'_>, foreign: &Foreign,
     match &walk.end {
         crate::End::Outermost | crate::End::Stopped => {}
         crate::End::Broken(why) => stack.unavailable = Some(why.as_str().into()),
-        crate::End::Limit => stack.elided.push(gap(stack.frames.len(), "frames beyond the bound".to_owned())),
+        crate::End::Limit => {
+            let beyond = Known::Missing(Missing::NotSupported("frames beyond the bound".into()));
+            stack.elided.push(Elision::of(stack.frames.len(), beyond));
+        }
     }
     stack
+}
+
+/// Functions that are named of those that were walked and not kept.
+const NAMED: usize = 16;
+
+/// What was walked and not kept of a very deep stack: how many frames, those inlined counted, and whose.
+fn skipped(walk: &Walk, after: usize, code: &Code<'_>, foreign: &Foreign, memory: Source) -> Elision {
+    let (mut count, mut activations) = (0u64, 0u64);
+    let mut functions: Vec<(FunctionName, u64)> = Vec::new();
+    for (raw, times) in walk.unkept() {
+        let mut frames = Vec::new();
+        add(&mut frames, raw, code, foreign, memory);
+        activations = activations.saturating_add(times);
+        count = count.saturating_add(times.saturating_mul(u64::try_from(frames.len()).unwrap_or(1)));
+        for name in frames.into_iter().filter_map(|frame| frame.function.into_value()) {
+            match functions.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => *known = known.saturating_add(times),
+                None => functions.push((name, times)),
+            }
+        }
+    }
+    functions.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    functions.truncate(NAMED);
+    let count = if activations == walk.skipped {
+        Known::have(count, Trust::Table, memory)
+    } else {
+        // Each of the others may have had some inlined.
+        let why = format!("{} activations, inlined ones not counted", walk.skipped);
+        Known::Missing(Missing::NotSupported(why.into()))
+    };
+    Elision { after, count, functions }
 }
 
 /// The frames of a stack of which only pcs were recorded, one for each function of the source (`printAncestorTraceback` in

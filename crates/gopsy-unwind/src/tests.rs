@@ -513,6 +513,10 @@ fn of_deep_stacks_both_ends_are_kept() {
         assert_eq!(walk.frames.len() as u64 + walk.outer.len() as u64 + walk.skipped, depth + 1);
         let stack = frames(walk, 0, walk.1, Source::Core);
         assert_eq!((stack.elided.len(), stack.elided[0].after), (1, 1 << 14));
+        // Nothing is inlined there: what was not kept is one frame each.
+        let [(name, times)] = stack.elided[0].functions.as_slice() else { panic!("{:?}", stack.elided) };
+        assert_eq!((name.as_str(), Some(times)), ("main.caller", stack.elided[0].count.value()));
+        assert_eq!(*times, walk.skipped);
         let last = stack.frames.last().unwrap();
         assert_eq!(last.function.value().map(|f| f.as_str()), Some("runtime.goexit"));
     });

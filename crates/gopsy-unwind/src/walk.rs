@@ -6,12 +6,15 @@ use crate::replaced::is_uretprobe;
 use crate::sites::{FuncRole, Site, Sites};
 use crate::{Code, ForeignRef, Found, On, SignalFrame, Stacks, handover};
 use gopsy_mem::{Addr, Memory, MemoryExt};
+use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
 /// Of a deep stack the innermost frames are kept …
 const MAX_INNER: usize = 1 << 14;
 /// … and the outermost, which say who began it.
 const MAX_OUTER: usize = 1 << 10;
+/// Of the frames between them so many places are counted. A recursion has a few.
+const MAX_PLACES: usize = 1 << 10;
 /// Frames beyond this are not walked at all. A goroutine may have tens of millions: the smallest frame of a function that
 /// calls takes 16 bytes, and a stack may have 1 GiB of them.
 pub(crate) const MAX_STEPS: u64 = 1 << 27;
@@ -90,6 +93,8 @@ pub struct Walk {
     pub outer: VecDeque<RawFrame>,
     /// How many frames between the two were walked but not kept.
     pub skipped: u64,
+    /// One of them for each place where they stood, and how many of them stood there.
+    unkept: FxHashMap<Pc, (RawFrame, u64)>,
     /// How it ended.
     pub end: End,
     /// The signal frames that were crossed, innermost first.
@@ -113,6 +118,7 @@ impl Walk {
             frames: Vec::new(),
             outer: VecDeque::new(),
             skipped: 0,
+            unkept: FxHashMap::default(),
             end: End::Limit,
             signals: Vec::new(),
             lost: Vec::new(),
@@ -131,11 +137,22 @@ impl Walk {
             self.frames.push(frame);
             return;
         }
-        if self.outer.len() >= MAX_OUTER {
-            self.outer.pop_front();
+        if self.outer.len() >= MAX_OUTER
+            && let Some(frame) = self.outer.pop_front()
+        {
             self.skipped = self.skipped.saturating_add(1);
+            if self.unkept.len() < MAX_PLACES || self.unkept.contains_key(&frame.pc) {
+                let (_, times) = self.unkept.entry(frame.pc).or_insert((frame, 0));
+                *times = times.saturating_add(1);
+            }
         }
         self.outer.push_back(frame);
+    }
+
+    /// What was walked but not kept: a frame for each place, and how many stood there. Of stacks that have very many places some are
+    /// missing.
+    pub(crate) fn unkept(&self) -> impl Iterator<Item = (&RawFrame, u64)> {
+        self.unkept.values().map(|(frame, times)| (frame, *times))
     }
 }
 

@@ -174,7 +174,7 @@ fn a_printed_stack_with_a_gap_is_laid_on_both_ends() {
         elided,
         ..Stack::default()
     };
-    let gap = |count| vec![Elision { after: 2, count: Known::printed(count) }];
+    let gap = |count| vec![Elision::of(2, Known::printed(count))];
     let found = |lines: &[i64], count| {
         let (mut text, mut core) = (Told::new(Source::Text), core());
         text.stacks[1].1 = deep(&text, &[1, 2, 8, 9], gap(count));

@@ -4,7 +4,7 @@ use super::draft;
 use crate::case::Case;
 use crate::packages::Owner;
 use crate::recursion;
-use gopsy_model::{Cause, Confidence, Finding, Kind};
+use gopsy_model::{Cause, Confidence, Finding, FunctionName, Kind, Source};
 
 pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     match case.kind {
@@ -89,13 +89,7 @@ fn overflow(case: &Case<'_>) -> Vec<Finding> {
     } else {
         format!("{shown} call each other without end")
     };
-    let mut d = draft("recursion", sentence).because(said).because(case.fact(format!(
-        "{} function{} repeat{} {} times in the printed part of the stack",
-        names.len(),
-        if names.len() == 1 { "" } else { "s" },
-        if names.len() == 1 { "s" } else { "" },
-        cycle.times
-    )));
+    let mut d = draft("recursion", sentence).because(said).because(case.fact(how_often(case, cycle, &names)));
     if walks_data {
         return vec![
             draft("cyclic-data", format!("the standard library walked data without end: {shown}"))
@@ -120,6 +114,26 @@ fn overflow(case: &Case<'_>) -> Vec<Finding> {
             .advise("find the condition that should end the recursion; data that refers to itself has the same face")
             .done(),
     ]
+}
+
+/// How often they stand on the stack: on the whole of it where it is known whose frames are not shown, else in what is.
+fn how_often(case: &Case<'_>, cycle: recursion::Cycle, names: &[String]) -> String {
+    let is_it = |name: &FunctionName| names.iter().any(|known| known == name.as_str());
+    let (count, of_them) = match names {
+        [name] => (1, name.clone()),
+        several => (several.len(), format!("these {} functions", several.len())),
+    };
+    let repeats = if count == 1 { "function repeats" } else { "functions repeat" };
+    let shown = || format!("{count} {repeats} {} times in the printed part of the stack", cycle.times);
+    if case.program.source() == Source::Text {
+        return shown();
+    }
+    let Some((_, _, stack)) = &case.frames.crashed else { return shown() };
+    let all_known = stack.elided.iter().all(|gap| gap.count.value().is_some() && !gap.functions.is_empty());
+    let kept = stack.frames.iter().filter(|frame| frame.function.value().is_some_and(is_it)).count();
+    let others = stack.elided.iter().flat_map(|gap| &gap.functions).filter(|(name, _)| is_it(name)).map(|(_, n)| *n);
+    let total = u64::try_from(kept).unwrap_or(u64::MAX).saturating_add(others.fold(0, u64::saturating_add));
+    format!("the stack has {}{total} frames of {of_them}", if all_known { "" } else { "at least " })
 }
 
 /// After how many frames the same exact arguments stand in the same function again.

@@ -3,7 +3,7 @@
 use super::canvas::{Canvas, Ink, Line};
 use crate::fold::{Part, fold};
 use crate::names::{is_generated, place, plural, short_file, short_function, std_package, thousands};
-use gopsy_model::{Creation, Culprit, Frame, Missing, Stack};
+use gopsy_model::{Creation, Culprit, Elision, Frame, Missing, Stack};
 
 /// How much of a stack is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +66,7 @@ pub(crate) fn rows(
                 let within = |row: Row| Row { sign: if row.sign == SCANNED { SCANNED } else { "│" }, ..row };
                 rows.extend(frames.iter().map(|f| within(row(f, culprit, &mut marked))));
             }
-            Part::Gap(Some(count)) => rows.push(Row::note(format!("… {} left out", plural(count, "frame")), count)),
-            Part::Gap(None) => rows.push(Row::note("… frames left out".to_owned(), 0)),
+            Part::Gap(number) => rows.extend(stack.elided.get(number).map(left_out)),
         }
         at_top = false;
     }
@@ -97,6 +96,26 @@ pub(crate) fn rows(
         });
     }
     rows
+}
+
+/// Functions of a gap that are named.
+const NAMED: usize = 3;
+
+/// `… 43,616 frames left out: main.parse × 30,001, main.bridge × 1`
+fn left_out(gap: &Elision) -> Row {
+    let count = gap.count.value().copied();
+    let mut text = match count {
+        Some(count) => format!("… {} left out", plural(count, "frame")),
+        None => "… frames left out".to_owned(),
+    };
+    for (index, (name, frames)) in gap.functions.iter().take(NAMED).enumerate() {
+        let mark = if index == 0 { ": " } else { ", " };
+        text.push_str(&format!("{mark}{} × {}", short_function(name), thousands(*frames)));
+    }
+    if gap.functions.len() > NAMED {
+        text.push_str(", …");
+    }
+    Row::note(text, count.unwrap_or(0))
 }
 
 /// Keeps the first rows, which say where it stopped, the last, which say what began it, and the culprit with its

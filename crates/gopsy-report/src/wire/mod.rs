@@ -98,6 +98,30 @@ pub(crate) struct Elided {
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cycle: Option<usize>,
+    /// Whose frames they are, if that is known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    functions: Vec<ElidedFunction>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ElidedFunction {
+    function: Str,
+    frames: u64,
+}
+
+impl Elided {
+    fn of(gap: &model::Elision, after: usize) -> Self {
+        let functions = gap.functions.iter();
+        Elided {
+            after,
+            count: gap.count.value().copied(),
+            reason: "source",
+            cycle: None,
+            functions: functions
+                .map(|(name, frames)| ElidedFunction { function: name.0.clone(), frames: *frames })
+                .collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -118,16 +142,7 @@ impl Frames {
     fn new(stack: &model::Stack) -> Self {
         let (unavailable, remarks) = (stack.unavailable.clone(), stack.remarks.clone());
         if (stack.frames.len() as u64) <= LONG_RECURSION {
-            let elided = stack
-                .elided
-                .iter()
-                .map(|gap| Elided {
-                    after: gap.after,
-                    count: gap.count.value().copied(),
-                    reason: "source",
-                    cycle: None,
-                })
-                .collect();
+            let elided = stack.elided.iter().map(|gap| Elided::of(gap, gap.after)).collect();
             return Frames { frames: stack.frames.iter().map(Frame::new).collect(), elided, unavailable, remarks };
         }
         let (mut frames, mut elided) = (Vec::new(), Vec::new());
@@ -143,15 +158,21 @@ impl Frames {
                 Part::Cycle { start, period, times } if times.saturating_mul(period as u64) > LONG_RECURSION => {
                     let after = give(start, start + period);
                     let count = Some((times - 1).saturating_mul(period as u64));
-                    elided.push(Elided { after, count, reason: "recursion", cycle: Some(period) });
+                    elided.push(Elided {
+                        after,
+                        count,
+                        reason: "recursion",
+                        cycle: Some(period),
+                        functions: Vec::new(),
+                    });
                 }
                 Part::Cycle { start, period, times } => {
                     let frames = usize::try_from(times).unwrap_or(usize::MAX).saturating_mul(period);
                     give(start, start.saturating_add(frames));
                 }
-                Part::Gap(count) => {
+                Part::Gap(number) => {
                     let after = give(0, 0);
-                    elided.push(Elided { after, count, reason: "source", cycle: None });
+                    elided.extend(stack.elided.get(number).map(|gap| Elided::of(gap, after)));
                 }
             }
         }

@@ -227,7 +227,7 @@ pub fn recursion() -> (Program, Verdict) {
     frames.push(("runtime.main", "/usr/local/go/src/runtime/proc.go", 290));
     frames.push(("runtime.goexit", "/usr/local/go/src/runtime/asm_amd64.s", 1700));
     let (goroutine, mut stack) = goroutine(1, "running", None, &frames, None);
-    stack.elided = vec![Elision { after: before, count: Known::printed(47_903) }];
+    stack.elided = vec![Elision::of(before, Known::printed(47_903))];
     let mut verdict = verdict(
         Kind::StackOverflow,
         Cause::UnboundedRecursion,
