@@ -57,7 +57,10 @@ impl fmt::Display for Release {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "go1.{}", self.minor)?;
         // go1.20 had no .0, go1.21.0 has one.
-        if self.patch > 0 || self.minor >= 21 { write!(f, ".{}", self.patch) } else { Ok(()) }
+        if self.patch > 0 || self.minor >= 21 {
+            write!(f, ".{}", self.patch)?;
+        }
+        if self.experiments.is_empty() { Ok(()) } else { write!(f, " X:{}", self.experiments.join(",")) }
     }
 }
 

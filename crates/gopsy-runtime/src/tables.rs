@@ -11,6 +11,40 @@ use std::sync::LazyLock;
 
 const FILE: &str = include_str!("../layouts/runtime-layouts.json");
 
+/// Experiments that change no layout in any release from 1.17 to 1.27, whichever way they are switched (`gen-layouts.go -experiments`, each
+/// flag of `internal/goexperiment/flags.go`). Not among them is `staticlockranking`, which makes every `runtime.mutex` larger and is
+/// not in the file; nor what only a later release has.
+const CHANGE_NOTHING: [&str; 28] = [
+    "aliastypeparams",
+    "arenas",
+    "boringcrypto",
+    "cacheprog",
+    "cgocheck2",
+    "coverageredesign",
+    "dwarf5",
+    "fieldtrack",
+    "goroutineleakprofile",
+    "jsonv2",
+    "loopvar",
+    "mapsplitgroup",
+    "newinliner",
+    "preemptibleloops",
+    "randomizedheapbase64",
+    "rangefunc",
+    "regabi",
+    "regabiargs",
+    "regabidefer",
+    "regabig",
+    "regabireflect",
+    "regabiwrappers",
+    "runtimefreegc",
+    "runtimesecret",
+    "simd",
+    "sizespecializedmalloc",
+    "synctest",
+    "unified",
+];
+
 /// The layouts of one struct within a range of releases.
 #[derive(Debug, Clone, Deserialize)]
 struct Entry {
@@ -92,9 +126,12 @@ impl Tables {
         // A release behind the last that was measured of its minor may have changed anything.
         exact &= self.known(wanted);
         for experiment in &release.experiments {
-            self.apply(experiment, release, &mut structs);
+            let applied = self.apply(experiment, release, &mut structs);
+            let switched = experiment.strip_prefix("no").unwrap_or(experiment);
+            exact &= applied || CHANGE_NOTHING.contains(&switched);
         }
-        Table { release: release.clone(), structs, exact }
+        let (minor, patch) = if self.known(wanted) { wanted } else { near };
+        Table { release: Release { minor, patch, ..release.clone() }, structs, exact }
     }
 
     /// The first release of each set of layouts that differs, the newest first.
@@ -112,17 +149,23 @@ impl Tables {
         of_minor().any(|m| *m >= release) && of_minor().any(|m| *m <= release)
     }
 
-    fn apply(&self, experiment: &str, release: &Release, structs: &mut HashMap<String, StructLayout>) {
+    /// Whether it is measured what the experiment changes; then that is changed.
+    fn apply(&self, experiment: &str, release: &Release, structs: &mut HashMap<String, StructLayout>) -> bool {
         let fits = |v: &&Variant| {
             v.variant == experiment
                 && v.arch == self.goarch
                 && number(&v.measured).is_some_and(|(minor, _)| minor == release.minor)
         };
-        for (name, changed) in VARIANTS.iter().filter(fits).flat_map(|v| &v.structs) {
-            if let Some(own) = structs.get_mut(name) {
-                *own = layout(changed.size, &changed.fields);
+        let mut measured = false;
+        for variant in VARIANTS.iter().filter(fits) {
+            measured = true;
+            for (name, changed) in &variant.structs {
+                if let Some(own) = structs.get_mut(name) {
+                    *own = layout(changed.size, &changed.fields);
+                }
             }
         }
+        measured
     }
 }
 
@@ -196,12 +239,22 @@ mod tests {
     #[test]
     fn what_was_not_measured_is_not_exact() {
         let tables = Tables::of("amd64", NAMES);
-        let exact = |version| tables.table(&Release::parse(version).unwrap()).exact;
+        let exact = |version: &str| tables.table(&Release::parse(version).unwrap()).exact;
         assert!(exact("go1.27.3") && exact("go1.16.15") && exact("go1.22.7"));
         // Newer than measured, a gap, a candidate, a vendor's.
         for version in ["go1.27.99", "go1.28.0", "go1.16.9", "go1.21rc2", "go1.22.5-acme"] {
             assert!(!exact(version), "{version}");
         }
+        // Experiments that change nothing that is read, or what is measured; one that is not in the file, and one that nobody knows.
+        for experiment in ["jsonv2", "noswissmap", "nospinbitmutex", "synctest,arenas"] {
+            assert!(exact(&format!("go1.24.6 X:{experiment}")), "{experiment}");
+        }
+        for experiment in ["staticlockranking", "arenas,staticlockranking", "somethingelse"] {
+            assert!(!exact(&format!("go1.24.6 X:{experiment}")), "{experiment}");
+        }
+        // A table is called by the release that it was measured for.
+        let called = |version: &str| tables.table(&Release::parse(version).unwrap()).release.number();
+        assert_eq!((called("go1.29.1"), called("go1.27.9"), called("go1.22.5-acme")), ((27, 4), (27, 4), (22, 5)));
         assert_eq!(at("go1.99.0", "runtime.g", "goid"), at("go1.27.4", "runtime.g", "goid"));
     }
 
