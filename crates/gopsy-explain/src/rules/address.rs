@@ -2,7 +2,7 @@
 
 use super::{Draft, draft};
 use crate::case::Case;
-use gopsy_model::{Cause, Confidence, Finding, Kind};
+use gopsy_model::{Cause, Confidence, Finding, Kind, Source};
 
 pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     if !matches!(
@@ -117,10 +117,20 @@ fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
             .done(),
         ];
     }
+    // SEGV_MAPERR and SEGV_ACCERR (`include/uapi/asm-generic/siginfo.h`).
+    let (what, code) = match code {
+        Some(1) => ("nothing is mapped", "1 (SEGV_MAPERR)".to_owned()),
+        Some(2) => (
+            "memory is mapped whose protection refuses that: it may not be written, or not be used at all",
+            "2 (SEGV_ACCERR)".to_owned(),
+        ),
+        Some(other) => ("nothing is mapped (or not for this use)", other.to_string()),
+        None => ("nothing is mapped (or not for this use)", "not printed".to_owned()),
+    };
     vec![
-        draft("wild-pointer", format!("a pointer to {address:#x} was followed, where nothing is mapped (or not for this use)"))
-                        .because(said)
-            .because(case.fact(format!("fault address {address:#x}, code {}", code.map_or_else(|| "not printed".to_owned(), |c| c.to_string()))))
+        draft("wild-pointer", format!("a pointer to {address:#x} was followed, where {what}"))
+            .because(said)
+            .because(case.fact(format!("fault address {address:#x}, code {code}")))
             .advise("look for unsafe.Pointer, mmap and cgo around the culprit: memory that was unmapped, freed, or never the program's")
             .done(),
     ]
@@ -128,13 +138,21 @@ fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
 
 /// A fault with code 0x80 at address 0: the processor does not tell which address it refused.
 pub(super) fn non_canonical(case: &Case<'_>, sentence: &str) -> Draft {
+    let register = match case.program.source() {
+        Source::Core => {
+            "a pointer that reads as text or as two small numbers tells the writer: look at what the faulting instruction went through"
+        }
+        _ => {
+            "the register that held the pointer is in a core; a pointer that reads as text or as two small numbers tells the writer"
+        }
+    };
     draft("non-canonical", sentence)
         .claims(Cause::MemoryCorruption, Confidence::Possible)
         .because(case.said())
         .because(Case::known(
             "code 0x80 (SI_KERNEL) with address 0 is a non-canonical address: a pointer was overwritten with something else",
         ))
-        .advise("the register that held the pointer is in a core; a pointer that reads as text or as two small numbers tells the writer")
+        .advise(register)
 }
 
 /// Go's heap up to 1.25 grows from 0xc000000000 (0x4000000000 on arm64) or, where that is taken, from 0x1c000000000,

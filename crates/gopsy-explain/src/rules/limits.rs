@@ -136,10 +136,12 @@ fn memory(case: &Case<'_>) -> Vec<Finding> {
 
 /// Bytes for a person.
 fn size(n: u64) -> String {
-    if n >= GIB {
-        format!("{:.1} GB", n as f64 / GIB as f64)
+    if n >= GIB << 10 {
+        format!("{:.1} TiB", n as f64 / (GIB << 10) as f64)
+    } else if n >= GIB {
+        format!("{:.1} GiB", n as f64 / GIB as f64)
     } else if n >= 1 << 20 {
-        format!("{:.1} MB", n as f64 / f64::from(1u32 << 20))
+        format!("{:.1} MiB", n as f64 / f64::from(1u32 << 20))
     } else {
         format!("{n} bytes")
     }

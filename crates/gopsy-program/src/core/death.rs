@@ -412,7 +412,7 @@ fn first(entries: &[Entry], all_listed: bool) -> Option<usize> {
 
 /// The last `fatal error: …` among what the runtime printed, with the lines of its own before it: read as any crash text is.
 /// Where several threads died at once, each has such a line.
-fn printed(backlog: &str, deaths: usize) -> Option<(Vec<Headline>, Vec<Str>)> {
+pub(super) fn printed(backlog: &str, deaths: usize) -> Option<(Vec<Headline>, Vec<Str>)> {
     // The program may have printed such a line too; nothing up to it belongs to this death.
     let lines: Vec<&str> = backlog.lines().collect();
     let mut fatal = lines.iter().enumerate().rev().filter(|(_, l)| l.starts_with("fatal error: ")).map(|(at, _)| at);

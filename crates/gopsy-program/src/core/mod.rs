@@ -182,7 +182,7 @@ impl CoreEvidence {
     /// # Errors
     /// As [`CoreEvidence::open`].
     pub fn open_with(core: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
-        Self::of(Joined::find(Core::open(core)?, options)?, options).map_err(|unread| unread.why)
+        Self::of(Joined::find(Core::open(core)?, options)?, options).map_err(|unread| unread.refused.why)
     }
 
     /// Joins a core and a binary that are already open; `path` names the binary in messages.
@@ -190,14 +190,14 @@ impl CoreEvidence {
     /// # Errors
     /// When they do not belong together, or the binary is no Go program.
     pub fn join(core: Core, image: Arc<Image>, path: &Path, options: &CoreOptions) -> Result<Self, CoreError> {
-        Self::of(Joined::of(core, image, path, &options.finder)?, options).map_err(|unread| unread.why)
+        Self::of(Joined::of(core, image, path, &options.finder)?, options).map_err(|unread| unread.refused.why)
     }
 
     /// Reads the Go runtime of a process.
     fn of(joined: Joined, options: &CoreOptions) -> Result<Self, Box<Unread>> {
         let found = match Found::in_memory(&joined, options) {
             Ok(found) => found,
-            Err(why) => return Err(Box::new(Unread { joined, why })),
+            Err(refused) => return Err(Box::new(Unread { joined, refused })),
         };
         let Found { layouts, threads, all_threads, kernel_threads, goroutines, all_goroutines, culprit, remarks } =
             found;

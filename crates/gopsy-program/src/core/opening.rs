@@ -5,9 +5,9 @@ use super::joined::Joined;
 use super::{CoreError, CoreEvidence, CoreOptions, UnreadCore};
 use crate::Program;
 use gopsy_image::Image;
-use gopsy_mem::Addr;
+use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Source, Status};
-use gopsy_runtime::{Culprit, Layouts, M, Runtime, Threads};
+use gopsy_runtime::{Culprit, Layouts, M, Runtime, RuntimeError, Threads};
 use gopsy_target::Core;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,20 @@ use std::sync::Arc;
 /// A process of which the Go runtime cannot be read, and why.
 pub(super) struct Unread {
     pub(super) joined: Joined,
+    pub(super) refused: Refused,
+}
+
+/// Why nothing was found of the Go runtime of a process.
+pub(super) struct Refused {
     pub(super) why: CoreError,
+    /// How its memory would be read: where that is known the core lacks what there is to read.
+    pub(super) layouts: Option<Box<Layouts>>,
+}
+
+impl From<CoreError> for Refused {
+    fn from(why: CoreError) -> Self {
+        Refused { why, layouts: None }
+    }
 }
 
 /// What was found of the Go runtime of a process.
@@ -38,21 +51,38 @@ impl Found {
     ///
     /// # Errors
     /// When the program is not Go's, or nothing tells how its memory is to be read.
-    pub(super) fn in_memory(joined: &Joined, options: &CoreOptions) -> Result<Found, CoreError> {
+    pub(super) fn in_memory(joined: &Joined, options: &CoreOptions) -> Result<Found, Refused> {
         let Joined { core, image, path, bias, attachment, stated, modules, .. } = joined;
         fitting::is_go(image, path)?;
         let mut remarks = Vec::new();
         let process = Process { core, image, bias: *bias, modules };
         let layouts =
             process.layouts(stated.version.as_ref(), *attachment, options.layouts_of.as_ref(), &mut remarks)?;
-        let runtime = Runtime::new(core, &layouts, *bias, Source::Core);
-        let Threads { list: threads, broken } = runtime.threads()?;
+        Found::by(layouts, core, *bias, remarks)
+    }
+
+    /// By the layouts that fit.
+    fn by(layouts: Layouts, core: &Core, bias: Bias, mut remarks: Vec<String>) -> Result<Found, Refused> {
+        let refused = |why: RuntimeError, layouts| Refused { why: why.into(), layouts: Some(Box::new(layouts)) };
+        let runtime = Runtime::new(core, &layouts, bias, Source::Core);
+        let (threads, listed) =
+            match runtime.threads().and_then(|threads| Ok((threads, runtime.possible_goroutines()?))) {
+                Ok(lists) => lists,
+                Err(why) => return Err(refused(why, layouts)),
+            };
+        let Threads { list: threads, broken } = threads;
         let all_threads = broken.is_none();
         let kernel_threads = super::threads::kernel_threads(&runtime, &threads, core);
         remarks.extend(
             broken.map(|broken| format!("the list of threads breaks off behind {}: {}", threads.len(), broken.why)),
         );
-        let listed = runtime.possible_goroutines()?;
+        if threads.is_empty() && listed.addresses.is_empty() {
+            let why = "none of them is in the core".to_owned();
+            return Err(refused(
+                RuntimeError::Unreadable { what: "threads and goroutines", why, not_saved: true },
+                layouts,
+            ));
+        }
         remarks.extend(listed.remarks);
         let all_goroutines = listed.complete;
         let dead = |g: &Addr| runtime.status(*g).value() == Some(&Status::Dead);

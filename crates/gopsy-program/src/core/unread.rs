@@ -1,10 +1,11 @@
 //! A core in which no goroutine can be found: its threads are all there is.
 
 use super::joined::{Joined, MAX_WALKED, identity};
-use super::opening::Unread;
+use super::opening::{Refused, Unread};
 use super::{completeness, death, threads};
 use crate::{Evidence, StackId};
 use gopsy_model::{Crash, Goroutine, Headline, Identity, Known, Missing, Role, Signal, Source, Stack};
+use gopsy_runtime::{Layouts, Runtime};
 use gopsy_unwind::{SignalFrame, Sites, Walk};
 use std::ops::Range;
 
@@ -89,11 +90,13 @@ fn does_not_come_back(handler: &[Option<&[u8]>]) -> bool {
 
 impl UnreadCore {
     /// The threads of a process of which the Go runtime cannot be read.
-    pub(super) fn of(Unread { mut joined, why }: Unread) -> Self {
+    pub(super) fn of(Unread { mut joined, refused }: Unread) -> Self {
+        let Refused { why, layouts } = refused;
         joined.notes.insert(0, format!("Go's structures cannot be read: {why}"));
         joined.notes.extend(completeness::missing(&joined.core, || None));
         let mut evidence = UnreadCore { joined, sites: Sites::default(), died: None, crash: Crash::default() };
         evidence.describe();
+        evidence.add_last_words(layouts.as_deref());
         evidence
     }
 
@@ -126,6 +129,27 @@ impl UnreadCore {
         let others = (0..threads.len()).take(MAX_WALKED).filter(|id| *id != ended);
         let first = others.filter_map(|id| Some((id, death(id)?))).find(|(_, death)| death.is_its_own());
         Some(first.map_or((ended, own), |(id, death)| (id, Some(death))))
+    }
+
+    /// What the runtime recorded last of its words, if that is a fatal error and the thread that ended the process did so as the runtime
+    /// does: that it is of this death is inferred where the stack is lost.
+    fn add_last_words(&mut self, layouts: Option<&Layouts>) {
+        let Joined { core, bias, .. } = &self.joined;
+        let Some(layouts) = layouts.filter(|_| self.crash.headlines.is_empty() && self.crash.unread) else { return };
+        let died = self.crash.crashed.and_then(|id| core.threads().get(id));
+        let raised = died.is_some_and(|thread| {
+            let function = self.joined.code().function(thread.registers.pc());
+            function.is_some_and(|(function, _)| function.raw_name() == Some(b"runtime.raise"))
+        });
+        let Known::Have { value, .. } = Runtime::new(core, layouts, *bias, Source::Core).backlog() else { return };
+        // After those words nothing more is recorded.
+        let is_last = value.lines().last().is_some_and(|line| line.starts_with("fatal error: "));
+        if let Some((headlines, diagnostics)) = death::printed(&value, 1).filter(|_| raised && is_last) {
+            (self.crash.headlines, self.crash.diagnostics, self.crash.unread) = (headlines, diagnostics, false);
+            self.joined.notes.push(
+                "the fatal error is the last that the runtime recorded of its words; that the process died of it is inferred".to_owned(),
+            );
+        }
     }
 
     fn describe(&mut self) {

@@ -238,7 +238,9 @@ fn runtime(canvas: &mut Canvas, info: &Info) {
     let mut parts: Vec<String> = runtime.idle_threads.map(|n| format!("{} idle", thousands(n))).into_iter().collect();
     parts.extend(runtime.spinning_threads.map(|n| format!("{} looking for work", thousands(n))));
     field(canvas, "threads", &parts);
-    let mut parts: Vec<String> = runtime.gc_phase.clone().into_iter().collect();
+    // The phase "off" is that of a collector that has nothing to do now; switched off is GOGC.
+    let phase = |phase: &String| if phase == "off" { "not running".to_owned() } else { phase.clone() };
+    let mut parts: Vec<String> = runtime.gc_phase.iter().map(phase).collect();
     parts.extend(runtime.gc_cycles.map(|n| plural(n, "cycle")));
     parts.extend(runtime.gc_percent.map(|n| if n < 0 { "GOGC off".to_owned() } else { format!("GOGC {n}") }));
     let unlimited = i64::MAX.unsigned_abs();
