@@ -218,6 +218,8 @@ pub struct Amount {
     pub held: u64,
     /// How many of the rest files supply that are at hand.
     pub backed: u64,
+    /// How many of the rest were never written to, or were not to be dumped: the core does not tell which.
+    pub unwritten: u64,
 }
 
 /// A file that was mapped.

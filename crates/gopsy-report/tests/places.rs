@@ -238,7 +238,7 @@ fn info(text: &str) -> Info {
                 at: Some(owned()),
                 line: Some((owned(), 41)),
             }],
-            memory: vec![Amount { kind: owned(), named: 8192, held: 4096, backed: 0 }],
+            memory: vec![Amount { kind: owned(), named: 8192, held: 4096, backed: 0, unwritten: 0 }],
             reserved: 1 << 40,
             lost: vec![owned()],
             files: vec![File {

@@ -295,11 +295,15 @@ fn memory(canvas: &mut Canvas, process: &Process) {
     canvas.gap();
     canvas.raw(0, &Line::of(Ink::Bold, "Memory"));
     for amount in &process.memory {
-        let missing = amount.named.saturating_sub(amount.held).saturating_sub(amount.backed);
+        let there = amount.held.saturating_add(amount.backed).saturating_add(amount.unwritten);
+        let missing = amount.named.saturating_sub(there);
         let text = format!("{:<13} {:>10}   in the core {}", amount.kind, bytes(amount.named), bytes(amount.held));
         let mut line = Line::new().plain(&text);
         if amount.backed > 0 {
             line = line.plain(&format!(", from files {}", bytes(amount.backed)));
+        }
+        if amount.unwritten > 0 {
+            line = line.plain(&format!(", never written or not to be dumped {}", bytes(amount.unwritten)));
         }
         if missing > 0 {
             line = line.plain(", ").add(Ink::Alarm, &format!("missing {}", bytes(missing)));

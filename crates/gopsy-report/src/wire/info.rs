@@ -179,6 +179,7 @@ struct WireAmount<'a> {
     named: u64,
     held: u64,
     backed: u64,
+    unwritten: u64,
 }
 
 #[derive(Serialize)]
@@ -301,7 +302,13 @@ fn thread(thread: &Thread) -> WireThread<'_> {
 }
 
 fn amount(amount: &Amount) -> WireAmount<'_> {
-    WireAmount { kind: &amount.kind, named: amount.named, held: amount.held, backed: amount.backed }
+    WireAmount {
+        kind: &amount.kind,
+        named: amount.named,
+        held: amount.held,
+        backed: amount.backed,
+        unwritten: amount.unwritten,
+    }
 }
 
 fn file(file: &File) -> WireFile<'_> {
