@@ -57,7 +57,8 @@ impl BuildInfo {
 }
 
 pub(crate) fn read(image: &Image) -> Result<BuildInfo, ImageError> {
-    let blob = locate(image).ok_or(ImageError::Absent("Go build information"))?;
+    let absent = || image.cut().map_or(ImageError::Absent("Go build information"), ImageError::Cut);
+    let blob = locate(image).ok_or_else(absent)?;
     let (version, modinfo) =
         strings(image, blob).ok_or_else(|| ImageError::damaged("its build information ends early"))?;
     Ok(parse(version, modinfo))

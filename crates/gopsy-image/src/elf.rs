@@ -5,7 +5,7 @@ use crate::note::Notes;
 use crate::reloc::{self, Relocations};
 use crate::stated::{Part, Stated};
 use crate::{
-    BuildInfo, CodeInfo, DebugInfo, GoModule, ImageError, ModuleData, Pclntab, SymbolTable, Variable, buildinfo,
+    BuildInfo, CodeInfo, Cut, DebugInfo, GoModule, ImageError, ModuleData, Pclntab, SymbolTable, Variable, buildinfo,
     pclntab,
 };
 use gopsy_mem::{Addr, Bias, LinkAddr};
@@ -122,6 +122,7 @@ pub struct Image {
     sections: Vec<Section>,
     build_id: Option<BuildId>,
     go_build_id: Option<BuildId>,
+    cut: Option<Cut>,
     /// Where the dynamic section stands in the file, and its size.
     dynamic: Option<(u64, u64)>,
     /// Where the name of the interpreter stands in the file, and its size.
@@ -181,6 +182,7 @@ impl Image {
             sections: Vec::new(),
             build_id: None,
             go_build_id: None,
+            cut: None,
             dynamic: None,
             interpreter: None,
             read_only_after: Vec::new(),
@@ -210,10 +212,12 @@ impl Image {
         let segments: Vec<Segment> = programs.iter().filter(|p| p.p_type(LE) == elf::PT_LOAD).map(segment).collect();
         let sections = if has_sections { sections(header, file).unwrap_or_default() } else { Vec::new() };
         let (build_id, go_build_id) = build_ids(file, programs, &sections);
+        let table_end = if has_sections { sections_end(header) } else { 0 };
         let first = |kind| programs.iter().find(|p| p.p_type(LE) == kind);
         let image = Image {
             entry: LinkAddr(header.e_entry(LE)),
             relocatable: e_type == elf::ET_DYN,
+            cut: Cut::of(u64::try_from(file.len()).unwrap_or(u64::MAX), table_end, &sections, &segments),
             segments,
             sections,
             build_id,
@@ -229,6 +233,12 @@ impl Image {
             ..Image::bare(machine, data)
         };
         Ok(image)
+    }
+
+    /// Whether the file ends before what its headers name.
+    #[must_use]
+    pub fn cut(&self) -> Option<Cut> {
+        self.cut
     }
 
     /// The instruction set.
@@ -315,14 +325,26 @@ impl Image {
         if section.no_bits { None } else { bytes::slice(self.file(), section.file_offset, section.size) }
     }
 
+    /// Whether the file still has its debug information, as far as it was cut off.
+    pub(crate) fn debug_is_whole(&self) -> Result<(), ImageError> {
+        let lost = |s: &Section| s.name.starts_with(".debug_") && self.section_bytes(s).is_none();
+        self.cut.filter(|_| self.sections.iter().any(lost)).map_or(Ok(()), |cut| Err(ImageError::Cut(cut)))
+    }
+
     /// Where in the file the bytes of the segment stand from that address on, as far as the file holds them.
     fn range_from(&self, address: LinkAddr) -> Option<std::ops::Range<usize>> {
         self.segments.iter().find_map(|s| {
             let within = address.offset_from(s.address).filter(|o| *o < s.file_size)?;
             let start = usize::try_from(s.file_offset.checked_add(within)?).ok()?;
-            let end = usize::try_from(s.file_offset.checked_add(s.file_size)?).ok()?;
-            (end <= self.file().len()).then_some(start..end)
+            let end = usize::try_from(s.file_offset.checked_add(s.file_size)?).ok()?.min(self.file().len());
+            (start < end).then_some(start..end)
         })
+    }
+
+    /// The bytes of a segment, as far as the file holds them.
+    pub(crate) fn segment_bytes(&self, segment: &Segment) -> &[u8] {
+        let held = u64::try_from(self.file().len()).unwrap_or(u64::MAX).saturating_sub(segment.file_offset);
+        bytes::slice(self.file(), segment.file_offset, segment.file_size.min(held)).unwrap_or(&[])
     }
 
     /// The bytes of the segment from that address on, as far as the file holds them.
@@ -543,6 +565,12 @@ fn segment(p: &elf::ProgramHeader64<LE>) -> Segment {
         writable: flags.contains(elf::PF_W),
         executable: flags.contains(elf::PF_X),
     }
+}
+
+/// Where the table of sections ends.
+fn sections_end(header: &Header) -> u64 {
+    let size = u64::from(header.e_shnum(LE)).saturating_mul(u64::from(header.e_shentsize(LE)));
+    header.e_shoff(LE).saturating_add(size)
 }
 
 fn sections(header: &Header, file: &[u8]) -> Option<Vec<Section>> {

@@ -14,6 +14,7 @@
 
 mod buildinfo;
 mod bytes;
+mod cut;
 mod dwarf;
 mod elf;
 mod error;
@@ -37,6 +38,7 @@ mod tests;
 mod tests_of_places;
 
 pub use buildinfo::{BuildInfo, Module};
+pub use cut::Cut;
 pub use dwarf::lines::{CodeInfo, DebugFunction, DebugInlined, LineRow};
 pub use dwarf::{DebugInfo, Field, Found, StructLayout, Variable};
 pub use elf::{BuildId, Bytes, Image, Machine, Section, Segment, hex};

@@ -52,6 +52,8 @@ pub struct Program {
     pub symbols: Option<u64>,
     /// How many bytes of the file are DWARF; `None` if there is none.
     pub debug_size: Option<u64>,
+    /// The file was cut off: what it lacks it may have had.
+    pub cut: bool,
     /// The largest parts of what is loaded: name and bytes in memory.
     pub parts: Vec<(String, u64)>,
     /// Go's modules: one, but with plugins, shared libraries and generated code.

@@ -208,7 +208,13 @@ fn a_program_from_its_own_memory() {
             }
             let found = found.unwrap();
             assert_eq!((found.how, found.id.told), (How::Memory, Told::Memory));
-            assert!(Finder::default().remarks(&found)[0].contains("the binary is not here"));
+            assert!(found.remarks[0].contains("the binary is not here"));
+            // Where another program lies at its path, it is not said to be away.
+            std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+            let beside = Finder::default().program(&mut core).unwrap();
+            std::fs::remove_file(&program).unwrap();
+            let there = format!("{} is not the binary that wrote this core: ", program.display());
+            assert!(beside.how == How::Memory && beside.remarks[0].starts_with(&there), "{:?}", beside.remarks);
             assert_eq!(core.attach(&found.image), Attachment::Same, "{flags:?}");
             assert_eq!(found.image.go_build_id().map(|id| &id.bytes), file.go_build_id().map(|id| &id.bytes));
             assert_eq!(found.image.build_info().unwrap(), file.build_info().unwrap());

@@ -40,16 +40,9 @@ impl Opened {
         let file = match input::open(target)? {
             Input::Executable(path) => {
                 let image = finder::open(&path).map_err(|why| anyhow!("cannot read {}: {why}", called(target)))?;
+                let notes = image.cut().map(|cut| cut.to_string()).into_iter().collect();
                 let program = Ok((path, Arc::new(image)));
-                return Ok(Opened {
-                    program,
-                    core: None,
-                    how: None,
-                    proved: true,
-                    finder,
-                    alarm: None,
-                    notes: Vec::new(),
-                });
+                return Ok(Opened { program, core: None, how: None, proved: true, finder, alarm: None, notes });
             }
             Input::Core(file) => file,
             Input::Text(_) | Input::Folder(_) => {
@@ -63,7 +56,7 @@ impl Opened {
         let (program, how) = match finder.program(&mut core) {
             Ok(found) => {
                 alarm = finder.alarm(&found);
-                notes.extend(finder.remarks(&found));
+                notes.extend(found.remarks.iter().cloned());
                 proved = found.proved();
                 if !proved {
                     notes.push(finder::unproved(&found.path));

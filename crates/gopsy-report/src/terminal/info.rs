@@ -84,10 +84,12 @@ fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
     });
     kind.push(match program.symbols {
         Some(count) => format!("{count} symbols"),
+        None if program.cut => "no symbol table is there".to_owned(),
         None => "no symbol table (stripped)".to_owned(),
     });
     kind.push(match program.debug_size {
         Some(size) => format!("DWARF, {} in the file", bytes(size)),
+        None if program.cut => "no DWARF is there".to_owned(),
         None => "no DWARF".to_owned(),
     });
     let kind: Vec<Line> = kind.iter().map(|text| Line::new().plain(text)).collect();

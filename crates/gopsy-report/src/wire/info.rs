@@ -36,6 +36,7 @@ struct WireProgram<'a> {
     platform: &'a str,
     #[serde(flatten)]
     build: WireBuild<'a>,
+    cut: bool,
     position_independent: bool,
     shared_object: bool,
     interpreter: Option<&'a str>,
@@ -226,6 +227,7 @@ fn program(program: &Program) -> WireProgram<'_> {
         size: program.size,
         platform: &program.platform,
         build: build(&program.build),
+        cut: program.cut,
         position_independent: program.position_independent,
         shared_object: program.shared_object,
         interpreter: program.interpreter.as_deref(),

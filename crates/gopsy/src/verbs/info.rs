@@ -151,6 +151,7 @@ fn program(
         interpreter: image.interpreter().map(|i| String::from_utf8_lossy(i).into_owned()),
         symbols: (!symbols.is_empty() && !symbols.only_dynamic()).then(|| u64::try_from(symbols.len()).unwrap_or(0)),
         debug_size: (debug > 0).then_some(debug),
+        cut: image.cut().is_some(),
         parts: parts(image),
         ..Program::default()
     }
@@ -189,13 +190,15 @@ fn by_tables(image: &Image) -> String {
             let layouts = module.data().releases.join(" or ");
             format!("its tables are those of {}, its moduledata that of {layouts}", module.format().releases())
         }
+        Err(ImageError::Cut(_)) => "nor are Go's tables there".to_owned(),
         Err(_) => "it has no tables of Go".to_owned(),
     }
 }
 
 /// The sections that are loaded, the largest first.
 fn parts(image: &Image) -> Vec<(String, u64)> {
-    let loaded = image.sections().iter().filter(|s| s.address.0 != 0 && s.size > 0);
+    // In a file that was cut off the names may be lost.
+    let loaded = image.sections().iter().filter(|s| s.address.0 != 0 && s.size > 0 && !s.name.is_empty());
     let mut parts: Vec<(String, u64)> = loaded.map(|s| (s.name.clone(), s.size)).collect();
     parts.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
     parts
