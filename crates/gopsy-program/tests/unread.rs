@@ -130,7 +130,12 @@ fn nothing_else_that_is_wrong_with_a_core_is_passed_over() {
     let finder = Finder { bins: vec![std::env::current_exe().unwrap()], ..Finder::default() };
     let options = CoreOptions { finder, layouts_of: None };
     let opened = AnyCore::find(gopsy_target::Core::open(&folder.path().join("core")).unwrap(), &options);
-    assert!(matches!(opened, Err(CoreError::NoBinary { .. })));
+    assert!(matches!(opened, Err(CoreError::NoBinary { cut: None, .. })));
+    // Of a core that was cut off, that is said whether or not its program is here.
+    let cut = recorded("core")[..3000].to_vec();
+    let opened = AnyCore::find(gopsy_target::Core::parse(std::sync::Arc::new(cut)).unwrap(), &options);
+    let said = opened.err().unwrap().to_string();
+    assert!(said.contains("the core is cut off: the file ends after 3000 of "), "{said}");
     let text = folder.path().join("text");
     std::fs::write(&text, "no core").unwrap();
     assert!(matches!(CoreEvidence::open_with(&text, &options), Err(CoreError::Core(_))));

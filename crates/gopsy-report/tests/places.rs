@@ -199,6 +199,7 @@ fn info(text: &str) -> Info {
             size: 2 << 20,
             platform: "linux/amd64".to_owned(),
             build: build(),
+            cut: false,
             position_independent: true,
             shared_object: false,
             interpreter: Some(owned()),

@@ -63,6 +63,13 @@ pub(super) fn may_have_died(core: &Core) -> bool {
     !nobody && !written.by_gdb && !written.by_delve
 }
 
+/// What a core lost that was cut off.
+pub(super) fn cut(core: &Core) -> Option<String> {
+    let unpacked = core.unpacked().filter(|unpacked| unpacked.stopped.is_some()).map(ToString::to_string);
+    let lost: Vec<String> = unpacked.into_iter().chain(core.damage().iter().map(ToString::to_string)).collect();
+    core.truncated().then(|| lost.join("; "))
+}
+
 /// What a core says of its process without any binary.
 pub(super) fn process(core: &Core) -> String {
     let who = match core.process() {

@@ -48,6 +48,7 @@ impl Joined {
             }
             Err(tried) => Err(CoreError::NoBinary {
                 process: completeness::process(&core),
+                cut: completeness::cut(&core),
                 build: completeness::build(&core),
                 tried,
             }),
