@@ -1,7 +1,7 @@
 //! Build info: what `go version -m` prints (`debug/buildinfo/buildinfo.go`, Go 1.27).
 
-use crate::bytes;
 use crate::{Image, ImageError};
+use crate::{bytes, quoted};
 use gopsy_mem::LinkAddr;
 
 const MAGIC: &[u8] = b"\xff Go buildinf:";
@@ -17,6 +17,8 @@ pub struct Module {
     pub path: String,
     /// Its version (`v0.30.0`, `(devel)`).
     pub version: String,
+    /// What was linked in its place (`replace` in go.mod).
+    pub replace: Option<Box<Module>>,
 }
 
 /// How a Go program was built.
@@ -125,29 +127,38 @@ fn parse_modinfo(text: &str) -> BuildInfo {
         let Some((kind, rest)) = line.split_once('\t') else { continue };
         let mut columns = rest.split('\t');
         let first = columns.next().unwrap_or_default();
-        let module =
-            |version: Option<&str>| Module { path: first.to_owned(), version: version.unwrap_or_default().to_owned() };
+        let module = |version: Option<&str>| Module {
+            path: first.to_owned(),
+            version: version.unwrap_or_default().to_owned(),
+            replace: None,
+        };
         match kind {
             "path" => info.path = Some(first.to_owned()),
             "mod" => info.main = Some(module(columns.next())),
             "dep" => info.dependencies.push(module(columns.next())),
             // A replacement stands behind what it replaces.
             "=>" => {
-                let replaced = module(columns.next());
-                match info.dependencies.last_mut() {
-                    Some(last) => *last = replaced,
-                    None => info.main = Some(replaced),
+                let replaced = info.dependencies.last_mut().or(info.main.as_mut());
+                if let Some(replaced) = replaced {
+                    replaced.replace = Some(Box::new(module(columns.next())));
                 }
             }
-            "build" => {
-                if let Some((key, value)) = rest.split_once('=') {
-                    info.settings.push((key.to_owned(), value.trim_matches('"').to_owned()));
-                }
-            }
+            "build" => info.settings.extend(setting(rest)),
             _ => {}
         }
     }
     info
+}
+
+/// A build setting, of which both halves may be quoted (`runtime/debug/mod.go`, Go 1.18 to 1.27). What is quoted and cannot be is
+/// given as it stands.
+fn setting(line: &str) -> Option<(String, String)> {
+    let (key, value) = match quoted::unquote(line) {
+        Some((key, rest)) => (key, rest.strip_prefix('=')?),
+        None => line.split_once('=').map(|(key, value)| (key.to_owned(), value))?,
+    };
+    let whole = quoted::unquote(value).filter(|(_, rest)| rest.is_empty());
+    Some((key, whole.map_or_else(|| value.to_owned(), |(value, _)| value)))
 }
 
 #[cfg(test)]
@@ -178,6 +189,33 @@ mod tests {
         assert_eq!(info.dependencies[0].path, "x.org/y");
         assert_eq!(info.setting("-race"), Some("true"));
         assert_eq!(info.setting("nope"), None);
+    }
+
+    #[test]
+    fn settings_are_quoted_where_they_need_it() {
+        let modinfo = concat!(
+            "path\tx.org/a\nmod\tx.org/a\t(devel)\t\ndep\tx.org/lib\tv1.2.3\n=>\t./lib\t(devel)\t\n",
+            "dep\tx.org/z\tv0.1.0\th1:abc=\n",
+            "build\t-compiler=gc\nbuild\t-ldflags=\"-X main.v=1.2.3 -X \\\"main.t=a b\\\"\"\nbuild\tCGO_CFLAGS=\n",
+            "build\t\"an odd=key\"=\"\\ttab\"\nbuild\tbroken=\"a\"b\"\n",
+        );
+        let info = image(&Elf::new().segment(0x40_0000, "rw", &blob("go1.27.3", modinfo))).build_info().unwrap();
+        let settings: Vec<_> = info.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(
+            settings,
+            [
+                ("-compiler", "gc"),
+                ("-ldflags", r#"-X main.v=1.2.3 -X "main.t=a b""#),
+                ("CGO_CFLAGS", ""),
+                ("an odd=key", "\ttab"),
+                ("broken", r#""a"b""#)
+            ]
+        );
+        let modules: Vec<_> = info.dependencies.iter().map(|m| (m.path.as_str(), m.version.as_str())).collect();
+        assert_eq!(modules, [("x.org/lib", "v1.2.3"), ("x.org/z", "v0.1.0")]);
+        let replaced = info.dependencies[0].replace.as_deref().map(|m| (m.path.as_str(), m.version.as_str()));
+        assert_eq!(replaced, Some(("./lib", "(devel)")));
+        assert!(info.dependencies[1].replace.is_none() && info.main.unwrap().replace.is_none());
     }
 
     #[test]

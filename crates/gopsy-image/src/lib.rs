@@ -22,6 +22,7 @@ mod func;
 mod moduledata;
 mod note;
 mod pclntab;
+mod quoted;
 mod reloc;
 mod stated;
 mod symbols;

@@ -72,15 +72,26 @@ pub struct Build {
     /// Import path of the main package.
     pub main_package: Option<String>,
     /// The main module and its version.
-    pub main_module: Option<(String, String)>,
+    pub main_module: Option<ModuleVersion>,
     /// The other modules and their versions.
-    pub dependencies: Vec<(String, String)>,
+    pub dependencies: Vec<ModuleVersion>,
     /// Build settings in the order of the file.
     pub settings: Vec<(String, String)>,
     /// GNU build id, in hexadecimal.
     pub build_id: Option<String>,
     /// Go's build id.
     pub go_build_id: Option<String>,
+}
+
+/// A module of Go's: path and version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModuleVersion {
+    /// Its path.
+    pub path: String,
+    /// Its version.
+    pub version: String,
+    /// Path and version of what was linked in its place.
+    pub replace: Option<(String, String)>,
 }
 
 /// One moduledata.

@@ -9,7 +9,7 @@ use gopsy_locate::{
 };
 use gopsy_mem::{Addr, Bias, LinkAddr};
 use gopsy_model::KnownIssue;
-use gopsy_report::info::{Amount, Build, File, Info, Module, Process, Program, Runtime, Thread};
+use gopsy_report::info::{Amount, Build, File, Info, Module, ModuleVersion, Process, Program, Runtime, Thread};
 use gopsy_report::terminal::{self, View};
 use gopsy_report::whereabouts::{
     Answer, Answered, LineAnswer, LineListing, OperandAt, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers,
@@ -184,8 +184,12 @@ fn info(text: &str) -> Info {
         go_version: Some(owned()),
         go_version_by: owned(),
         main_package: Some(owned()),
-        main_module: Some((owned(), owned())),
-        dependencies: vec![(owned(), "v1.0.0".to_owned())],
+        main_module: Some(ModuleVersion { path: owned(), version: owned(), replace: None }),
+        dependencies: vec![ModuleVersion {
+            path: owned(),
+            version: "v1.0.0".to_owned(),
+            replace: Some((owned(), owned())),
+        }],
         settings: vec![("-race".to_owned(), owned()), ("CGO_CFLAGS".to_owned(), String::new())],
         build_id: Some("ab12".to_owned()),
         go_build_id: Some(owned()),

@@ -2,7 +2,7 @@
 
 use super::canvas::{Canvas, Ink, Line, View};
 use super::count;
-use crate::info::{Build, File, Info, Process, Program, Thread};
+use crate::info::{Build, File, Info, ModuleVersion, Process, Program, Thread};
 use crate::names::{bytes, plural, short_file, thousands};
 use gopsy_model::KnownIssue;
 
@@ -127,8 +127,10 @@ fn build(canvas: &mut Canvas, build: &Build, list_dependencies: bool) {
     let version = build.go_version.as_deref().unwrap_or("not known");
     canvas.field("go", &Line::new().plain(version).dim(&format!("   {}", build.go_version_by)));
     let main = match (&build.main_module, &build.main_package) {
-        (Some((path, version)), Some(package)) if path != package => format!("{path} {version} (main: {package})"),
-        (Some((path, version)), _) => format!("{path} {version}"),
+        (Some(module), Some(package)) if module.path != *package => {
+            format!("{} (main: {package})", in_words(module))
+        }
+        (Some(module), _) => in_words(module),
         (None, Some(package)) => package.clone(),
         (None, None) => String::new(),
     };
@@ -142,8 +144,8 @@ fn build(canvas: &mut Canvas, build: &Build, list_dependencies: bool) {
         canvas.field("", &Line::new().plain(&deps).dim(more));
     }
     if list_dependencies {
-        for (path, version) in &build.dependencies {
-            canvas.field("", &Line::new().plain(&format!("  {path} {version}")));
+        for module in &build.dependencies {
+            canvas.field("", &Line::new().plain(&format!("  {}", in_words(module))));
         }
     }
     let setting = |(key, value): &(String, String)| {
@@ -156,6 +158,13 @@ fn build(canvas: &mut Canvas, build: &Build, list_dependencies: bool) {
     if !settings.is_empty() {
         canvas.parts("build", &settings);
     }
+}
+
+/// A module, and what was linked in its place.
+fn in_words(module: &ModuleVersion) -> String {
+    let ModuleVersion { path, version, replace } = module;
+    let other = replace.as_ref().map(|(path, version)| format!(" => {path} {version}")).unwrap_or_default();
+    format!("{path} {version}{}", other.trim_end())
 }
 
 fn ids(canvas: &mut Canvas, build: &Build) {

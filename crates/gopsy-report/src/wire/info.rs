@@ -1,7 +1,7 @@
 //! `gopsy.info/1`.
 
 use super::{Form, hex, json};
-use crate::info::{Amount, Build, File, Info, Module, Process, Program, Runtime, Thread};
+use crate::info::{Amount, Build, File, Info, Module, ModuleVersion, Process, Program, Runtime, Thread};
 use gopsy_model::KnownIssue;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -120,6 +120,14 @@ fn runtime(runtime: &Runtime) -> WireRuntime<'_> {
 
 #[derive(Serialize)]
 struct WireModuleVersion<'a> {
+    path: &'a str,
+    version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replace: Option<WireReplacement<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireReplacement<'a> {
     path: &'a str,
     version: &'a str,
 }
@@ -252,8 +260,9 @@ fn build(build: &Build) -> WireBuild<'_> {
     }
 }
 
-fn module_version((path, version): &(String, String)) -> WireModuleVersion<'_> {
-    WireModuleVersion { path, version }
+fn module_version(module: &ModuleVersion) -> WireModuleVersion<'_> {
+    let replace = module.replace.as_ref().map(|(path, version)| WireReplacement { path, version });
+    WireModuleVersion { path: &module.path, version: &module.version, replace }
 }
 
 fn module(module: &Module) -> WireModule<'_> {

@@ -11,7 +11,7 @@ use clap::Args;
 use gopsy_image::{BuildInfo, GoModule, Image, ImageError, hex};
 use gopsy_mem::{Bias, LinkAddr};
 use gopsy_program::Modules;
-use gopsy_report::info::{Build, Info, Module, Program};
+use gopsy_report::info::{Build, Info, Module, ModuleVersion, Program};
 use gopsy_report::{terminal, wire};
 use gopsy_runtime::StatedVersion;
 use gopsy_target::Core;
@@ -171,13 +171,17 @@ fn build_of_core(core: &Core) -> Build {
 }
 
 fn built(build: BuildInfo, go_version: Option<String>, go_version_by: String) -> Build {
-    let pair = |m: gopsy_image::Module| (m.path, m.version);
+    let module = |m: gopsy_image::Module| ModuleVersion {
+        path: m.path,
+        version: m.version,
+        replace: m.replace.map(|other| (other.path, other.version)),
+    };
     Build {
         go_version,
         go_version_by,
         main_package: build.path,
-        main_module: build.main.map(pair),
-        dependencies: build.dependencies.into_iter().map(pair).collect(),
+        main_module: build.main.map(module),
+        dependencies: build.dependencies.into_iter().map(module).collect(),
         settings: build.settings,
         ..Build::default()
     }
