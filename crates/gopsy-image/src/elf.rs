@@ -1,6 +1,7 @@
 //! The ELF file itself: segments, sections, symbols, build ids.
 
 use crate::bytes;
+use crate::debugfile::{DebugFile, FindDebug};
 use crate::note::Notes;
 use crate::reloc::{self, Relocations};
 use crate::stated::{Part, Stated};
@@ -133,9 +134,11 @@ pub struct Image {
     pub(crate) eh_frame_index: Option<(LinkAddr, u64)>,
     relocations: OnceLock<Relocations>,
     module: OnceLock<Result<GoModule, ImageError>>,
-    debug: OnceLock<Result<DebugInfo, ImageError>>,
-    code: OnceLock<Result<CodeInfo, ImageError>>,
-    symbols: OnceLock<SymbolTable>,
+    pub(crate) debug: OnceLock<Result<DebugInfo, ImageError>>,
+    pub(crate) code: OnceLock<Result<CodeInfo, ImageError>>,
+    pub(crate) symbols: OnceLock<SymbolTable>,
+    pub(crate) find_debug: OnceLock<FindDebug>,
+    pub(crate) debug_file: OnceLock<Option<DebugFile>>,
 }
 
 impl Image {
@@ -192,6 +195,8 @@ impl Image {
             debug: OnceLock::new(),
             code: OnceLock::new(),
             symbols: OnceLock::new(),
+            find_debug: OnceLock::new(),
+            debug_file: OnceLock::new(),
         }
     }
 
@@ -463,28 +468,6 @@ impl Image {
     /// What the loader fills in. Read once, when first asked for.
     pub(crate) fn relocations(&self) -> &Relocations {
         self.relocations.get_or_init(|| Relocations::read(self.file(), self.machine, &self.segments, self.dynamic))
-    }
-
-    /// DWARF. Inflated once, when first asked for.
-    ///
-    /// # Errors
-    /// When the file has none (`-ldflags=-w`), or it cannot be inflated.
-    pub fn debug_info(&self) -> Result<&DebugInfo, ImageError> {
-        self.debug.get_or_init(|| DebugInfo::load(self)).as_ref().map_err(Clone::clone)
-    }
-
-    /// What DWARF says of places in the code. Inflated once, when first asked for.
-    ///
-    /// # Errors
-    /// As [`Image::debug_info`].
-    pub fn code_info(&self) -> Result<&CodeInfo, ImageError> {
-        self.code.get_or_init(|| CodeInfo::load(self)).as_ref().map_err(Clone::clone)
-    }
-
-    /// The symbol table, by address. Sorted once, when first asked for; empty for a stripped file.
-    #[must_use]
-    pub fn symbol_table(&self) -> &SymbolTable {
-        self.symbols.get_or_init(|| SymbolTable::read(self.file()))
     }
 }
 

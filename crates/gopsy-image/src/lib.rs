@@ -15,6 +15,7 @@
 mod buildinfo;
 mod bytes;
 mod cut;
+mod debugfile;
 mod dwarf;
 mod elf;
 mod error;
@@ -40,6 +41,7 @@ mod tests_of_places;
 
 pub use buildinfo::{BuildInfo, Module};
 pub use cut::Cut;
+pub use debugfile::DebugFile;
 pub use dwarf::lines::{CodeInfo, DebugFunction, DebugInlined, LineRow};
 pub use dwarf::{DebugInfo, Field, Found, StructLayout, Variable};
 pub use elf::{BuildId, Bytes, Image, Machine, Section, Segment, hex};

@@ -52,6 +52,8 @@ pub struct SymbolTable {
     /// The largest size of an entry up to each: how far back a search has to look.
     reach: Vec<u64>,
     dynamic: bool,
+    /// It is the debug file's.
+    of_debug_file: bool,
 }
 
 /// So many symbols before an address are looked at for one that covers it.
@@ -79,9 +81,14 @@ impl SymbolTable {
                 longest = longest.max(e.size);
                 longest
             });
-            return SymbolTable { reach: reach.collect(), entries, dynamic };
+            return SymbolTable { reach: reach.collect(), entries, dynamic, of_debug_file: false };
         }
         SymbolTable::default()
+    }
+
+    /// The table of the debug file of another.
+    pub(crate) fn of_debug_file(file: &[u8]) -> SymbolTable {
+        SymbolTable { of_debug_file: true, ..SymbolTable::read(file) }
     }
 
     /// How many symbols stand at an address.
@@ -104,7 +111,8 @@ impl SymbolTable {
 
     fn symbol<'a>(&self, image: &'a Image, entry: &Entry) -> Option<Symbol<'a>> {
         let kind = if self.dynamic { elf::SHT_DYNSYM } else { elf::SHT_SYMTAB };
-        let table = table(image.file(), kind)?;
+        let file = if self.of_debug_file { image.debug_file()?.image.file() } else { image.file() };
+        let table = table(file, kind)?;
         let symbol = table.symbol(object::SymbolIndex(entry.index)).ok()?;
         let name = table.symbol_name(LE, symbol).ok()?;
         let kind = kind_of(symbol.st_type())?;

@@ -50,8 +50,10 @@ pub struct Program {
     pub interpreter: Option<String>,
     /// How many symbols it has; `None` if it has no symbol table.
     pub symbols: Option<u64>,
-    /// How many bytes of the file are DWARF; `None` if there is none.
+    /// How many bytes of the file, or of its debug file, are DWARF; `None` if there is none.
     pub debug_size: Option<u64>,
+    /// Where its debug file is and how it was found, if what is said of DWARF and symbols is that file's.
+    pub debug_file: Option<String>,
     /// The file was cut off: what it lacks it may have had.
     pub cut: bool,
     /// The largest parts of what is loaded: name and bytes in memory.

@@ -204,6 +204,7 @@ fn info(text: &str) -> Info {
             platform: "linux/amd64".to_owned(),
             build: build(),
             cut: false,
+            debug_file: Some(owned()),
             position_independent: true,
             shared_object: false,
             interpreter: Some(owned()),

@@ -151,7 +151,7 @@ pub struct Tried {
     /// The first that is proved to be the one, but was cut off.
     cut: Option<Box<Found>>,
     /// What the first file is that is there and was not taken.
-    refused: Option<String>,
+    refused: Option<Box<str>>,
 }
 
 impl Tried {
@@ -203,7 +203,8 @@ impl Finder {
             Ok(found) => library::has_go(&found.image),
             Err(_) => library::is_go(core, &executable),
         };
-        if is_go { found } else { library::instead(self, core, &executable, found) }
+        let found = if is_go { found } else { library::instead(self, core, &executable, found) };
+        found.inspect(|found| self.supply_debug(&found.image, &found.path))
     }
 
     /// A file that was mapped, or what the core itself holds of it.
@@ -211,7 +212,7 @@ impl Finder {
         let mut tried = match self.find(core, file) {
             Ok(found) if !found.lacks_what_is_loaded() => return Ok(found),
             Ok(found) => {
-                let refused = found.remarks.first().cloned();
+                let refused = found.remarks.first().map(|remark| remark.as_str().into());
                 Tried { misses: Vec::new(), doubtful: Some(Box::new(found)), cut: None, refused }
             }
             Err(tried) => tried,
@@ -220,7 +221,7 @@ impl Finder {
             Ok(mut found) => {
                 // Of what was named the alarm says it.
                 let instead = || {
-                    let refused = tried.refused.take().unwrap_or_else(|| "the binary is not here".to_owned());
+                    let refused = tried.refused.take().unwrap_or_else(|| "the binary is not here".into());
                     format!("{refused}; {READ_INSTEAD}")
                 };
                 found.remarks.extend(self.bins.is_empty().then(instead));
@@ -384,9 +385,9 @@ fn look(core: &Core, file: &MappedElf, path: &Path, how: How, tried: &mut Tried)
         }
         (Attachment::Other, _) => {
             miss(tried, id.to_string());
-            tried
-                .refused
-                .get_or_insert_with(|| format!("{} is not the binary that wrote this core: {id}", path.display()));
+            tried.refused.get_or_insert_with(|| {
+                format!("{} is not the binary that wrote this core: {id}", path.display()).into()
+            });
         }
         (Attachment::CannotTell, _) => {
             miss(tried, id.to_string());

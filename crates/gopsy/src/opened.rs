@@ -41,6 +41,7 @@ impl Opened {
             Input::Executable(path) => {
                 let image = finder::open(&path).map_err(|why| anyhow!("cannot read {}: {why}", called(target)))?;
                 let notes = image.cut().map(|cut| cut.to_string()).into_iter().collect();
+                finder.supply_debug(&image, &path);
                 let program = Ok((path, Arc::new(image)));
                 return Ok(Opened { program, core: None, how: None, proved: true, finder, alarm: None, notes });
             }

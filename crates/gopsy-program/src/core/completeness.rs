@@ -64,10 +64,10 @@ pub(super) fn may_have_died(core: &Core) -> bool {
 }
 
 /// What a core lost that was cut off.
-pub(super) fn cut(core: &Core) -> Option<String> {
+pub(super) fn cut(core: &Core) -> Option<Box<str>> {
     let unpacked = core.unpacked().filter(|unpacked| unpacked.stopped.is_some()).map(ToString::to_string);
     let lost: Vec<String> = unpacked.into_iter().chain(core.damage().iter().map(ToString::to_string)).collect();
-    core.truncated().then(|| lost.join("; "))
+    core.truncated().then(|| lost.join("; ").into())
 }
 
 /// What a core says of its process without any binary.

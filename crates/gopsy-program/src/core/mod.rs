@@ -55,7 +55,7 @@ pub enum CoreError {
         /// What the core says of the process by itself.
         process: String,
         /// What it lost, if it was cut off.
-        cut: Option<String>,
+        cut: Option<Box<str>>,
         /// What it says of the build.
         build: Vec<String>,
         /// Where it was looked for.

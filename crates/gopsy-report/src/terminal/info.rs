@@ -88,12 +88,16 @@ fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
         None => "no symbol table (stripped)".to_owned(),
     });
     kind.push(match program.debug_size {
+        Some(size) if program.debug_file.is_some() => format!("DWARF, {} in the debug file", bytes(size)),
         Some(size) => format!("DWARF, {} in the file", bytes(size)),
         None if program.cut => "no DWARF is there".to_owned(),
         None => "no DWARF".to_owned(),
     });
     let kind: Vec<Line> = kind.iter().map(|text| Line::new().plain(text)).collect();
     canvas.parts("kind", &kind);
+    if let Some(file) = &program.debug_file {
+        canvas.field("debug", &Line::new().plain(file));
+    }
     ids(canvas, &program.build);
     let part = |(name, size): &(String, u64)| Line::new().dim(name).plain(&format!(" {}", bytes(*size)));
     let parts: Vec<Line> = program.parts.iter().take(PARTS).map(part).collect();

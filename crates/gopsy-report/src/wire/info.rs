@@ -42,6 +42,7 @@ struct WireProgram<'a> {
     interpreter: Option<&'a str>,
     symbols: Option<u64>,
     debug_size: Option<u64>,
+    debug_file: Option<&'a str>,
     sections: Vec<WirePart<'a>>,
     modules: Vec<WireModule<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -241,6 +242,7 @@ fn program(program: &Program) -> WireProgram<'_> {
         interpreter: program.interpreter.as_deref(),
         symbols: program.symbols,
         debug_size: program.debug_size,
+        debug_file: program.debug_file.as_deref(),
         sections: program.parts.iter().map(|(name, size)| WirePart { name, size: *size }).collect(),
         modules: program.modules.iter().map(module).collect(),
         no_modules: program.no_modules.as_deref(),

@@ -129,14 +129,9 @@ fn program(
         (None, Err(error)) => (None, format!("{error}; {}", by_tables(image))),
     };
     let symbols = image.symbol_table();
-    let debug: u64 = image
-        .sections()
-        .iter()
-        .filter(|s| s.name.starts_with(".debug_") || s.name.starts_with(".zdebug_"))
-        // What a debugger's script needs stays where all DWARF is gone.
-        .filter(|s| s.name != ".debug_gdb_scripts")
-        .map(|s| s.size)
-        .fold(0, u64::saturating_add);
+    let own = debug_size(image);
+    let of_debug_file = (own == 0).then(|| image.debug_file()).flatten();
+    let debug = of_debug_file.map_or(own, |file| debug_size(&file.image));
     Program {
         path: path.to_string_lossy().into_owned(),
         size: u64::try_from(image.file().len()).unwrap_or(u64::MAX),
@@ -151,10 +146,23 @@ fn program(
         interpreter: image.interpreter().map(|i| String::from_utf8_lossy(i).into_owned()),
         symbols: (!symbols.is_empty() && !symbols.only_dynamic()).then(|| u64::try_from(symbols.len()).unwrap_or(0)),
         debug_size: (debug > 0).then_some(debug),
+        debug_file: of_debug_file.filter(|_| debug > 0 || !symbols.is_empty()).map(|file| file.found.clone()),
         cut: image.cut().is_some(),
         parts: parts(image),
         ..Program::default()
     }
+}
+
+/// How many bytes of a file are DWARF.
+fn debug_size(image: &Image) -> u64 {
+    image
+        .sections()
+        .iter()
+        .filter(|s| s.name.starts_with(".debug_") || s.name.starts_with(".zdebug_"))
+        // What a debugger's script needs stays where all DWARF is gone.
+        .filter(|s| s.name != ".debug_gdb_scripts" && !s.no_bits)
+        .map(|s| s.size)
+        .fold(0, u64::saturating_add)
 }
 
 /// What a core says of an executable that is not at hand.
