@@ -316,6 +316,9 @@ impl<'a> Pclntab<'a> {
 
 /// The first module of a file. Its moduledata is found by section (Go 1.26+), by symbol, else by what it points to.
 pub(crate) fn first_module(image: &Image) -> Result<GoModule, ImageError> {
+    if image.address_size() != 8 {
+        return Err(ImageError::not_supported("the tables of a 32-bit program"));
+    }
     let section = image.section(".go.module").map(|s| s.address);
     let stated = section.into_iter().chain(image.symbol("runtime.firstmoduledata"));
     let mut failed = None;

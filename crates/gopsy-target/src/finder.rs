@@ -15,7 +15,7 @@ use crate::attach::{Attachment, Comparison, Told};
 use crate::core::Core;
 use crate::file::MappedFile;
 use crate::mapped::MappedElf;
-use gopsy_image::{Image, hex};
+use gopsy_image::{Bytes, Image, ImageError, hex};
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -402,10 +402,22 @@ fn look(core: &Core, file: &MappedElf, path: &Path, how: How, tried: &mut Tried)
 /// # Errors
 /// Why not, in words.
 pub fn open(path: &Path) -> Result<Image, String> {
+    open_as(path, Image::parse)
+}
+
+/// As [`open`], also of 32 bits ([`Image::parse_any`]).
+///
+/// # Errors
+/// Why not, in words.
+pub fn open_any(path: &Path) -> Result<Image, String> {
+    open_as(path, Image::parse_any)
+}
+
+fn open_as(path: &Path, parse: fn(Bytes) -> Result<Image, ImageError>) -> Result<Image, String> {
     let mapped = MappedFile::open(path).map_err(|error| match error {
         crate::TargetError::Io { error, .. } => in_words(&error),
         crate::TargetError::NotRegular(_) => "not a regular file".to_owned(),
         other => other.to_string(),
     })?;
-    Image::parse(Arc::new(mapped)).map_err(|error| error.to_string())
+    parse(Arc::new(mapped)).map_err(|error| error.to_string())
 }

@@ -45,7 +45,7 @@ pub(crate) struct InfoVerb {
 impl InfoVerb {
     /// Looks at one target.
     pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
-        let mut opened = Opened::open(&self.target, &self.binary)?;
+        let mut opened = Opened::open_any(&self.target, &self.binary)?;
         let mut info =
             Info { target: called(&self.target).to_owned(), list_dependencies: self.deps, ..Info::default() };
         let stated = opened.program.as_ref().ok().and_then(|(_, image)| StatedVersion::of(image));
