@@ -1,7 +1,8 @@
 //! Build info: what `go version -m` prints (`debug/buildinfo/buildinfo.go`, Go 1.27).
 
-use crate::bytes;
+use crate::stated::Stated;
 use crate::{Image, ImageError};
+use crate::{bytes, quoted};
 use gopsy_mem::LinkAddr;
 
 const MAGIC: &[u8] = b"\xff Go buildinf:";
@@ -17,6 +18,8 @@ pub struct Module {
     pub path: String,
     /// Its version (`v0.30.0`, `(devel)`).
     pub version: String,
+    /// What was linked in its place (`replace` in go.mod).
+    pub replace: Option<Box<Module>>,
 }
 
 /// How a Go program was built.
@@ -41,12 +44,9 @@ impl BuildInfo {
     pub fn among(variables: &[u8]) -> Option<BuildInfo> {
         let places = memchr::memmem::find_iter(variables, MAGIC).filter(|at| at.is_multiple_of(16));
         // The mark alone stands in every program that reads build information.
-        places.filter_map(|at| inline(variables.get(at..)?)).map(|(version, modinfo)| parse(version, modinfo)).find(
-            |info| {
-                let version = info.version.as_str();
-                version.starts_with("go1") || version.starts_with("devel")
-            },
-        )
+        let read =
+            places.filter_map(|at| inline(variables.get(at..)?)).map(|(version, modinfo)| parse(version, modinfo));
+        read.into_iter().find(is_likely)
     }
 
     /// A build setting.
@@ -57,10 +57,18 @@ impl BuildInfo {
 }
 
 pub(crate) fn read(image: &Image) -> Result<BuildInfo, ImageError> {
-    let blob = locate(image).ok_or(ImageError::Absent("Go build information"))?;
-    let (version, modinfo) =
-        strings(image, blob).ok_or_else(|| ImageError::damaged("its build information ends early"))?;
-    Ok(parse(version, modinfo))
+    let named = image.section(".go.buildinfo").and_then(|s| Some((s.address, image.section_bytes(s)?)));
+    let ends_early = || ImageError::damaged("its build information ends early");
+    if let Some((at, blob)) = named.filter(|(_, blob)| blob.starts_with(MAGIC)) {
+        return strings(image, at, blob).map(|(version, modinfo)| parse(&version, &modinfo)).ok_or_else(ends_early);
+    }
+    let mut places = places(image).peekable();
+    if places.peek().is_none() {
+        return Err(image.cut().map_or(ImageError::Absent("Go build information"), ImageError::Cut));
+    }
+    // The mark alone stands in every program that reads build information.
+    let read = places.filter_map(|(at, blob)| strings(image, at, blob));
+    read.map(|(version, modinfo)| parse(&version, &modinfo)).find(is_likely).ok_or_else(ends_early)
 }
 
 fn parse(version: &[u8], modinfo: &[u8]) -> BuildInfo {
@@ -68,31 +76,40 @@ fn parse(version: &[u8], modinfo: &[u8]) -> BuildInfo {
     BuildInfo { version: String::from_utf8_lossy(version).into_owned(), ..info }
 }
 
-/// The blob, by its section or, without section headers, 16-aligned in the first writable segment.
-fn locate(image: &Image) -> Option<&[u8]> {
-    if let Some(section) = image.section(".go.buildinfo") {
-        let data = image.section_bytes(section)?;
-        if data.starts_with(MAGIC) {
-            return Some(data);
-        }
-    }
-    let segment = image.segments().iter().find(|s| s.writable)?;
-    let data = bytes::slice(image.file(), segment.file_offset, segment.file_size)?;
-    let at = memchr::memmem::find_iter(data, MAGIC).find(|at| at.is_multiple_of(16))?;
-    data.get(at..)
+/// Whether that may be what a linker wrote.
+fn is_likely(info: &BuildInfo) -> bool {
+    info.version.starts_with("go1") || info.version.starts_with("devel")
 }
 
-fn strings<'a>(image: &'a Image, blob: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+/// Where it may stand in a file without section headers: 16-aligned among the variables. In a PIE those that the loader makes
+/// read-only have a segment of their own, the first. What an executable has embedded lies among its constants.
+fn places(image: &Image) -> impl Iterator<Item = (LinkAddr, &[u8])> {
+    image.segments().iter().filter(|segment| segment.writable).flat_map(|segment| {
+        let data = image.segment_bytes(segment);
+        let found = memchr::memmem::find_iter(data, MAGIC).filter(|at| at.is_multiple_of(16));
+        found.filter_map(|at| Some((segment.address.checked_add(u64::try_from(at).ok()?)?, data.get(at..)?)))
+    })
+}
+
+fn strings(image: &Image, at: LinkAddr, blob: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     if bytes::u8(blob, 15)? & INLINE != 0 {
-        return inline(blob);
+        return inline(blob).map(|(version, modinfo)| (version.to_vec(), modinfo.to_vec()));
     }
-    // Up to Go 1.17: two pointers to Go string headers.
-    let string = |at| {
-        let header = LinkAddr(bytes::u64(blob, at)?);
-        let words = image.read(header, 16)?;
-        image.read(LinkAddr(bytes::u64(words, 0)?), bytes::u64(words, 8).filter(|n| *n <= MAX_STRING)?)
+    // Up to Go 1.17: two pointers to Go string headers, which the loader may fill in.
+    let word = image.address_size();
+    let size = u64::try_from(word).ok()?;
+    let read = |at: u64| {
+        let mut bytes = [0; 8];
+        image.fill(LinkAddr(at), bytes.get_mut(..word)?).then(|| u64::from_le_bytes(bytes))
     };
-    Some((string(16)?, string(24).unwrap_or(&[])))
+    let string = |header: u64| {
+        let len = read(header.checked_add(size)?).filter(|len| *len <= MAX_STRING)?;
+        image.read(LinkAddr(read(header)?), len)
+    };
+    let pointers = at.checked_add(16)?.0;
+    let version = string(read(pointers)?)?.to_vec();
+    let modinfo = read(pointers.checked_add(size)?).and_then(string).unwrap_or_default();
+    Some((version, modinfo.to_vec()))
 }
 
 /// Go 1.18+: two strings, each behind its length.
@@ -124,29 +141,38 @@ fn parse_modinfo(text: &str) -> BuildInfo {
         let Some((kind, rest)) = line.split_once('\t') else { continue };
         let mut columns = rest.split('\t');
         let first = columns.next().unwrap_or_default();
-        let module =
-            |version: Option<&str>| Module { path: first.to_owned(), version: version.unwrap_or_default().to_owned() };
+        let module = |version: Option<&str>| Module {
+            path: first.to_owned(),
+            version: version.unwrap_or_default().to_owned(),
+            replace: None,
+        };
         match kind {
             "path" => info.path = Some(first.to_owned()),
             "mod" => info.main = Some(module(columns.next())),
             "dep" => info.dependencies.push(module(columns.next())),
             // A replacement stands behind what it replaces.
             "=>" => {
-                let replaced = module(columns.next());
-                match info.dependencies.last_mut() {
-                    Some(last) => *last = replaced,
-                    None => info.main = Some(replaced),
+                let replaced = info.dependencies.last_mut().or(info.main.as_mut());
+                if let Some(replaced) = replaced {
+                    replaced.replace = Some(Box::new(module(columns.next())));
                 }
             }
-            "build" => {
-                if let Some((key, value)) = rest.split_once('=') {
-                    info.settings.push((key.to_owned(), value.trim_matches('"').to_owned()));
-                }
-            }
+            "build" => info.settings.extend(setting(rest)),
             _ => {}
         }
     }
     info
+}
+
+/// A build setting, of which both halves may be quoted (`runtime/debug/mod.go`, Go 1.18 to 1.27). What is quoted and cannot be is
+/// given as it stands.
+fn setting(line: &str) -> Option<(String, String)> {
+    let (key, value) = match quoted::unquote(line) {
+        Some((key, rest)) => (key, rest.strip_prefix('=')?),
+        None => line.split_once('=').map(|(key, value)| (key.to_owned(), value))?,
+    };
+    let whole = quoted::unquote(value).filter(|(_, rest)| rest.is_empty());
+    Some((key, whole.map_or_else(|| value.to_owned(), |(value, _)| value)))
 }
 
 #[cfg(test)]
@@ -180,6 +206,33 @@ mod tests {
     }
 
     #[test]
+    fn settings_are_quoted_where_they_need_it() {
+        let modinfo = concat!(
+            "path\tx.org/a\nmod\tx.org/a\t(devel)\t\ndep\tx.org/lib\tv1.2.3\n=>\t./lib\t(devel)\t\n",
+            "dep\tx.org/z\tv0.1.0\th1:abc=\n",
+            "build\t-compiler=gc\nbuild\t-ldflags=\"-X main.v=1.2.3 -X \\\"main.t=a b\\\"\"\nbuild\tCGO_CFLAGS=\n",
+            "build\t\"an odd=key\"=\"\\ttab\"\nbuild\tbroken=\"a\"b\"\n",
+        );
+        let info = image(&Elf::new().segment(0x40_0000, "rw", &blob("go1.27.3", modinfo))).build_info().unwrap();
+        let settings: Vec<_> = info.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(
+            settings,
+            [
+                ("-compiler", "gc"),
+                ("-ldflags", r#"-X main.v=1.2.3 -X "main.t=a b""#),
+                ("CGO_CFLAGS", ""),
+                ("an odd=key", "\ttab"),
+                ("broken", r#""a"b""#)
+            ]
+        );
+        let modules: Vec<_> = info.dependencies.iter().map(|m| (m.path.as_str(), m.version.as_str())).collect();
+        assert_eq!(modules, [("x.org/lib", "v1.2.3"), ("x.org/z", "v0.1.0")]);
+        let replaced = info.dependencies[0].replace.as_deref().map(|m| (m.path.as_str(), m.version.as_str()));
+        assert_eq!(replaced, Some(("./lib", "(devel)")));
+        assert!(info.dependencies[1].replace.is_none() && info.main.unwrap().replace.is_none());
+    }
+
+    #[test]
     fn pointer_form() {
         let base = 0x40_0000u64;
         let mut data = b"\xff Go buildinf:\x08\x00".to_vec();
@@ -192,6 +245,20 @@ mod tests {
         let info = image(&Elf::new().segment(base, "rw", &data)).build_info().unwrap();
         assert_eq!(info.version, "go1.16.15");
         assert_eq!(info.path, None);
+    }
+
+    #[test]
+    fn without_sections_it_is_looked_for_among_all_variables() {
+        let own = blob("go1.21.13", MODINFO);
+        let embedded = blob("go1.20", "");
+        // A PIE: what the loader makes read-only has a segment of its own. Another program is embedded as a constant.
+        let pie = Elf::new().segment(0x40_0000, "r", &embedded).segment(0x41_0000, "rw", &[0; 64]);
+        let version = |elf: &Elf| image(elf).build_info().map(|info| info.version);
+        assert_eq!(version(&pie.clone().segment(0x42_0000, "rw", &own)), Ok("go1.21.13".to_owned()));
+        assert!(version(&pie).is_err());
+        // The mark of a program that reads build information stands before it.
+        let mark = [b"\xff Go buildinf:".as_slice(), &[8, 2], &[0; 32], b"\x05other", &[0; 10]].concat();
+        assert_eq!(version(&pie.segment(0x42_0000, "rw", &[mark, own].concat())), Ok("go1.21.13".to_owned()));
     }
 
     #[test]

@@ -36,6 +36,11 @@ pub(crate) fn u64(data: &[u8], at: u64) -> Option<u64> {
     array(data, at).map(u64::from_le_bytes)
 }
 
+/// A number of so many bytes, four or eight.
+pub(crate) fn word(data: &[u8], at: u64, len: usize) -> Option<u64> {
+    if len == 8 { u64(data, at) } else { u32(data, at).map(u64::from) }
+}
+
 /// The bytes from `at` up to the next NUL, which must exist.
 pub(crate) fn c_string(data: &[u8], at: u64) -> Option<&[u8]> {
     let rest = tail(data, at)?;

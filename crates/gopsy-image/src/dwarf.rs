@@ -79,6 +79,7 @@ impl DebugInfo {
         if image.section(".debug_info").is_none() && image.section(".zdebug_info").is_none() {
             return Err(ImageError::Absent("debug information"));
         }
+        image.debug_is_whole()?;
         let sections = gimli::DwarfSections::load(|id| match id {
             SectionId::DebugInfo | SectionId::DebugAbbrev | SectionId::DebugStr | SectionId::DebugAddr => {
                 section(image, id.name())

@@ -1,11 +1,12 @@
 //! The ELF file itself: segments, sections, symbols, build ids.
 
 use crate::bytes;
+use crate::debugfile::{DebugFile, FindDebug};
 use crate::note::Notes;
 use crate::reloc::{self, Relocations};
 use crate::stated::{Part, Stated};
 use crate::{
-    BuildInfo, CodeInfo, DebugInfo, GoModule, ImageError, ModuleData, Pclntab, SymbolTable, Variable, buildinfo,
+    BuildInfo, CodeInfo, Cut, DebugInfo, GoModule, ImageError, ModuleData, Pclntab, SymbolTable, Variable, buildinfo,
     pclntab,
 };
 use gopsy_mem::{Addr, Bias, LinkAddr};
@@ -16,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 type Header = elf::FileHeader64<LE>;
+type Header32 = elf::FileHeader32<LE>;
 
 /// The bytes of a file: mapped, or in memory.
 pub type Bytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
@@ -116,12 +118,15 @@ pub fn hex(bytes: &[u8]) -> String {
 pub struct Image {
     data: Bytes,
     machine: Machine,
+    /// Bytes of an address.
+    word: usize,
     entry: LinkAddr,
     relocatable: bool,
     segments: Vec<Segment>,
     sections: Vec<Section>,
     build_id: Option<BuildId>,
     go_build_id: Option<BuildId>,
+    cut: Option<Cut>,
     /// Where the dynamic section stands in the file, and its size.
     dynamic: Option<(u64, u64)>,
     /// Where the name of the interpreter stands in the file, and its size.
@@ -132,9 +137,11 @@ pub struct Image {
     pub(crate) eh_frame_index: Option<(LinkAddr, u64)>,
     relocations: OnceLock<Relocations>,
     module: OnceLock<Result<GoModule, ImageError>>,
-    debug: OnceLock<Result<DebugInfo, ImageError>>,
-    code: OnceLock<Result<CodeInfo, ImageError>>,
-    symbols: OnceLock<SymbolTable>,
+    pub(crate) debug: OnceLock<Result<DebugInfo, ImageError>>,
+    pub(crate) code: OnceLock<Result<CodeInfo, ImageError>>,
+    pub(crate) symbols: OnceLock<SymbolTable>,
+    pub(crate) find_debug: OnceLock<FindDebug>,
+    pub(crate) debug_file: OnceLock<Option<DebugFile>>,
 }
 
 impl Image {
@@ -143,7 +150,30 @@ impl Image {
     /// # Errors
     /// When it is no 64-bit little-endian ELF executable, or its program headers cannot be read.
     pub fn parse(data: Bytes) -> Result<Image, ImageError> {
-        Image::read_headers(data, true)
+        parse_header((*data).as_ref())?;
+        Image::read_headers::<Header>(data, true)
+    }
+
+    /// As [`Image::parse`], also of 32 bits: of such a file, headers, sections, build ids, build information and how many symbols it
+    /// has are read, and not Go's tables.
+    ///
+    /// # Errors
+    /// As [`Image::parse`], without the class.
+    pub fn parse_any(data: Bytes) -> Result<Image, ImageError> {
+        let file = (*data).as_ref();
+        match is_32(file) && file.get(EI_DATA) != Some(&elf::ELFDATA2MSB.0) {
+            false => Image::parse(data),
+            true => {
+                let image = Image::read_headers::<Header32>(data, true)?;
+                // A machine of 64 bits may have programs with addresses of 32 (x32), which are another machine's.
+                let machine = match image.machine {
+                    Machine::X86_64 => Machine::Other(elf::EM_X86_64.0),
+                    Machine::Aarch64 => Machine::Other(elf::EM_AARCH64.0),
+                    machine => machine,
+                };
+                Ok(Image { machine, word: 4, ..image })
+            }
+        }
     }
 
     /// As [`Image::parse`], of a file that was put together from the memory into which it was loaded: its section headers, if they
@@ -152,7 +182,8 @@ impl Image {
     /// # Errors
     /// As [`Image::parse`].
     pub fn of_memory(data: Bytes) -> Result<Image, ImageError> {
-        Image::read_headers(data, false)
+        parse_header((*data).as_ref())?;
+        Image::read_headers::<Header>(data, false)
     }
 
     /// Code that a program generated, which is in no file: where it stands, as an image that has nothing else.
@@ -175,12 +206,14 @@ impl Image {
         Image {
             data,
             machine,
+            word: 8,
             entry: LinkAddr(0),
             relocatable: false,
             segments: Vec::new(),
             sections: Vec::new(),
             build_id: None,
             go_build_id: None,
+            cut: None,
             dynamic: None,
             interpreter: None,
             read_only_after: Vec::new(),
@@ -190,15 +223,14 @@ impl Image {
             debug: OnceLock::new(),
             code: OnceLock::new(),
             symbols: OnceLock::new(),
+            find_debug: OnceLock::new(),
+            debug_file: OnceLock::new(),
         }
     }
 
-    fn read_headers(data: Bytes, has_sections: bool) -> Result<Image, ImageError> {
+    fn read_headers<H: FileHeader<Endian = LE>>(data: Bytes, has_sections: bool) -> Result<Image, ImageError> {
         let file = (*data).as_ref();
-        if !file.starts_with(&elf::ELFMAG) {
-            return Err(ImageError::NotElf);
-        }
-        let header = parse_header(file)?;
+        let header = H::parse(file).map_err(|e| ImageError::damaged(format!("its ELF header cannot be read ({e})")))?;
         let machine = Machine::from_elf(header.e_machine(LE).0);
         let e_type = header.e_type(LE);
         if e_type != elf::ET_EXEC && e_type != elf::ET_DYN {
@@ -207,34 +239,50 @@ impl Image {
         let programs = header
             .program_headers(LE, file)
             .map_err(|e| ImageError::damaged(format!("its program headers cannot be read ({e})")))?;
-        let segments: Vec<Segment> = programs.iter().filter(|p| p.p_type(LE) == elf::PT_LOAD).map(segment).collect();
+        let segments: Vec<Segment> =
+            programs.iter().filter(|p| p.p_type(LE) == elf::PT_LOAD).map(segment::<H>).collect();
         let sections = if has_sections { sections(header, file).unwrap_or_default() } else { Vec::new() };
-        let (build_id, go_build_id) = build_ids(file, programs, &sections);
+        let (build_id, go_build_id) = build_ids::<H>(file, programs, &sections);
+        let table_end = if has_sections { sections_end(header) } else { 0 };
         let first = |kind| programs.iter().find(|p| p.p_type(LE) == kind);
         let image = Image {
-            entry: LinkAddr(header.e_entry(LE)),
+            entry: LinkAddr(header.e_entry(LE).into()),
             relocatable: e_type == elf::ET_DYN,
+            cut: Cut::of(u64::try_from(file.len()).unwrap_or(u64::MAX), table_end, &sections, &segments),
             segments,
             sections,
             build_id,
             go_build_id,
-            dynamic: first(elf::PT_DYNAMIC).map(|p| (p.p_offset(LE), p.p_filesz(LE))),
-            interpreter: first(elf::PT_INTERP).map(|p| (p.p_offset(LE), p.p_filesz(LE))),
+            dynamic: first(elf::PT_DYNAMIC).map(|p| (p.p_offset(LE).into(), p.p_filesz(LE).into())),
+            interpreter: first(elf::PT_INTERP).map(|p| (p.p_offset(LE).into(), p.p_filesz(LE).into())),
             read_only_after: programs
                 .iter()
                 .filter(|p| p.p_type(LE) == elf::PT_GNU_RELRO)
-                .map(|p| (LinkAddr(p.p_vaddr(LE)), p.p_memsz(LE)))
+                .map(|p| (LinkAddr(p.p_vaddr(LE).into()), p.p_memsz(LE).into()))
                 .collect(),
-            eh_frame_index: first(elf::PT_GNU_EH_FRAME).map(|p| (LinkAddr(p.p_vaddr(LE)), p.p_filesz(LE))),
+            eh_frame_index: first(elf::PT_GNU_EH_FRAME)
+                .map(|p| (LinkAddr(p.p_vaddr(LE).into()), p.p_filesz(LE).into())),
             ..Image::bare(machine, data)
         };
         Ok(image)
+    }
+
+    /// Whether the file ends before what its headers name.
+    #[must_use]
+    pub fn cut(&self) -> Option<Cut> {
+        self.cut
     }
 
     /// The instruction set.
     #[must_use]
     pub fn machine(&self) -> Machine {
         self.machine
+    }
+
+    /// Bytes of an address: 8, or 4 of a file of 32 bits ([`Image::parse_any`]).
+    #[must_use]
+    pub fn address_size(&self) -> usize {
+        self.word
     }
 
     /// The address at which execution begins.
@@ -273,7 +321,7 @@ impl Image {
     /// was linked statically and may be loaded anywhere says that it is one (`DF_1_PIE`).
     #[must_use]
     pub fn is_shared_object(&self) -> bool {
-        let mut entries = reloc::dynamic_entries(self.file(), self.dynamic);
+        let mut entries = reloc::dynamic_entries(self.file(), self.dynamic, self.word);
         let is_program =
             self.interpreter.is_some() || entries.any(|(key, value)| key == DT_FLAGS_1 && value & DF_1_PIE != 0);
         self.relocatable && self.dynamic.is_some() && !is_program
@@ -315,14 +363,26 @@ impl Image {
         if section.no_bits { None } else { bytes::slice(self.file(), section.file_offset, section.size) }
     }
 
+    /// Whether the file still has its debug information, as far as it was cut off.
+    pub(crate) fn debug_is_whole(&self) -> Result<(), ImageError> {
+        let lost = |s: &Section| s.name.starts_with(".debug_") && self.section_bytes(s).is_none();
+        self.cut.filter(|_| self.sections.iter().any(lost)).map_or(Ok(()), |cut| Err(ImageError::Cut(cut)))
+    }
+
     /// Where in the file the bytes of the segment stand from that address on, as far as the file holds them.
     fn range_from(&self, address: LinkAddr) -> Option<std::ops::Range<usize>> {
         self.segments.iter().find_map(|s| {
             let within = address.offset_from(s.address).filter(|o| *o < s.file_size)?;
             let start = usize::try_from(s.file_offset.checked_add(within)?).ok()?;
-            let end = usize::try_from(s.file_offset.checked_add(s.file_size)?).ok()?;
-            (end <= self.file().len()).then_some(start..end)
+            let end = usize::try_from(s.file_offset.checked_add(s.file_size)?).ok()?.min(self.file().len());
+            (start < end).then_some(start..end)
         })
+    }
+
+    /// The bytes of a segment, as far as the file holds them.
+    pub(crate) fn segment_bytes(&self, segment: &Segment) -> &[u8] {
+        let held = u64::try_from(self.file().len()).unwrap_or(u64::MAX).saturating_sub(segment.file_offset);
+        bytes::slice(self.file(), segment.file_offset, segment.file_size.min(held)).unwrap_or(&[])
     }
 
     /// The bytes of the segment from that address on, as far as the file holds them.
@@ -440,29 +500,8 @@ impl Image {
 
     /// What the loader fills in. Read once, when first asked for.
     pub(crate) fn relocations(&self) -> &Relocations {
-        self.relocations.get_or_init(|| Relocations::read(self.file(), self.machine, &self.segments, self.dynamic))
-    }
-
-    /// DWARF. Inflated once, when first asked for.
-    ///
-    /// # Errors
-    /// When the file has none (`-ldflags=-w`), or it cannot be inflated.
-    pub fn debug_info(&self) -> Result<&DebugInfo, ImageError> {
-        self.debug.get_or_init(|| DebugInfo::load(self)).as_ref().map_err(Clone::clone)
-    }
-
-    /// What DWARF says of places in the code. Inflated once, when first asked for.
-    ///
-    /// # Errors
-    /// As [`Image::debug_info`].
-    pub fn code_info(&self) -> Result<&CodeInfo, ImageError> {
-        self.code.get_or_init(|| CodeInfo::load(self)).as_ref().map_err(Clone::clone)
-    }
-
-    /// The symbol table, by address. Sorted once, when first asked for; empty for a stripped file.
-    #[must_use]
-    pub fn symbol_table(&self) -> &SymbolTable {
-        self.symbols.get_or_init(|| SymbolTable::read(self.file()))
+        let dynamic = self.dynamic.filter(|_| self.word == 8);
+        self.relocations.get_or_init(|| Relocations::read(self.file(), self.machine, &self.segments, dynamic))
     }
 }
 
@@ -496,11 +535,17 @@ impl std::fmt::Debug for Image {
     }
 }
 
+/// Whether an ELF file is of 32 bits.
+pub(crate) fn is_32(file: &[u8]) -> bool {
+    file.starts_with(&elf::ELFMAG) && file.get(EI_CLASS) == Some(&elf::ELFCLASS32.0)
+}
+
 pub(crate) fn parse_header(file: &[u8]) -> Result<&Header, ImageError> {
+    if !file.starts_with(&elf::ELFMAG) {
+        return Err(ImageError::NotElf);
+    }
     // Another class has another header: it is asked first, else a sound file would be called damaged.
-    let of_ident = |place: usize| file.get(place).copied();
-    let (class, data) = (of_ident(EI_CLASS), of_ident(EI_DATA));
-    if class == Some(elf::ELFCLASS32.0) || data == Some(elf::ELFDATA2MSB.0) {
+    if is_32(file) || file.get(EI_DATA) == Some(&elf::ELFDATA2MSB.0) {
         return Err(ImageError::not_supported("a 32-bit or big-endian ELF file"));
     }
     Header::parse(file).map_err(|e| ImageError::damaged(format!("its ELF header cannot be read ({e})")))
@@ -508,13 +553,14 @@ pub(crate) fn parse_header(file: &[u8]) -> Result<&Header, ImageError> {
 
 /// Build ids, from the note segments and then from the note sections: the Go linker's `PT_NOTE` covers its own note
 /// only, and leaves the GNU one beside it to the section table (seen with Go 1.27, internal linking).
-fn build_ids(
+fn build_ids<H: FileHeader<Endian = LE>>(
     file: &[u8],
-    programs: &[elf::ProgramHeader64<LE>],
+    programs: &[H::ProgramHeader],
     sections: &[Section],
 ) -> (Option<BuildId>, Option<BuildId>) {
     let segments = programs.iter().filter(|p| p.p_type(LE) == elf::PT_NOTE);
-    let segments = segments.filter_map(|p| Some((p.data(LE, file).ok()?, p.p_align(LE), LinkAddr(p.p_vaddr(LE)))));
+    let segments =
+        segments.filter_map(|p| Some((p.data(LE, file).ok()?, p.p_align(LE).into(), LinkAddr(p.p_vaddr(LE).into()))));
     let sections = sections.iter().filter(|s| s.name.starts_with(".note") && !s.no_bits);
     let sections = sections.filter_map(|s| Some((bytes::slice(file, s.file_offset, s.size)?, 4, s.address)));
     let (mut build_id, mut go_build_id) = (None, None);
@@ -533,25 +579,31 @@ fn build_ids(
     (build_id, go_build_id)
 }
 
-fn segment(p: &elf::ProgramHeader64<LE>) -> Segment {
+fn segment<H: FileHeader<Endian = LE>>(p: &H::ProgramHeader) -> Segment {
     let flags = p.p_flags(LE);
     Segment {
-        address: LinkAddr(p.p_vaddr(LE)),
-        memory_size: p.p_memsz(LE),
-        file_offset: p.p_offset(LE),
-        file_size: p.p_filesz(LE),
+        address: LinkAddr(p.p_vaddr(LE).into()),
+        memory_size: p.p_memsz(LE).into(),
+        file_offset: p.p_offset(LE).into(),
+        file_size: p.p_filesz(LE).into(),
         writable: flags.contains(elf::PF_W),
         executable: flags.contains(elf::PF_X),
     }
 }
 
-fn sections(header: &Header, file: &[u8]) -> Option<Vec<Section>> {
+/// Where the table of sections ends.
+fn sections_end<H: FileHeader<Endian = LE>>(header: &H) -> u64 {
+    let size = u64::from(header.e_shnum(LE)).saturating_mul(u64::from(header.e_shentsize(LE)));
+    Into::<u64>::into(header.e_shoff(LE)).saturating_add(size)
+}
+
+fn sections<H: FileHeader<Endian = LE>>(header: &H, file: &[u8]) -> Option<Vec<Section>> {
     let table = header.sections(LE, file).ok()?;
-    let section = |s: &elf::SectionHeader64<LE>| Section {
+    let section = |s: &H::SectionHeader| Section {
         name: table.section_name(LE, s).map(|n| String::from_utf8_lossy(n).into_owned()).unwrap_or_default(),
-        address: LinkAddr(s.sh_addr(LE)),
-        file_offset: s.sh_offset(LE),
-        size: s.sh_size(LE),
+        address: LinkAddr(s.sh_addr(LE).into()),
+        file_offset: s.sh_offset(LE).into(),
+        size: s.sh_size(LE).into(),
         compressed: s.sh_flags(LE).contains(elf::SHF_COMPRESSED),
         no_bits: s.sh_type(LE) == elf::SHT_NOBITS,
     };

@@ -1,5 +1,7 @@
 //! Errors.
 
+use crate::Cut;
+
 /// Why a question to a file has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
@@ -9,6 +11,9 @@ pub enum ImageError {
     /// It contradicts itself or ends too early.
     #[error("the file is damaged: {0}")]
     Damaged(String),
+    /// What was asked for may have stood behind its end.
+    #[error("{0}")]
+    Cut(Cut),
     /// It is well formed, but gopsy cannot read this kind yet.
     #[error("not supported yet: {0}")]
     NotSupported(String),

@@ -14,6 +14,8 @@
 
 mod buildinfo;
 mod bytes;
+mod cut;
+mod debugfile;
 mod dwarf;
 mod elf;
 mod error;
@@ -21,6 +23,7 @@ mod func;
 mod moduledata;
 mod note;
 mod pclntab;
+mod quoted;
 mod reloc;
 mod stated;
 mod symbols;
@@ -37,6 +40,8 @@ mod tests;
 mod tests_of_places;
 
 pub use buildinfo::{BuildInfo, Module};
+pub use cut::Cut;
+pub use debugfile::DebugFile;
 pub use dwarf::lines::{CodeInfo, DebugFunction, DebugInlined, LineRow};
 pub use dwarf::{DebugInfo, Field, Found, StructLayout, Variable};
 pub use elf::{BuildId, Bytes, Image, Machine, Section, Segment, hex};

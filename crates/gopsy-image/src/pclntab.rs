@@ -316,6 +316,9 @@ impl<'a> Pclntab<'a> {
 
 /// The first module of a file. Its moduledata is found by section (Go 1.26+), by symbol, else by what it points to.
 pub(crate) fn first_module(image: &Image) -> Result<GoModule, ImageError> {
+    if image.address_size() != 8 {
+        return Err(ImageError::not_supported("the tables of a 32-bit program"));
+    }
     let section = image.section(".go.module").map(|s| s.address);
     let stated = section.into_iter().chain(image.symbol("runtime.firstmoduledata"));
     let mut failed = None;
@@ -335,7 +338,9 @@ pub(crate) fn first_module(image: &Image) -> Result<GoModule, ImageError> {
             }
         }
     }
-    Err(failed.unwrap_or(ImageError::Absent("pclntab: it is no Go program, or somebody removed Go's tables from it")))
+    let nothing = ImageError::Absent("pclntab: it is no Go program, or somebody removed Go's tables from it");
+    let cut = image.cut().filter(|cut| cut.loaded).map(ImageError::Cut);
+    Err(cut.or(failed).unwrap_or(nothing))
 }
 
 /// The headers of pclntabs, with the address of their function names: by section, else by looking for the magic. External
@@ -357,7 +362,7 @@ fn headers(image: &Image, failed: &mut Option<ImageError>) -> Vec<(LinkAddr, Lin
         return found;
     }
     for segment in image.segments() {
-        let Some(data) = bytes::slice(image.file(), segment.file_offset, segment.file_size) else { continue };
+        let data = image.segment_bytes(segment);
         // Two zero bytes follow every magic.
         for at in memchr::memmem::find_iter(data, b"\xff\xff\xff\0\0").filter_map(|at| at.checked_sub(1)) {
             if let Some(at) = u64::try_from(at).ok().and_then(|at| segment.address.checked_add(at)) {
@@ -385,8 +390,8 @@ fn pointers_to(image: &Image, target: LinkAddr) -> Vec<LinkAddr> {
     let mut found: Vec<LinkAddr> = image.relocations().places_of(target.0).collect();
     let needle = target.0.to_le_bytes();
     for segment in image.segments() {
-        let Some(data) = bytes::slice(image.file(), segment.file_offset, segment.file_size) else { continue };
-        let at = memchr::memmem::find_iter(data, &needle).filter_map(|at| u64::try_from(at).ok());
+        let at =
+            memchr::memmem::find_iter(image.segment_bytes(segment), &needle).filter_map(|at| u64::try_from(at).ok());
         found.extend(at.filter_map(|at| segment.address.checked_add(at)));
     }
     found

@@ -23,12 +23,16 @@ const SYMBOL: u64 = 24;
 /// Words that a dynamic section has at most; real ones have some 30.
 const MAX_DYNAMIC: u64 = 1024;
 
-/// The keys and values of the dynamic section, which stands there in the file and has so many bytes.
-pub(crate) fn dynamic_entries(file: &[u8], dynamic: Option<(u64, u64)>) -> impl Iterator<Item = (u64, u64)> {
+/// The keys and values of the dynamic section, which stands there in the file and has so many bytes; each of so many.
+pub(crate) fn dynamic_entries(
+    file: &[u8],
+    dynamic: Option<(u64, u64)>,
+    word: usize,
+) -> impl Iterator<Item = (u64, u64)> {
     let section = dynamic.and_then(|(at, size)| bytes::slice(file, at, size.min(MAX_DYNAMIC.saturating_mul(16))));
-    let (entries, _) = section.unwrap_or_default().as_chunks::<16>();
-    let word = |entry: &[u8; 16], at| bytes::u64(entry, at).unwrap_or(DT_NULL);
-    entries.iter().map(move |entry| (word(entry, 0), word(entry, 8))).take_while(|(key, _)| *key != DT_NULL)
+    let entries = section.unwrap_or_default().chunks_exact(word.saturating_mul(2).max(1));
+    let entry = move |entry| Some((bytes::word(entry, 0, word)?, bytes::word(entry, u64::try_from(word).ok()?, word)?));
+    entries.map_while(entry).take_while(|(key, _)| *key != DT_NULL)
 }
 
 /// What the loader fills in, from the addend and the symbol; none where another file or the machine says so.
@@ -79,7 +83,8 @@ impl Relocations {
     }
 
     fn table(file: &[u8], machine: Machine, segments: &[Segment], dynamic: Option<(u64, u64)>) -> Option<Self> {
-        let of = |wanted| dynamic_entries(file, dynamic).filter(move |(key, _)| *key == wanted).last().map(|(_, v)| v);
+        let of =
+            |wanted| dynamic_entries(file, dynamic, 8).filter(move |(key, _)| *key == wanted).last().map(|(_, v)| v);
         let (table, len) = of(DT_RELA).map(LinkAddr).zip(of(DT_RELASZ))?;
         let data = held(file, segments, table, len)?;
         let symbols =

@@ -52,36 +52,34 @@ pub struct SymbolTable {
     /// The largest size of an entry up to each: how far back a search has to look.
     reach: Vec<u64>,
     dynamic: bool,
+    /// It is the debug file's.
+    of_debug_file: bool,
 }
 
 /// So many symbols before an address are looked at for one that covers it.
 const MAX_BACK: usize = 4096;
 
 impl SymbolTable {
-    /// Reads the table; empty for a file that has none, or a damaged one.
+    /// Reads the table; empty for a file that has none, or a damaged one. Of a file of 32 bits the names are not read.
     pub(crate) fn read(file: &[u8]) -> SymbolTable {
+        let of =
+            if crate::elf::is_32(file) { entries::<elf::FileHeader32<LE>> } else { entries::<elf::FileHeader64<LE>> };
         for (kind, dynamic) in [(elf::SHT_SYMTAB, false), (elf::SHT_DYNSYM, true)] {
-            let Some(table) = table(file, kind) else { continue };
-            let mut entries: Vec<Entry> = Vec::new();
-            for (index, symbol) in table.enumerate() {
-                let placed = symbol.st_shndx(LE) != elf::SHN_UNDEF && symbol.st_shndx(LE) != elf::SHN_ABS;
-                if placed && kind_of(symbol.st_type()).is_some() {
-                    let (address, size) = (LinkAddr(symbol.st_value(LE)), symbol.st_size(LE));
-                    entries.push(Entry { address, size, index: index.0 });
-                }
-            }
-            if entries.is_empty() {
-                continue;
-            }
+            let Some(mut entries) = of(file, kind).filter(|entries| !entries.is_empty()) else { continue };
             entries.sort_unstable();
             let mut longest = 0;
             let reach = entries.iter().map(|e| {
                 longest = longest.max(e.size);
                 longest
             });
-            return SymbolTable { reach: reach.collect(), entries, dynamic };
+            return SymbolTable { reach: reach.collect(), entries, dynamic, of_debug_file: false };
         }
         SymbolTable::default()
+    }
+
+    /// The table of the debug file of another.
+    pub(crate) fn of_debug_file(file: &[u8]) -> SymbolTable {
+        SymbolTable { of_debug_file: true, ..SymbolTable::read(file) }
     }
 
     /// How many symbols stand at an address.
@@ -104,7 +102,8 @@ impl SymbolTable {
 
     fn symbol<'a>(&self, image: &'a Image, entry: &Entry) -> Option<Symbol<'a>> {
         let kind = if self.dynamic { elf::SHT_DYNSYM } else { elf::SHT_SYMTAB };
-        let table = table(image.file(), kind)?;
+        let file = if self.of_debug_file { image.debug_file()?.image.file() } else { image.file() };
+        let table = table(file, kind)?;
         let symbol = table.symbol(object::SymbolIndex(entry.index)).ok()?;
         let name = table.symbol_name(LE, symbol).ok()?;
         let kind = kind_of(symbol.st_type())?;
@@ -162,8 +161,34 @@ fn kind_of(kind: elf::SymbolType) -> Option<SymbolKind> {
     }
 }
 
-fn table(file: &[u8], kind: elf::SectionType) -> Option<object::read::elf::SymbolTable<'_, elf::FileHeader64<LE>>> {
-    let header = crate::elf::parse_header(file).ok()?;
+type Table<'data, H> = object::read::elf::SymbolTable<'data, H>;
+
+fn table(file: &[u8], kind: elf::SectionType) -> Option<Table<'_, elf::FileHeader64<LE>>> {
+    table_of(crate::elf::parse_header(file).ok()?, file, kind)
+}
+
+fn table_of<'data, H: FileHeader<Endian = LE>>(
+    header: &H,
+    file: &'data [u8],
+    kind: elf::SectionType,
+) -> Option<Table<'data, H>> {
     let table = header.sections(LE, file).ok()?.symbols(LE, file, kind).ok()?;
     (!table.is_empty()).then_some(table)
+}
+
+/// The symbols that stand at an address.
+fn entries<H: FileHeader<Endian = LE>>(file: &[u8], kind: elf::SectionType) -> Option<Vec<Entry>> {
+    let table = table_of(H::parse(file).ok()?, file, kind)?;
+    let placed = |symbol: &H::Sym| {
+        symbol.st_shndx(LE) != elf::SHN_UNDEF
+            && symbol.st_shndx(LE) != elf::SHN_ABS
+            && kind_of(symbol.st_type()).is_some()
+    };
+    let symbols = table.enumerate().filter(|(_, symbol)| placed(symbol));
+    let entry = |(index, symbol): (object::SymbolIndex, &H::Sym)| Entry {
+        address: LinkAddr(symbol.st_value(LE).into()),
+        size: symbol.st_size(LE).into(),
+        index: index.0,
+    };
+    Some(symbols.map(entry).collect())
 }

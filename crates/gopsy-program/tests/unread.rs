@@ -130,8 +130,36 @@ fn nothing_else_that_is_wrong_with_a_core_is_passed_over() {
     let finder = Finder { bins: vec![std::env::current_exe().unwrap()], ..Finder::default() };
     let options = CoreOptions { finder, layouts_of: None };
     let opened = AnyCore::find(gopsy_target::Core::open(&folder.path().join("core")).unwrap(), &options);
-    assert!(matches!(opened, Err(CoreError::NoBinary { .. })));
+    assert!(matches!(opened, Err(CoreError::NoBinary { cut: None, .. })));
+    // Of a core that was cut off, that is said whether or not its program is here.
+    let cut = recorded("core")[..3000].to_vec();
+    let opened = AnyCore::find(gopsy_target::Core::parse(std::sync::Arc::new(cut)).unwrap(), &options);
+    let said = opened.err().unwrap().to_string();
+    assert!(said.contains("the core is cut off: the file ends after 3000 of "), "{said}");
     let text = folder.path().join("text");
     std::fs::write(&text, "no core").unwrap();
     assert!(matches!(CoreEvidence::open_with(&text, &options), Err(CoreError::Core(_))));
+}
+
+#[test]
+fn what_a_cut_core_lacks_is_said_shortly_and_no_file_is_called_damaged() {
+    let core = gopsy_target::Core::parse(std::sync::Arc::new(recorded("core")[..3000].to_vec())).unwrap();
+    let parse = |bytes| gopsy_image::Image::parse(std::sync::Arc::new(bytes)).unwrap();
+    let mut binary = recorded("nilfield");
+    // Without its debug information the layouts of all releases are tried.
+    let debug = parse(binary.clone()).section(".debug_info").unwrap().file_offset;
+    binary.truncate(usize::try_from(debug).unwrap());
+    let opened = AnyCore::join(
+        core,
+        std::sync::Arc::new(parse(binary)),
+        std::path::Path::new("nilfield"),
+        &CoreOptions::default(),
+    )
+    .unwrap();
+    let notes = opened.program().notes();
+    assert!(notes.iter().all(|note| !note.contains('\n') && note.len() < 300), "{notes:#?}");
+    assert!(notes.iter().any(|note| note.contains(" layouts were tried, first ")), "{notes:#?}");
+    let modules = notes.iter().find(|note| note.starts_with("the list of Go modules is not whole: ")).unwrap();
+    assert!(modules.ends_with("was not saved"), "{notes:#?}");
+    assert!(notes.iter().any(|note| note.starts_with("the core was cut off after 3000 of ")), "{notes:#?}");
 }

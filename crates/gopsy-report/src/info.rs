@@ -50,8 +50,12 @@ pub struct Program {
     pub interpreter: Option<String>,
     /// How many symbols it has; `None` if it has no symbol table.
     pub symbols: Option<u64>,
-    /// How many bytes of the file are DWARF; `None` if there is none.
+    /// How many bytes of the file, or of its debug file, are DWARF; `None` if there is none.
     pub debug_size: Option<u64>,
+    /// Where its debug file is and how it was found, if what is said of DWARF and symbols is that file's.
+    pub debug_file: Option<String>,
+    /// The file was cut off: what it lacks it may have had.
+    pub cut: bool,
     /// The largest parts of what is loaded: name and bytes in memory.
     pub parts: Vec<(String, u64)>,
     /// Go's modules: one, but with plugins, shared libraries and generated code.
@@ -70,15 +74,26 @@ pub struct Build {
     /// Import path of the main package.
     pub main_package: Option<String>,
     /// The main module and its version.
-    pub main_module: Option<(String, String)>,
+    pub main_module: Option<ModuleVersion>,
     /// The other modules and their versions.
-    pub dependencies: Vec<(String, String)>,
+    pub dependencies: Vec<ModuleVersion>,
     /// Build settings in the order of the file.
     pub settings: Vec<(String, String)>,
     /// GNU build id, in hexadecimal.
     pub build_id: Option<String>,
     /// Go's build id.
     pub go_build_id: Option<String>,
+}
+
+/// A module of Go's: path and version.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ModuleVersion {
+    /// Its path.
+    pub path: String,
+    /// Its version.
+    pub version: String,
+    /// Path and version of what was linked in its place.
+    pub replace: Option<(String, String)>,
 }
 
 /// One moduledata.
@@ -218,6 +233,8 @@ pub struct Amount {
     pub held: u64,
     /// How many of the rest files supply that are at hand.
     pub backed: u64,
+    /// How many of the rest were never written to, or were not to be dumped: the core does not tell which.
+    pub unwritten: u64,
 }
 
 /// A file that was mapped.

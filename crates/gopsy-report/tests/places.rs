@@ -9,7 +9,7 @@ use gopsy_locate::{
 };
 use gopsy_mem::{Addr, Bias, LinkAddr};
 use gopsy_model::KnownIssue;
-use gopsy_report::info::{Amount, Build, File, Info, Module, Process, Program, Runtime, Thread};
+use gopsy_report::info::{Amount, Build, File, Info, Module, ModuleVersion, Process, Program, Runtime, Thread};
 use gopsy_report::terminal::{self, View};
 use gopsy_report::whereabouts::{
     Answer, Answered, LineAnswer, LineListing, OperandAt, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers,
@@ -184,8 +184,12 @@ fn info(text: &str) -> Info {
         go_version: Some(owned()),
         go_version_by: owned(),
         main_package: Some(owned()),
-        main_module: Some((owned(), owned())),
-        dependencies: vec![(owned(), "v1.0.0".to_owned())],
+        main_module: Some(ModuleVersion { path: owned(), version: owned(), replace: None }),
+        dependencies: vec![ModuleVersion {
+            path: owned(),
+            version: "v1.0.0".to_owned(),
+            replace: Some((owned(), owned())),
+        }],
         settings: vec![("-race".to_owned(), owned()), ("CGO_CFLAGS".to_owned(), String::new())],
         build_id: Some("ab12".to_owned()),
         go_build_id: Some(owned()),
@@ -199,6 +203,8 @@ fn info(text: &str) -> Info {
             size: 2 << 20,
             platform: "linux/amd64".to_owned(),
             build: build(),
+            cut: false,
+            debug_file: Some(owned()),
             position_independent: true,
             shared_object: false,
             interpreter: Some(owned()),
@@ -238,7 +244,7 @@ fn info(text: &str) -> Info {
                 at: Some(owned()),
                 line: Some((owned(), 41)),
             }],
-            memory: vec![Amount { kind: owned(), named: 8192, held: 4096, backed: 0 }],
+            memory: vec![Amount { kind: owned(), named: 8192, held: 4096, backed: 0, unwritten: 0 }],
             reserved: 1 << 40,
             lost: vec![owned()],
             files: vec![File {

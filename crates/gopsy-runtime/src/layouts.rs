@@ -124,7 +124,7 @@ impl Layouts {
         match image.debug_info().and_then(|info| Layouts::described(info, types)) {
             Ok(Some(layouts)) => return Ok(Box::new(std::iter::once(layouts))),
             // Without debug information, or with somebody else's, the tables serve.
-            Ok(None) | Err(ImageError::Absent(_) | ImageError::NotSupported(_)) => {}
+            Ok(None) | Err(ImageError::Absent(_) | ImageError::NotSupported(_) | ImageError::Cut(_)) => {}
             Err(error) => return Err(error.into()),
         }
         let Some(goarch) = image.machine().goarch() else { return Ok(Box::new(std::iter::empty())) };

@@ -86,11 +86,21 @@ pub enum RuntimeError {
         not_saved: bool,
     },
     /// The memory contradicts the layouts.
-    #[error("the memory is not that of a Go program of any known layout:{}", .0.iter().map(|w| format!("\n  {w}")).collect::<String>())]
+    #[error("the memory is not that of a Go program of any known layout{}", tried(.0))]
     DoNotFit(Vec<String>),
     /// The memory neither contradicts the layouts nor bears them out: most of it is missing.
-    #[error("nothing in the memory bears out how the runtime would be read:{}", .0.iter().map(|w| format!("\n  {w}")).collect::<String>())]
+    #[error("nothing in the memory bears out how the runtime would be read{}", tried(.0))]
     NotBorneOut(Vec<String>),
+}
+
+/// What there is to say of the layouts that were tried, of each why it was refused: of the first, which is the program's own where
+/// that is known.
+fn tried(refused: &[String]) -> String {
+    match refused {
+        [] => String::new(),
+        [only] => format!(": {only}"),
+        [first, ..] => format!(": {} layouts were tried, first {first}", refused.len()),
+    }
 }
 
 impl RuntimeError {

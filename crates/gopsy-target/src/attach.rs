@@ -304,7 +304,7 @@ fn names_one_build(image: &Image) -> bool {
 /// the file's own word counts, not only the core's. Debug files and stripped copies have the same build id and other
 /// offsets: offsets of mapping and segment must agree.
 fn parts(image: &Image, bias: Bias, file: &MappedElf, number: usize) -> Vec<Part> {
-    let segments = image.segments();
+    let (segments, file_len) = (image.segments(), u64::try_from(image.file().len()).unwrap_or(u64::MAX));
     if segments.len() > MAX_SEGMENTS {
         return Vec::new();
     }
@@ -328,9 +328,10 @@ fn parts(image: &Image, bias: Bias, file: &MappedElf, number: usize) -> Vec<Part
             }
             let by_mapping = start.offset_from(mapping.range.start).and_then(|o| o.checked_add(mapping.file_offset));
             let by_segment = start.offset_from(range.start).and_then(|o| o.checked_add(segment.file_offset));
-            if start < end
-                && let (Some(file_offset), true) = (by_mapping, by_mapping == by_segment)
-            {
+            let (Some(file_offset), true) = (by_mapping, by_mapping == by_segment) else { continue };
+            // A file that was cut off has less.
+            let end = end.min(Range::new(start, file_len.saturating_sub(file_offset)).end);
+            if start < end {
                 parts.push(Part { range: Range { start, end }, file: number, file_offset });
             }
         }

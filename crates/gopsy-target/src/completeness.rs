@@ -3,6 +3,11 @@
 //! Folklore: RLIMIT_CORE counts what is written, and holes are not. With a limit of 100 KiB the kernel (6.18) left a core
 //! of 180,224 bytes of a small Go program, with 1,000 KiB one of 41,836,544. The length of a file that was cut off says
 //! nothing of the limit; what it takes on disk comes near it.
+//!
+//! Folklore: of private memory in no file the kernel writes nothing until the process has written to it (`vma_dump_size` of
+//! `fs/coredump.c`, 5.17: no `anon_vma`; seen with 6.18), whether it was read or not; it writes nothing of it after
+//! `madvise(MADV_DONTDUMP)` either. The core has the same of both: a program header without bytes. What was written to and
+//! then freed or protected is written whole. Memory of devices is of a file, and `NT_FILE` names it.
 
 use crate::core::{Core, CoreSegment};
 use crate::headers::Damage;
@@ -28,6 +33,8 @@ pub enum MemoryKind {
     File,
     /// The kernel's own: vDSO, vsyscall.
     Kernel,
+    /// The core lacks the list of files (`NT_FILE`): nobody knows.
+    Unknown,
 }
 
 impl fmt::Display for MemoryKind {
@@ -37,6 +44,7 @@ impl fmt::Display for MemoryKind {
             MemoryKind::Shared => "shared",
             MemoryKind::File => "file-backed",
             MemoryKind::Kernel => "the kernel's",
+            MemoryKind::Unknown => "not known",
         })
     }
 }
@@ -52,6 +60,8 @@ pub struct Amount {
     pub held: u64,
     /// How much of the rest attached files supply.
     pub backed: u64,
+    /// How much of the rest was never written to, or was not to be dumped ([`Lost::Unwritten`]).
+    pub unwritten: u64,
 }
 
 /// Why some memory is not in a core.
@@ -84,12 +94,23 @@ pub enum Lost {
         /// In bytes.
         memory: u64,
     },
-    /// Anonymous memory was left out. All of it: `coredump_filter`. Some: MADV_DONTDUMP, or a device's memory.
+    /// Anonymous memory was left out. All of it: `coredump_filter`. Some, which the kernel does not do: whoever wrote the core.
     Anonymous {
         /// In bytes.
         memory: u64,
         /// All of it.
         all: bool,
+    },
+    /// Whole stretches of anonymous memory are not in the core: nothing was ever written there, and they read as zeros; or the
+    /// process had asked for that (MADV_DONTDUMP). The core does not tell which.
+    Unwritten {
+        /// In bytes.
+        memory: u64,
+    },
+    /// Memory was left out of which nobody knows what it was: the list of files is lost.
+    Unknown {
+        /// In bytes.
+        memory: u64,
     },
     /// gcore names only what it writes; files were mapped here that it left out.
     NotNamed {
@@ -115,8 +136,17 @@ impl fmt::Display for Lost {
                 write!(f, "all anonymous memory, {memory} bytes, was left out (coredump_filter)")
             }
             Lost::Anonymous { memory, all: false } => {
-                write!(f, "{memory} bytes of anonymous memory were left out (MADV_DONTDUMP, or a device's)")
+                write!(f, "{memory} bytes of anonymous memory were left out by who wrote the core")
             }
+            Lost::Unwritten { memory } => write!(
+                f,
+                "{memory} bytes of anonymous memory are not in the core: never written to (they read as zeros), or left out by \
+                 MADV_DONTDUMP"
+            ),
+            Lost::Unknown { memory } => write!(
+                f,
+                "{memory} bytes were left out; whether of files or not is not known: the core has no whole list of files (NT_FILE)"
+            ),
             Lost::NotNamed { memory } => write!(f, "{memory} bytes of files were left out by who wrote the core"),
         }
     }
@@ -141,50 +171,44 @@ impl Core {
     /// How complete this core is, with the files that are attached.
     #[must_use]
     pub fn completeness(&self) -> Completeness {
-        let kinds = [MemoryKind::Anonymous, MemoryKind::Shared, MemoryKind::File, MemoryKind::Kernel];
-        let mut amounts = kinds.map(|kind| Amount { kind, named: 0, held: 0, backed: 0 });
-        let mut left_out = kinds.map(|_| 0u64);
-        let (mut reserved, mut cut, mut first_pages, mut anonymous) = (0u64, 0u64, false, false);
+        let mut sums = Sums::default();
+        let mut reserved = 0u64;
         for segment in self.segments() {
-            let len = segment.range.len();
-            if !(segment.readable || segment.writable || segment.executable) {
-                reserved = reserved.saturating_add(len);
-                continue;
+            if segment.readable || segment.writable || segment.executable {
+                self.count(segment, &mut sums);
+            } else {
+                reserved = reserved.saturating_add(segment.range.len());
             }
-            let kind = self.kind_of(segment);
-            let Some(index) = kinds.iter().position(|k| *k == kind) else { continue };
-            let (Some(amount), Some(out)) = (amounts.get_mut(index), left_out.get_mut(index)) else { continue };
-            amount.named = amount.named.saturating_add(len);
-            amount.held = amount.held.saturating_add(segment.held);
-            if !segment.writable {
-                let rest = Range { start: segment.held_range().end, end: segment.range.end };
-                amount.backed = amount.backed.saturating_add(self.supplied(rest));
-            }
-            *out = out.saturating_add(len.saturating_sub(segment.written));
-            cut = cut.saturating_add(segment.written.saturating_sub(segment.held));
-            first_pages |= kind == MemoryKind::File && segment.written == PAGE && len > PAGE;
-            anonymous |= kind == MemoryKind::Anonymous && segment.writable && segment.written > 0;
         }
-        let not_named = self.not_named(&mut amounts);
-        let [of_anonymous, of_shared, of_files, _] = left_out;
-        let damage = |wanted: fn(&Damage) -> bool| self.damage().iter().find(|d| wanted(d));
-        let cut = match damage(|d| matches!(d, Damage::Cut { .. })) {
-            Some(Damage::Cut { len, promised }) => {
-                Some(Lost::Cut { len: *len, promised: *promised, on_disk: self.content.on_disk(), memory: cut })
-            }
-            _ => None,
-        };
+        let headers = self.damage().iter().any(|d| matches!(d, Damage::Headers { .. }));
+        // Every process has a stack, and has written to it. It may stand behind the headers that are there.
+        let filtered = !sums.written && !headers;
+        if filtered && let Some(anonymous) = sums.amount(MemoryKind::Anonymous) {
+            anonymous.unwritten = 0;
+            sums.anonymous = sums.anonymous.saturating_add(std::mem::take(&mut sums.unwritten));
+        }
+        let not_named = self.not_named(&mut sums);
         let lost = [
             self.unpacked().and_then(|u| u.stopped.clone()).map(Lost::Unpacking),
-            cut,
-            damage(|d| matches!(d, Damage::Headers { .. })).map(|_| Lost::Headers),
-            (of_anonymous > 0).then_some(Lost::Anonymous { memory: of_anonymous, all: !anonymous }),
-            (of_shared > 0).then_some(Lost::Shared { memory: of_shared }),
-            (of_files > 0).then_some(Lost::Files { memory: of_files, first_pages }),
+            self.damage().iter().find_map(|damage| match damage {
+                Damage::Cut { len, promised } => Some(Lost::Cut {
+                    len: *len,
+                    promised: *promised,
+                    on_disk: self.content.on_disk(),
+                    memory: sums.cut,
+                }),
+                _ => None,
+            }),
+            headers.then_some(Lost::Headers),
+            (sums.anonymous > 0).then_some(Lost::Anonymous { memory: sums.anonymous, all: filtered }),
+            (sums.unwritten > 0).then_some(Lost::Unwritten { memory: sums.unwritten }),
+            (sums.unknown > 0).then_some(Lost::Unknown { memory: sums.unknown }),
+            (sums.shared > 0).then_some(Lost::Shared { memory: sums.shared }),
+            (sums.files > 0).then_some(Lost::Files { memory: sums.files, first_pages: sums.first_pages }),
             (not_named > 0).then_some(Lost::NotNamed { memory: not_named }),
         ];
         Completeness {
-            amounts: amounts.into_iter().filter(|a| a.named > 0).collect(),
+            amounts: sums.amounts.into_iter().filter(|a| a.named > 0).collect(),
             reserved,
             lost: lost.into_iter().flatten().collect(),
             by_gdb: self.headers.notes.by_gdb,
@@ -192,17 +216,48 @@ impl Core {
         }
     }
 
+    /// Adds a stretch of memory to the sums.
+    fn count(&self, segment: &CoreSegment, sums: &mut Sums) {
+        let (kind, len) = (self.kind_of(segment), segment.range.len());
+        let rest = Range { start: segment.held_range().end, end: segment.range.end };
+        let backed = if segment.writable { 0 } else { self.supplied(rest) };
+        let left_out = len.saturating_sub(segment.written);
+        let unwritten = if kind == MemoryKind::Anonymous && segment.written == 0 { len } else { 0 };
+        if let Some(amount) = sums.amount(kind) {
+            amount.named = amount.named.saturating_add(len);
+            amount.held = amount.held.saturating_add(segment.held);
+            amount.backed = amount.backed.saturating_add(backed);
+            amount.unwritten = amount.unwritten.saturating_add(unwritten.saturating_sub(backed));
+        }
+        let sum = match kind {
+            MemoryKind::Anonymous if unwritten > 0 => Some(&mut sums.unwritten),
+            MemoryKind::Anonymous => Some(&mut sums.anonymous),
+            MemoryKind::Unknown => Some(&mut sums.unknown),
+            MemoryKind::Shared => Some(&mut sums.shared),
+            MemoryKind::File => Some(&mut sums.files),
+            MemoryKind::Kernel => None,
+        };
+        if let Some(sum) = sum {
+            *sum = sum.saturating_add(left_out);
+        }
+        sums.cut = sums.cut.saturating_add(segment.written.saturating_sub(segment.held));
+        sums.first_pages |= kind == MemoryKind::File && segment.written == PAGE && len > PAGE;
+        sums.written |= kind == MemoryKind::Anonymous && segment.writable && segment.written > 0;
+    }
+
     fn kind_of(&self, segment: &CoreSegment) -> MemoryKind {
         match self.mapping_at(segment.range.start) {
             Some(mapping) => kind_of_file(mapping),
             None if segment.range.start >= KERNEL => MemoryKind::Kernel,
             None if self.vdso_at().is_some_and(|at| segment.range.contains(at)) => MemoryKind::Kernel,
+            // Every process has the mappings of its executable.
+            None if self.mappings().is_empty() => MemoryKind::Unknown,
             None => MemoryKind::Anonymous,
         }
     }
 
     /// Adds what only NT_FILE names, and answers with how much that is.
-    fn not_named(&self, amounts: &mut [Amount]) -> u64 {
+    fn not_named(&self, sums: &mut Sums) -> u64 {
         let mut all = 0u64;
         for mapping in self.mappings() {
             let from = self.segments().partition_point(|s| s.range.end <= mapping.range.start);
@@ -214,7 +269,7 @@ impl Core {
                 bytes = bytes.saturating_sub(Range { start, end }.len());
                 supplied = supplied.saturating_sub(self.supplied(Range { start, end }));
             }
-            if let Some(amount) = amounts.iter_mut().find(|a| a.kind == kind_of_file(mapping)) {
+            if let Some(amount) = sums.amount(kind_of_file(mapping)) {
                 amount.named = amount.named.saturating_add(bytes);
                 amount.backed = amount.backed.saturating_add(supplied);
             }
@@ -230,6 +285,47 @@ impl Core {
         let overlapping = parts.iter().skip(from).take_while(|p| p.range.start < range.end);
         let common = |p: Range| Range { start: p.start.max(range.start), end: p.end.min(range.end) }.len();
         overlapping.map(|p| common(p.range)).fold(0, u64::saturating_add)
+    }
+}
+
+/// What stretches of memory add up to, in bytes.
+struct Sums {
+    amounts: [Amount; 5],
+    /// What was left out, by kind.
+    anonymous: u64,
+    unwritten: u64,
+    unknown: u64,
+    shared: u64,
+    files: u64,
+    /// What the end of the file cut off.
+    cut: u64,
+    /// Of some file only the first page was written.
+    first_pages: bool,
+    /// Some anonymous memory was.
+    written: bool,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        use MemoryKind::{Anonymous, File, Kernel, Shared, Unknown};
+        let none = |kind| Amount { kind, named: 0, held: 0, backed: 0, unwritten: 0 };
+        Sums {
+            amounts: [Anonymous, Shared, File, Kernel, Unknown].map(none),
+            anonymous: 0,
+            unwritten: 0,
+            unknown: 0,
+            shared: 0,
+            files: 0,
+            cut: 0,
+            first_pages: false,
+            written: false,
+        }
+    }
+}
+
+impl Sums {
+    fn amount(&mut self, kind: MemoryKind) -> Option<&mut Amount> {
+        self.amounts.iter_mut().find(|amount| amount.kind == kind)
     }
 }
 

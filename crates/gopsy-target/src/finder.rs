@@ -15,7 +15,7 @@ use crate::attach::{Attachment, Comparison, Told};
 use crate::core::Core;
 use crate::file::MappedFile;
 use crate::mapped::MappedElf;
-use gopsy_image::{Image, hex};
+use gopsy_image::{Bytes, Image, ImageError, hex};
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -107,6 +107,11 @@ impl Found {
     pub fn proved(&self) -> bool {
         self.id.answer == Attachment::Same
     }
+
+    /// Whether it was cut off before the end of what is mapped when it runs.
+    fn lacks_what_is_loaded(&self) -> bool {
+        self.image.cut().is_some_and(|cut| cut.loaded)
+    }
 }
 
 /// What to say of an executable that nothing proves to be the one.
@@ -147,6 +152,10 @@ pub struct Tried {
     /// The first file of which nothing tells whether it is the right one. Its memory is not the core's, but its function
     /// table may be asked, if somebody says that it is the one.
     pub doubtful: Option<Box<Found>>,
+    /// The first that is proved to be the one, but was cut off.
+    cut: Option<Box<Found>>,
+    /// What the first file is that is there and was not taken.
+    refused: Option<Box<str>>,
 }
 
 impl Tried {
@@ -198,18 +207,35 @@ impl Finder {
             Ok(found) => library::has_go(&found.image),
             Err(_) => library::is_go(core, &executable),
         };
-        if is_go { found } else { library::instead(self, core, &executable, found) }
+        let found = if is_go { found } else { library::instead(self, core, &executable, found) };
+        found.inspect(|found| self.supply_debug(&found.image, &found.path))
     }
 
     /// A file that was mapped, or what the core itself holds of it.
     fn locate(&self, core: &Core, file: &MappedElf) -> Result<Found, Tried> {
-        self.find(core, file).or_else(|mut tried| match in_memory(core, file) {
-            Ok(found) => Ok(found),
+        let mut tried = match self.find(core, file) {
+            Ok(found) if !found.lacks_what_is_loaded() => return Ok(found),
+            Ok(found) => {
+                let refused = found.remarks.first().map(|remark| remark.as_str().into());
+                Tried { misses: Vec::new(), doubtful: Some(Box::new(found)), cut: None, refused }
+            }
+            Err(tried) => tried,
+        };
+        match in_memory(core, file) {
+            Ok(mut found) => {
+                // Of what was named the alarm says it.
+                let instead = || {
+                    let refused = tried.refused.take().unwrap_or_else(|| "the binary is not here".into());
+                    format!("{refused}; {READ_INSTEAD}")
+                };
+                found.remarks.extend(self.bins.is_empty().then(instead));
+                Ok(found)
+            }
             Err(miss) => {
                 tried.misses.push(miss);
                 tried.doubtful.take().map(|found| *found).ok_or(tried)
             }
-        })
+        }
     }
 
     /// What must be said before all else: that a program was taken which is not the one that was named.
@@ -227,19 +253,16 @@ impl Finder {
         Some(format!("what was named is NOT the binary that wrote this core; {taken}"))
     }
 
-    /// What a person should know of a program that was taken: that it is no file, or no executable.
-    #[must_use]
-    pub fn remarks(&self, found: &Found) -> Vec<String> {
-        let from_memory = found.how == How::Memory && self.bins.is_empty();
-        let not_here = from_memory.then(|| format!("the binary is not here; {READ_INSTEAD}"));
-        not_here.into_iter().chain(found.remarks.iter().cloned()).collect()
-    }
-
-    /// Looks for a file that was mapped. The first that is proved to be the one is taken.
+    /// Looks for a file that was mapped. The first that is proved to be the one is taken; one that was cut off only where there is no
+    /// other.
     ///
     /// # Errors
     /// Everything that was tried, each with its reason.
     pub fn find(&self, core: &Core, file: &MappedElf) -> Result<Found, Tried> {
+        self.find_whole(core, file).or_else(|mut tried| tried.cut.take().map(|found| *found).ok_or(tried))
+    }
+
+    fn find_whole(&self, core: &Core, file: &MappedElf) -> Result<Found, Tried> {
         let mut tried = Tried::default();
         let mut seen: Vec<PathBuf> = Vec::new();
         for (how, path) in self.candidates(file) {
@@ -347,21 +370,31 @@ fn in_words(error: &std::io::Error) -> String {
 
 /// Looks at one candidate.
 fn look(core: &Core, file: &MappedElf, path: &Path, how: How, tried: &mut Tried) -> Option<Found> {
-    let mut miss = |why: String| tried.misses.push(Miss { path: path.to_owned(), how, why });
+    let miss = |tried: &mut Tried, why: String| tried.misses.push(Miss { path: path.to_owned(), how, why });
     let image = match open(path) {
         Ok(image) => Arc::new(image),
         Err(why) => {
-            miss(why);
+            miss(tried, why);
             return None;
         }
     };
     let id = core.compare(file, &image);
-    let found = || Found { path: path.to_owned(), how, id, image: Arc::clone(&image), remarks: Vec::new() };
-    match id.answer {
-        Attachment::Same => return Some(found()),
-        Attachment::Other => miss(id.to_string()),
-        Attachment::CannotTell => {
-            miss(id.to_string());
+    let remarks = || image.cut().map(|cut| format!("{}: {cut}", path.display())).into_iter().collect();
+    let found = || Found { path: path.to_owned(), how, id, image: Arc::clone(&image), remarks: remarks() };
+    match (id.answer, image.cut()) {
+        (Attachment::Same, None) => return Some(found()),
+        (Attachment::Same, Some(cut)) => {
+            miss(tried, cut.to_string());
+            tried.cut.get_or_insert_with(|| Box::new(found()));
+        }
+        (Attachment::Other, _) => {
+            miss(tried, id.to_string());
+            tried.refused.get_or_insert_with(|| {
+                format!("{} is not the binary that wrote this core: {id}", path.display()).into()
+            });
+        }
+        (Attachment::CannotTell, _) => {
+            miss(tried, id.to_string());
             tried.doubtful.get_or_insert_with(|| Box::new(found()));
         }
     }
@@ -373,10 +406,22 @@ fn look(core: &Core, file: &MappedElf, path: &Path, how: How, tried: &mut Tried)
 /// # Errors
 /// Why not, in words.
 pub fn open(path: &Path) -> Result<Image, String> {
+    open_as(path, Image::parse)
+}
+
+/// As [`open`], also of 32 bits ([`Image::parse_any`]).
+///
+/// # Errors
+/// Why not, in words.
+pub fn open_any(path: &Path) -> Result<Image, String> {
+    open_as(path, Image::parse_any)
+}
+
+fn open_as(path: &Path, parse: fn(Bytes) -> Result<Image, ImageError>) -> Result<Image, String> {
     let mapped = MappedFile::open(path).map_err(|error| match error {
         crate::TargetError::Io { error, .. } => in_words(&error),
         crate::TargetError::NotRegular(_) => "not a regular file".to_owned(),
         other => other.to_string(),
     })?;
-    Image::parse(Arc::new(mapped)).map_err(|error| error.to_string())
+    parse(Arc::new(mapped)).map_err(|error| error.to_string())
 }

@@ -208,7 +208,13 @@ fn a_program_from_its_own_memory() {
             }
             let found = found.unwrap();
             assert_eq!((found.how, found.id.told), (How::Memory, Told::Memory));
-            assert!(Finder::default().remarks(&found)[0].contains("the binary is not here"));
+            assert!(found.remarks[0].contains("the binary is not here"));
+            // Where another program lies at its path, it is not said to be away.
+            std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+            let beside = Finder::default().program(&mut core).unwrap();
+            std::fs::remove_file(&program).unwrap();
+            let there = format!("{} is not the binary that wrote this core: ", program.display());
+            assert!(beside.how == How::Memory && beside.remarks[0].starts_with(&there), "{:?}", beside.remarks);
             assert_eq!(core.attach(&found.image), Attachment::Same, "{flags:?}");
             assert_eq!(found.image.go_build_id().map(|id| &id.bytes), file.go_build_id().map(|id| &id.bytes));
             assert_eq!(found.image.build_info().unwrap(), file.build_info().unwrap());
@@ -334,16 +340,22 @@ fn without_headers_the_places_of_its_tables_tell_another_build() {
 }
 
 #[test]
-fn memory_that_was_not_to_be_dumped() {
+fn memory_that_was_not_to_be_dumped_and_memory_that_was_never_written_to() {
     let Some(bench) = Bench::new() else { return };
     let Some(program) = bench.build("plain", &[], None) else { return };
-    let (path, addresses, _) = bench.crash(&program, "die dontdump", "0x33");
-    let core = Core::open(&path).unwrap();
-    assert_eq!(core.u8(addresses[2]).unwrap_err().why, Why::NotHeld);
-    let lost = core.completeness().lost;
-    assert!(lost.contains(&Lost::Anonymous { memory: 1 << 20, all: false }), "{lost:?}");
-    let (path, addresses, _) = bench.crash(&program, "die", "0x33");
-    assert_eq!(Core::open(&path).unwrap().u8(addresses[2]), Ok(1));
+    for (what, lost) in [("dontdump", true), ("untouched", true), ("read", true), ("freed", false), ("", false)] {
+        let (path, addresses, _) = bench.crash(&program, &format!("die {what}"), "0x33");
+        let core = Core::open(&path).unwrap();
+        let complete = core.completeness();
+        let unwritten = Lost::Unwritten { memory: 1 << 20 };
+        assert_eq!(complete.lost.contains(&unwritten), lost, "{what}: {:?}", complete.lost);
+        let said: Vec<&Lost> = complete.lost.iter().filter(|l| !matches!(l, Lost::Files { .. })).collect();
+        assert_eq!(said, lost.then_some(&unwritten).into_iter().collect::<Vec<_>>(), "{what}");
+        let amount = complete.amounts.iter().find(|a| a.kind == MemoryKind::Anonymous).unwrap();
+        assert_eq!(amount.named - amount.held, amount.unwritten, "{what}");
+        let byte = core.u8(addresses[2]).map_err(|fault| fault.why);
+        assert_eq!(byte, if lost { Err(Why::NotHeld) } else { Ok(u8::from(what.is_empty())) }, "{what}");
+    }
 }
 
 #[test]

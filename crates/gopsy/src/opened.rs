@@ -7,7 +7,7 @@ use gopsy_mem::Bias;
 use gopsy_target::Core;
 use gopsy_target::finder::{self, Finder, Tried};
 use gopsy_target::input::{self, Input};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An executable, perhaps with a process that ran it.
@@ -32,6 +32,15 @@ impl Opened {
     /// Opens an executable or a core. The executable of a core is looked for where the core says, beside it, and where the
     /// command line says.
     pub(crate) fn open(target: &str, binary: &Binary) -> Result<Opened> {
+        Opened::open_by(target, binary, finder::open)
+    }
+
+    /// As [`Opened::open`], also an executable of 32 bits.
+    pub(crate) fn open_any(target: &str, binary: &Binary) -> Result<Opened> {
+        Opened::open_by(target, binary, finder::open_any)
+    }
+
+    fn open_by(target: &str, binary: &Binary, open: fn(&Path) -> Result<Image, String>) -> Result<Opened> {
         let finder = binary.finder()?;
         let neither = || anyhow!("{} is neither an ELF executable nor a core", called(target));
         if input::is_url(target) {
@@ -39,17 +48,11 @@ impl Opened {
         }
         let file = match input::open(target)? {
             Input::Executable(path) => {
-                let image = finder::open(&path).map_err(|why| anyhow!("cannot read {}: {why}", called(target)))?;
+                let image = open(&path).map_err(|why| anyhow!("cannot read {}: {why}", called(target)))?;
+                let notes = image.cut().map(|cut| cut.to_string()).into_iter().collect();
+                finder.supply_debug(&image, &path);
                 let program = Ok((path, Arc::new(image)));
-                return Ok(Opened {
-                    program,
-                    core: None,
-                    how: None,
-                    proved: true,
-                    finder,
-                    alarm: None,
-                    notes: Vec::new(),
-                });
+                return Ok(Opened { program, core: None, how: None, proved: true, finder, alarm: None, notes });
             }
             Input::Core(file) => file,
             Input::Text(_) | Input::Folder(_) => {
@@ -63,7 +66,7 @@ impl Opened {
         let (program, how) = match finder.program(&mut core) {
             Ok(found) => {
                 alarm = finder.alarm(&found);
-                notes.extend(finder.remarks(&found));
+                notes.extend(found.remarks.iter().cloned());
                 proved = found.proved();
                 if !proved {
                     notes.push(finder::unproved(&found.path, found.id));

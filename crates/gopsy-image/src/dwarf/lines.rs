@@ -84,6 +84,7 @@ impl CodeInfo {
         if image.section(".debug_line").is_none() && image.section(".zdebug_line").is_none() {
             return Err(ImageError::Absent("debug information"));
         }
+        image.debug_is_whole()?;
         let sections = gimli::DwarfSections::load(|id| match id {
             SectionId::DebugInfo
             | SectionId::DebugAbbrev

@@ -40,10 +40,17 @@ pub(super) fn missing(core: &Core, cost: impl FnOnce() -> Option<String>) -> Vec
     let sum = |of: &dyn Fn(&gopsy_target::Amount) -> u64| {
         completeness.amounts.iter().fold(0u64, |sum, amount| sum.saturating_add(of(amount)))
     };
-    let (named, there) = (sum(&|a| a.named), sum(&|a| a.held.saturating_add(a.backed)));
+    let named = sum(&|a| a.named.saturating_sub(a.unwritten));
+    let there = sum(&|a| a.held.saturating_add(a.backed));
     let percent = u128::from(there).saturating_mul(100).checked_div(u128::from(named)).unwrap_or(0);
-    let cost = cost().map_or_else(String::new, |cost| format!("; {cost}"));
-    notes.push(format!("the core holds {percent}% of the memory that it names{cost}"));
+    let share = format!("the core holds {percent}% of the memory that it names");
+    // What was never written to is not missing, however much that is.
+    let only_unwritten = lost.iter().all(|lost| matches!(lost, Lost::Unwritten { .. }));
+    notes.extend(match (only_unwritten, cost()) {
+        (true, cost) => cost,
+        (false, Some(cost)) => Some(format!("{share}; {cost}")),
+        (false, None) => Some(share),
+    });
     notes.extend(lost.iter().map(ToString::to_string));
     notes
 }
@@ -54,6 +61,13 @@ pub(super) fn may_have_died(core: &Core) -> bool {
     let nobody = !threads.is_empty() && threads.iter().all(|t| t.signal == 0);
     let written = core.completeness();
     !nobody && !written.by_gdb && !written.by_delve
+}
+
+/// What a core lost that was cut off.
+pub(super) fn cut(core: &Core) -> Option<Box<str>> {
+    let unpacked = core.unpacked().filter(|unpacked| unpacked.stopped.is_some()).map(ToString::to_string);
+    let lost: Vec<String> = unpacked.into_iter().chain(core.damage().iter().map(ToString::to_string)).collect();
+    core.truncated().then(|| lost.join("; ").into())
 }
 
 /// What a core says of its process without any binary.

@@ -29,8 +29,9 @@ pub(super) fn load(
         let finder = finder.clone();
         move |image: &Image| finder.find_debug(image, &path).ok().map(|found| found.image)
     };
+    finder.supply_debug(image, path);
     if [".debug_info", ".zdebug_info"].iter().all(|name| image.section(name).is_none()) {
-        foreign.find_debug_by(find_debug(path.to_owned()));
+        foreign.find_debug_by(|image| image.debug_file().map(|file| Arc::clone(&file.image)));
     }
     let mut missing = Vec::new();
     for file in core.elves().into_iter().filter(|f| !f.program).take(MAX_FILES) {

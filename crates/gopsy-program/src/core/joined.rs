@@ -40,7 +40,7 @@ impl Joined {
         let finder = options.finder.near(&core);
         match finder.program(&mut core) {
             Ok(found) => {
-                let (alarm, remarks) = (finder.alarm(&found), finder.remarks(&found));
+                let (alarm, remarks) = (finder.alarm(&found), found.remarks.clone());
                 let mut joined = Self::of(core, found.image, &found.path, &finder)?;
                 joined.notes.splice(0..0, remarks);
                 joined.alarm = alarm;
@@ -48,6 +48,7 @@ impl Joined {
             }
             Err(tried) => Err(CoreError::NoBinary {
                 process: completeness::process(&core),
+                cut: completeness::cut(&core),
                 build: completeness::build(&core),
                 tried,
             }),

@@ -50,10 +50,12 @@ pub enum CoreError {
         error: ImageError,
     },
     /// No binary was found that is proved to be the one.
-    #[error("{}", no_binary(.process, .build, .tried))]
+    #[error("{}", no_binary(.process, .cut.as_deref(), .build, .tried))]
     NoBinary {
         /// What the core says of the process by itself.
         process: String,
+        /// What it lost, if it was cut off.
+        cut: Option<Box<str>>,
         /// What it says of the build.
         build: Vec<String>,
         /// Where it was looked for.
@@ -488,8 +490,10 @@ fn image(path: &Path) -> Result<Arc<Image>, CoreError> {
 }
 
 /// What to say when no binary fits.
-fn no_binary(process: &str, build: &[String], tried: &Tried) -> String {
-    let mut text = format!("{process}\n\nthe binary that wrote it is needed, the very same build; this was tried:");
+fn no_binary(process: &str, cut: Option<&str>, build: &[String], tried: &Tried) -> String {
+    let cut = cut.map_or_else(String::new, |cut| format!("\n\nthe core is cut off: {cut}"));
+    let mut text =
+        format!("{process}{cut}\n\nthe binary that wrote it is needed, the very same build; this was tried:");
     for miss in &tried.misses {
         text.push_str(&format!("\n  {miss}"));
     }

@@ -1,7 +1,7 @@
 //! The Go modules of a process beside its executable: plugins, and code that the program generated (`runtime.moduledata.next`).
 
-use gopsy_image::{GoModule, Image, ModuleData};
-use gopsy_mem::{Bias, LinkAddr};
+use gopsy_image::{GoModule, Image, ImageError, ModuleData};
+use gopsy_mem::{Addr, Bias, LinkAddr, MemoryExt};
 use gopsy_runtime::{Release, StatedVersion};
 use gopsy_target::Core;
 use gopsy_unwind::Code;
@@ -41,7 +41,7 @@ impl Modules {
             Ok(first) => first,
             Err(_) if first.is_last_in(core, loaded) => return modules,
             Err(error) => {
-                modules.broken = Some(format!("the executable's moduledata in memory: {error}"));
+                modules.broken = Some(format!("the executable's moduledata: {}", unread(core, loaded, &error)));
                 return modules;
             }
         };
@@ -55,7 +55,7 @@ impl Modules {
                 }
                 Ok(data) => data,
                 Err(error) => {
-                    modules.broken = Some(format!("the module at {at}: {error}"));
+                    modules.broken = Some(format!("the module at {at}: {}", unread(core, at, &error)));
                     return modules;
                 }
             };
@@ -73,6 +73,20 @@ impl Modules {
             at = next;
         }
         modules
+    }
+}
+
+/// Bytes of a moduledata; the largest has some 600 (Go 1.27).
+const MODULEDATA: u64 = 640;
+
+/// Why a moduledata in memory cannot be read: the core lacks it, or it is nonsense. No file is damaged.
+fn unread(core: &Core, at: LinkAddr, error: &ImageError) -> String {
+    let words = (0..MODULEDATA).step_by(8).map_while(|offset| at.checked_add(offset));
+    let lacking = words.map(|word| core.u64(Addr(word.0))).find_map(Result::err);
+    match (lacking, error) {
+        (Some(fault), _) => fault.to_string(),
+        (None, ImageError::Damaged(what)) => what.clone(),
+        (None, error) => error.to_string(),
     }
 }
 

@@ -92,7 +92,14 @@ impl UnreadCore {
     /// The threads of a process of which the Go runtime cannot be read.
     pub(super) fn of(Unread { mut joined, refused }: Unread) -> Self {
         let Refused { why, layouts } = refused;
-        joined.notes.insert(0, format!("Go's structures cannot be read: {why}"));
+        let unread = format!("Go's structures cannot be read: {why}");
+        joined.notes.retain(|note| !unread.contains(note.as_str()));
+        joined.notes.insert(0, unread);
+        if joined.image.cut().is_some_and(|cut| cut.loaded) {
+            let build = completeness::build(&joined.core).join("; ");
+            let whole = "name the whole file with --bin";
+            joined.notes.insert(1, if build.is_empty() { whole.to_owned() } else { format!("{whole}: {build}") });
+        }
         joined.notes.extend(completeness::missing(&joined.core, || None));
         let mut evidence = UnreadCore { joined, sites: Sites::default(), died: None, crash: Crash::default() };
         evidence.describe();

@@ -2,7 +2,7 @@
 
 use super::canvas::{Canvas, Ink, Line, View};
 use super::count;
-use crate::info::{Build, File, Info, Process, Program, Thread};
+use crate::info::{Build, File, Info, ModuleVersion, Process, Program, Thread};
 use crate::names::{bytes, plural, short_file, thousands};
 use gopsy_model::KnownIssue;
 
@@ -84,14 +84,20 @@ fn program(canvas: &mut Canvas, program: &Program, list_dependencies: bool) {
     });
     kind.push(match program.symbols {
         Some(count) => format!("{count} symbols"),
+        None if program.cut => "no symbol table is there".to_owned(),
         None => "no symbol table (stripped)".to_owned(),
     });
     kind.push(match program.debug_size {
+        Some(size) if program.debug_file.is_some() => format!("DWARF, {} in the debug file", bytes(size)),
         Some(size) => format!("DWARF, {} in the file", bytes(size)),
+        None if program.cut => "no DWARF is there".to_owned(),
         None => "no DWARF".to_owned(),
     });
     let kind: Vec<Line> = kind.iter().map(|text| Line::new().plain(text)).collect();
     canvas.parts("kind", &kind);
+    if let Some(file) = &program.debug_file {
+        canvas.field("debug", &Line::new().plain(file));
+    }
     ids(canvas, &program.build);
     let part = |(name, size): &(String, u64)| Line::new().dim(name).plain(&format!(" {}", bytes(*size)));
     let parts: Vec<Line> = program.parts.iter().take(PARTS).map(part).collect();
@@ -125,8 +131,10 @@ fn build(canvas: &mut Canvas, build: &Build, list_dependencies: bool) {
     let version = build.go_version.as_deref().unwrap_or("not known");
     canvas.field("go", &Line::new().plain(version).dim(&format!("   {}", build.go_version_by)));
     let main = match (&build.main_module, &build.main_package) {
-        (Some((path, version)), Some(package)) if path != package => format!("{path} {version} (main: {package})"),
-        (Some((path, version)), _) => format!("{path} {version}"),
+        (Some(module), Some(package)) if module.path != *package => {
+            format!("{} (main: {package})", in_words(module))
+        }
+        (Some(module), _) => in_words(module),
         (None, Some(package)) => package.clone(),
         (None, None) => String::new(),
     };
@@ -140,8 +148,8 @@ fn build(canvas: &mut Canvas, build: &Build, list_dependencies: bool) {
         canvas.field("", &Line::new().plain(&deps).dim(more));
     }
     if list_dependencies {
-        for (path, version) in &build.dependencies {
-            canvas.field("", &Line::new().plain(&format!("  {path} {version}")));
+        for module in &build.dependencies {
+            canvas.field("", &Line::new().plain(&format!("  {}", in_words(module))));
         }
     }
     let setting = |(key, value): &(String, String)| {
@@ -154,6 +162,13 @@ fn build(canvas: &mut Canvas, build: &Build, list_dependencies: bool) {
     if !settings.is_empty() {
         canvas.parts("build", &settings);
     }
+}
+
+/// A module, and what was linked in its place.
+fn in_words(module: &ModuleVersion) -> String {
+    let ModuleVersion { path, version, replace } = module;
+    let other = replace.as_ref().map(|(path, version)| format!(" => {path} {version}")).unwrap_or_default();
+    format!("{path} {version}{}", other.trim_end())
 }
 
 fn ids(canvas: &mut Canvas, build: &Build) {
@@ -297,11 +312,15 @@ fn memory(canvas: &mut Canvas, process: &Process) {
     canvas.gap();
     canvas.raw(0, &Line::of(Ink::Bold, "Memory"));
     for amount in &process.memory {
-        let missing = amount.named.saturating_sub(amount.held).saturating_sub(amount.backed);
+        let there = amount.held.saturating_add(amount.backed).saturating_add(amount.unwritten);
+        let missing = amount.named.saturating_sub(there);
         let text = format!("{:<13} {:>10}   in the core {}", amount.kind, bytes(amount.named), bytes(amount.held));
         let mut line = Line::new().plain(&text);
         if amount.backed > 0 {
             line = line.plain(&format!(", from files {}", bytes(amount.backed)));
+        }
+        if amount.unwritten > 0 {
+            line = line.plain(&format!(", never written or not to be dumped {}", bytes(amount.unwritten)));
         }
         if missing > 0 {
             line = line.plain(", ").add(Ink::Alarm, &format!("missing {}", bytes(missing)));

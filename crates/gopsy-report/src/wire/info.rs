@@ -1,7 +1,7 @@
 //! `gopsy.info/1`.
 
 use super::{Form, hex, json};
-use crate::info::{Amount, Build, File, Info, Module, Process, Program, Runtime, Thread};
+use crate::info::{Amount, Build, File, Info, Module, ModuleVersion, Process, Program, Runtime, Thread};
 use gopsy_model::KnownIssue;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -36,11 +36,13 @@ struct WireProgram<'a> {
     platform: &'a str,
     #[serde(flatten)]
     build: WireBuild<'a>,
+    cut: bool,
     position_independent: bool,
     shared_object: bool,
     interpreter: Option<&'a str>,
     symbols: Option<u64>,
     debug_size: Option<u64>,
+    debug_file: Option<&'a str>,
     sections: Vec<WirePart<'a>>,
     modules: Vec<WireModule<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,6 +123,14 @@ fn runtime(runtime: &Runtime) -> WireRuntime<'_> {
 struct WireModuleVersion<'a> {
     path: &'a str,
     version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replace: Option<WireReplacement<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireReplacement<'a> {
+    path: &'a str,
+    version: &'a str,
 }
 
 #[derive(Serialize)]
@@ -179,6 +189,7 @@ struct WireAmount<'a> {
     named: u64,
     held: u64,
     backed: u64,
+    unwritten: u64,
 }
 
 #[derive(Serialize)]
@@ -225,11 +236,13 @@ fn program(program: &Program) -> WireProgram<'_> {
         size: program.size,
         platform: &program.platform,
         build: build(&program.build),
+        cut: program.cut,
         position_independent: program.position_independent,
         shared_object: program.shared_object,
         interpreter: program.interpreter.as_deref(),
         symbols: program.symbols,
         debug_size: program.debug_size,
+        debug_file: program.debug_file.as_deref(),
         sections: program.parts.iter().map(|(name, size)| WirePart { name, size: *size }).collect(),
         modules: program.modules.iter().map(module).collect(),
         no_modules: program.no_modules.as_deref(),
@@ -249,8 +262,9 @@ fn build(build: &Build) -> WireBuild<'_> {
     }
 }
 
-fn module_version((path, version): &(String, String)) -> WireModuleVersion<'_> {
-    WireModuleVersion { path, version }
+fn module_version(module: &ModuleVersion) -> WireModuleVersion<'_> {
+    let replace = module.replace.as_ref().map(|(path, version)| WireReplacement { path, version });
+    WireModuleVersion { path: &module.path, version: &module.version, replace }
 }
 
 fn module(module: &Module) -> WireModule<'_> {
@@ -301,7 +315,13 @@ fn thread(thread: &Thread) -> WireThread<'_> {
 }
 
 fn amount(amount: &Amount) -> WireAmount<'_> {
-    WireAmount { kind: &amount.kind, named: amount.named, held: amount.held, backed: amount.backed }
+    WireAmount {
+        kind: &amount.kind,
+        named: amount.named,
+        held: amount.held,
+        backed: amount.backed,
+        unwritten: amount.unwritten,
+    }
 }
 
 fn file(file: &File) -> WireFile<'_> {

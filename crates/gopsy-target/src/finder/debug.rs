@@ -1,7 +1,7 @@
 //! Debug information that lies in a file of its own.
 
 use super::{Artifact, Finder, How, Miss, Request, Tried, below, open};
-use gopsy_image::Image;
+use gopsy_image::{BuildId, DebugFile, Image};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,8 @@ impl Finder {
         }
         if let Some(link) = debug_link(image) {
             for path in self.by_link(&link, path) {
-                let proof = |bytes: &[u8], _: &Image| {
+                let proof = |bytes: &[u8], found: &Image| {
+                    not_of_another(found, image)?;
                     let found = crc32(bytes);
                     if found == link.crc {
                         Ok(())
@@ -65,6 +66,16 @@ impl Finder {
             }
         }
         Err(tried)
+    }
+
+    /// Lets an executable that lies at `path` have its debug information and its symbols from a file of their own, which is looked for
+    /// when they are first asked for.
+    pub fn supply_debug(&self, image: &Image, path: &Path) {
+        let (finder, path) = (self.clone(), path.to_owned());
+        image.find_debug_by(move |image| {
+            let FoundDebug { path, how, image } = finder.find_debug(image, &path).ok()?;
+            Some(DebugFile { image, found: format!("{} ({how})", path.display()) })
+        });
     }
 
     /// Where gdb looks for the file of a debug link (gdb manual, "Debugging Information in Separate Files").
@@ -118,6 +129,18 @@ fn same_id(found: &Image, id: Option<&[u8]>) -> Result<(), String> {
         Some(_) => Err("its build id is another".to_owned()),
         None => Err("it has no build id".to_owned()),
     }
+}
+
+/// Refuses a file that names another build.
+fn not_of_another(found: &Image, image: &Image) -> Result<(), String> {
+    let differ = |a: Option<&BuildId>, b: Option<&BuildId>| a.zip(b).is_some_and(|(a, b)| a.bytes != b.bytes);
+    if differ(found.build_id(), image.build_id()) {
+        return Err("its build id is another".to_owned());
+    }
+    if differ(found.go_build_id(), image.go_build_id()) {
+        return Err("its Go build id is another".to_owned());
+    }
+    Ok(())
 }
 
 /// The section's contents: a name, NULs up to a multiple of four bytes, the CRC.

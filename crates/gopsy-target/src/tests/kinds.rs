@@ -207,18 +207,24 @@ fn what_is_missing_is_told_by_kind() {
     let built = file()
         .files(&[(0x70_0000, 0x70_3000, 0, "/memfd:x (deleted)"), (0x80_0000, 0x80_1000, 0, "/lib/left-out.so")])
         .memory(0x70_0000, 0x3000, RW, &[])
-        .memory(0xd000_0000, 0x10_0000, none, &[]);
+        .memory(0xd000_0000, 0x10_0000, none, &[])
+        // What nobody wrote to, or what was not to be dumped.
+        .memory(0xe000_0000, 0x4000, RW, &[])
+        .memory(0xe100_0000, 0x2000, R, &[]);
     let whole = core(&built);
     let complete = whole.completeness();
-    let amount = |kind| complete.amounts.iter().find(|a| a.kind == kind).map(|a| (a.named, a.held, a.backed));
-    assert_eq!(amount(MemoryKind::File), Some((0x3000 + 0x1000, 0x1000, 0)));
-    assert_eq!(amount(MemoryKind::Anonymous), Some((0x1000, 5, 0)));
-    assert_eq!(amount(MemoryKind::Shared), Some((0x3000, 0, 0)));
+    let amount =
+        |kind| complete.amounts.iter().find(|a| a.kind == kind).map(|a| (a.named, a.held, a.backed, a.unwritten));
+    assert_eq!(amount(MemoryKind::File), Some((0x3000 + 0x1000, 0x1000, 0, 0)));
+    assert_eq!(amount(MemoryKind::Anonymous), Some((0x7000, 5, 0, 0x6000)));
+    assert_eq!(amount(MemoryKind::Shared), Some((0x3000, 0, 0, 0)));
+    assert_eq!(amount(MemoryKind::Unknown), None);
     assert_eq!(complete.reserved, 0x10_0000);
     assert_eq!(
         complete.lost,
         [
             Lost::Anonymous { memory: 0xffb, all: false },
+            Lost::Unwritten { memory: 0x6000 },
             Lost::Shared { memory: 0x3000 },
             Lost::Files { memory: 0x2000, first_pages: true },
             Lost::NotNamed { memory: 0x1000 }
@@ -237,8 +243,29 @@ fn what_is_missing_is_told_by_kind() {
 
 #[test]
 fn a_core_without_anonymous_memory_was_filtered() {
-    let core = core(&CoreFile::new().thread(1, 0).memory(0x1000, 0x1000, RW, &[]).memory(0x3000, 0x1000, RW, &[]));
-    assert_eq!(core.completeness().lost, [Lost::Anonymous { memory: 0x2000, all: true }]);
+    let start = || CoreFile::new().thread(1, 0).memory(0x1000, 0x1000, RW, &[]).memory(0x3000, 0x1000, RW, &[]);
+    let named = start().files(&[(0x40_0000, 0x40_1000, 0, "/app")]).memory(0x40_0000, 0x1000, R, &[1; 0x1000]);
+    let complete = core(&named).completeness();
+    assert_eq!(complete.lost, [Lost::Anonymous { memory: 0x2000, all: true }]);
+    assert_eq!(complete.amounts.iter().map(|a| a.unwritten).sum::<u64>(), 0);
+    // Where a process has written to its stack, nobody knows what else it has written to.
+    let complete = core(&named.memory(0x5000, 0x1000, RW, &[1; 0x1000])).completeness();
+    assert_eq!(complete.lost, [Lost::Unwritten { memory: 0x2000 }]);
+    // Where the core does not say what is of a file, that is not known either.
+    assert_eq!(core(&start()).completeness().lost, [Lost::Unknown { memory: 0x2000 }]);
+}
+
+#[test]
+fn where_headers_may_be_lost_nobody_knows_whether_all_was_left_out() {
+    let start = CoreFile::new().thread(1, 0).files(&[(0x1000, 0x2000, 0, "/app")]);
+    let built = start.memory(0x1000, 0x1000, R, b"app").memory(0x3000, 0x1000, RW, &[]).extended();
+    let mut bytes = built.bytes();
+    let lost = |bytes: &[u8]| Core::parse(Arc::new(bytes.to_vec())).unwrap().completeness().lost;
+    assert!(lost(&bytes).contains(&Lost::Anonymous { memory: 0x1000, all: true }), "{:?}", lost(&bytes));
+    // How many program headers there are stands at the very end.
+    bytes.truncate(bytes.len() - 2);
+    let lost = lost(&bytes);
+    assert!(lost.contains(&Lost::Headers) && lost.contains(&Lost::Unwritten { memory: 0x1000 }), "{lost:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use clap::Args;
 use gopsy_image::{BuildInfo, GoModule, Image, ImageError, hex};
 use gopsy_mem::{Bias, LinkAddr};
 use gopsy_program::Modules;
-use gopsy_report::info::{Build, Info, Module, Program};
+use gopsy_report::info::{Build, Info, Module, ModuleVersion, Program};
 use gopsy_report::{terminal, wire};
 use gopsy_runtime::StatedVersion;
 use gopsy_target::Core;
@@ -45,7 +45,7 @@ pub(crate) struct InfoVerb {
 impl InfoVerb {
     /// Looks at one target.
     pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
-        let mut opened = Opened::open(&self.target, &self.binary)?;
+        let mut opened = Opened::open_any(&self.target, &self.binary)?;
         let mut info =
             Info { target: called(&self.target).to_owned(), list_dependencies: self.deps, ..Info::default() };
         let stated = opened.program.as_ref().ok().and_then(|(_, image)| StatedVersion::of(image));
@@ -129,14 +129,9 @@ fn program(
         (None, Err(error)) => (None, format!("{error}; {}", by_tables(image))),
     };
     let symbols = image.symbol_table();
-    let debug: u64 = image
-        .sections()
-        .iter()
-        .filter(|s| s.name.starts_with(".debug_") || s.name.starts_with(".zdebug_"))
-        // What a debugger's script needs stays where all DWARF is gone.
-        .filter(|s| s.name != ".debug_gdb_scripts")
-        .map(|s| s.size)
-        .fold(0, u64::saturating_add);
+    let own = debug_size(image);
+    let of_debug_file = (own == 0).then(|| image.debug_file()).flatten();
+    let debug = of_debug_file.map_or(own, |file| debug_size(&file.image));
     Program {
         path: path.to_string_lossy().into_owned(),
         size: u64::try_from(image.file().len()).unwrap_or(u64::MAX),
@@ -151,9 +146,23 @@ fn program(
         interpreter: image.interpreter().map(|i| String::from_utf8_lossy(i).into_owned()),
         symbols: (!symbols.is_empty() && !symbols.only_dynamic()).then(|| u64::try_from(symbols.len()).unwrap_or(0)),
         debug_size: (debug > 0).then_some(debug),
+        debug_file: of_debug_file.filter(|_| debug > 0 || !symbols.is_empty()).map(|file| file.found.clone()),
+        cut: image.cut().is_some(),
         parts: parts(image),
         ..Program::default()
     }
+}
+
+/// How many bytes of a file are DWARF.
+fn debug_size(image: &Image) -> u64 {
+    image
+        .sections()
+        .iter()
+        .filter(|s| s.name.starts_with(".debug_") || s.name.starts_with(".zdebug_"))
+        // What a debugger's script needs stays where all DWARF is gone.
+        .filter(|s| s.name != ".debug_gdb_scripts" && !s.no_bits)
+        .map(|s| s.size)
+        .fold(0, u64::saturating_add)
 }
 
 /// What a core says of an executable that is not at hand.
@@ -170,13 +179,17 @@ fn build_of_core(core: &Core) -> Build {
 }
 
 fn built(build: BuildInfo, go_version: Option<String>, go_version_by: String) -> Build {
-    let pair = |m: gopsy_image::Module| (m.path, m.version);
+    let module = |m: gopsy_image::Module| ModuleVersion {
+        path: m.path,
+        version: m.version,
+        replace: m.replace.map(|other| (other.path, other.version)),
+    };
     Build {
         go_version,
         go_version_by,
         main_package: build.path,
-        main_module: build.main.map(pair),
-        dependencies: build.dependencies.into_iter().map(pair).collect(),
+        main_module: build.main.map(module),
+        dependencies: build.dependencies.into_iter().map(module).collect(),
         settings: build.settings,
         ..Build::default()
     }
@@ -189,13 +202,15 @@ fn by_tables(image: &Image) -> String {
             let layouts = module.data().releases.join(" or ");
             format!("its tables are those of {}, its moduledata that of {layouts}", module.format().releases())
         }
+        Err(ImageError::Cut(_)) => "nor are Go's tables there".to_owned(),
         Err(_) => "it has no tables of Go".to_owned(),
     }
 }
 
 /// The sections that are loaded, the largest first.
 fn parts(image: &Image) -> Vec<(String, u64)> {
-    let loaded = image.sections().iter().filter(|s| s.address.0 != 0 && s.size > 0);
+    // In a file that was cut off the names may be lost.
+    let loaded = image.sections().iter().filter(|s| s.address.0 != 0 && s.size > 0 && !s.name.is_empty());
     let mut parts: Vec<(String, u64)> = loaded.map(|s| (s.name.clone(), s.size)).collect();
     parts.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
     parts

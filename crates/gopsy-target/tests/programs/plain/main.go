@@ -18,11 +18,27 @@ func main() {
 	for i := range heap {
 		heap[i] = byte(i * 7)
 	}
-	secret, _ := syscall.Mmap(-1, 0, 1<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-	secret[0] = 1
-	if len(os.Args) > 2 && os.Args[2] == "dontdump" {
+	// With neighbours that may not be touched, so that the kernel does not make one mapping of it and others.
+	around, _ := syscall.Mmap(-1, 0, 3<<20, syscall.PROT_NONE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	secret := around[1<<20 : 2<<20]
+	syscall.Mprotect(secret, syscall.PROT_READ|syscall.PROT_WRITE)
+	var how string
+	if len(os.Args) > 2 {
+		how = os.Args[2]
+	}
+	switch how {
+	case "untouched":
+	case "read":
+		global[3] += uint64(secret[0])
+	case "freed":
+		secret[0] = 1
+		syscall.Madvise(secret, syscall.MADV_DONTNEED)
+	case "dontdump":
+		secret[0] = 1
 		const dontDump = 16
 		syscall.Madvise(secret, dontDump)
+	default:
+		secret[0] = 1
 	}
 	// To standard output, which the runtime's println is not.
 	line := hex(uintptr(unsafe.Pointer(&heap[0]))) + " " + hex(uintptr(unsafe.Pointer(&global))) + " " +

@@ -37,7 +37,13 @@ pub(super) fn process(opened: &mut Opened) -> Option<Process> {
         memory: completeness
             .amounts
             .iter()
-            .map(|a| Amount { kind: a.kind.to_string(), named: a.named, held: a.held, backed: a.backed })
+            .map(|a| Amount {
+                kind: a.kind.to_string(),
+                named: a.named,
+                held: a.held,
+                backed: a.backed,
+                unwritten: a.unwritten,
+            })
             .collect(),
         reserved: completeness.reserved,
         lost,
