@@ -27,6 +27,7 @@ mod symbols;
 mod typebody;
 mod typelist;
 mod typename;
+mod typepath;
 mod unwind;
 
 #[cfg(test)]
@@ -51,4 +52,5 @@ pub use symbols::{Symbol, SymbolKind, SymbolTable};
 pub use typebody::{StructField, TypeBody};
 pub use typelist::Itab;
 pub use typename::{TypeKind, TypeName, TypeSection};
+pub use typepath::MapBody;
 pub use unwind::UnwindSection;
