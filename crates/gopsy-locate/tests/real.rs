@@ -96,7 +96,7 @@ fn writers(built: &Built, locator: &Locator<'_>, uses: &[MapUse]) {
     let found: BTreeSet<(MapOperation, &str, u64)> = uses
         .iter()
         .filter(|u| own(u.frames.last().unwrap().function.as_deref()))
-        .filter_map(|u| Some((u.operation, u.type_name.as_deref()?, u.frames[0].at.line?)))
+        .filter_map(|u| Some((u.operation, &*u.of_type.as_ref()?.name, u.frames[0].at.line?)))
         .collect();
     assert_eq!(found, wanted, "{}", built.name());
     // Inlined: the line of the function itself, and around it the line of the call.
@@ -108,7 +108,7 @@ fn writers(built: &Built, locator: &Locator<'_>, uses: &[MapUse]) {
         "{}",
         built.name()
     );
-    let unresolved: Vec<_> = uses.iter().filter(|u| u.type_name.is_none() && !u.is_of_the_runtime()).collect();
+    let unresolved: Vec<_> = uses.iter().filter(|u| u.of_type.is_none() && !u.is_of_the_runtime()).collect();
     if built.release == "go1.16.15" {
         assert_eq!(unresolved, Vec::<&MapUse>::new());
     } else {
@@ -122,7 +122,10 @@ fn writers(built: &Built, locator: &Locator<'_>, uses: &[MapUse]) {
     let read =
         |u: &&MapUse| u.operation == MapOperation::Read && u.frames[0].function.as_deref() == Some("main.(*store).get");
     let read = reads.iter().find(read).unwrap();
-    assert_eq!((read.type_name.as_deref(), read.frames[0].at.line), (Some(types[0].1), Some(line_of("read byID"))));
+    assert_eq!(
+        (read.of_type.as_ref().map(|of| of.name.as_str()), read.frames[0].at.line),
+        (Some(types[0].1), Some(line_of("read byID")))
+    );
 }
 
 fn functions_and_lines(built: &Built, locator: &Locator<'_>) {
