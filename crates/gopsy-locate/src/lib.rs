@@ -10,11 +10,13 @@
 
 mod asked;
 mod body;
+mod dictionary;
 mod find;
 mod listing;
 mod maps;
 mod maptype;
 mod named;
+mod origin;
 mod place;
 mod race;
 mod told;

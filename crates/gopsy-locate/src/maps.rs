@@ -1,8 +1,10 @@
 //! Who writes a map: calls of the runtime's map functions, with the type that each passes.
 
-use crate::body::{Body, Spot};
-use crate::maptype::{MapTypes, Variant};
-use crate::{AskedType, Frame, Locator, MapType, Unseen};
+use crate::body::Body;
+use crate::dictionary::Dictionaries;
+use crate::maptype::{MapTypes, Variant, predeclared};
+use crate::origin::{Origin, Spot};
+use crate::{AskedType, Frame, Locator, MapSlot, MapType, Unseen};
 use gopsy_image::{Func, MapBody};
 use gopsy_insn::{Decoder, Flow, Reg};
 use gopsy_mem::LinkAddr;
@@ -71,6 +73,11 @@ pub struct MapUse {
     pub frames: Vec<Frame>,
     /// The map's type; `None` where it was not resolved.
     pub of_type: Option<Arc<MapType>>,
+    /// The type comes from the dictionary that callers of a generic function pass: there is one such use for each type that
+    /// they pass, and one more that is not resolved if they may pass others.
+    pub passed: bool,
+    /// Of a type that is not resolved, what its entries need: the function is shared by all types that need the same.
+    pub shape: Option<MapSlot>,
 }
 
 impl MapUse {
@@ -81,9 +88,19 @@ impl MapUse {
         self.frames.last().and_then(|f| f.function.as_deref()).is_some_and(package)
     }
 
-    /// Whether a map of that type may come there, by the function of the runtime that is called.
+    /// Whether a map of that type may come there, by the function of the runtime that is called and the shape of the code.
     fn may_be(&self, of: &MapType) -> bool {
-        self.variant().may_be(of)
+        let shaped = self.shape.is_none() || of.slot.is_none() || self.shape == of.slot;
+        shaped && self.variant().may_be(of)
+    }
+
+    /// The same of a map of whose type only the key is known.
+    fn may_have_key(&self, key: &str) -> bool {
+        let shaped = match (self.shape, predeclared(key)) {
+            (Some(shape), Some(key)) => (shape.key, shape.key_size) == key,
+            _ => true,
+        };
+        shaped && self.variant().may_have_key(key)
     }
 
     /// What the called function takes. One without a suffix takes every map, and the compiler passes to it what the others do
@@ -142,7 +159,7 @@ impl MapUses {
         let all_known = asked.is_map() && listed.is_some() && !known.is_empty();
         let may_be = |one: &MapUse| match all_known {
             true => known.iter().any(|of| one.may_be(of)),
-            false => asked.key().is_none_or(|key| one.variant().may_have_key(key)),
+            false => asked.key().is_none_or(|key| one.may_have_key(key)),
         };
         let mut found = UsesOfType::default();
         for one in &self.uses {
@@ -179,7 +196,7 @@ impl Locator<'_> {
             .filter_map(|func| Some((func.entry(), self.callee(&func)?)))
             .filter(|(_, callee)| reads || callee.operation != MapOperation::Read)
             .collect();
-        let mut types = MapTypes::new(self);
+        let mut sources = Sources { types: MapTypes::new(self), dictionaries: Dictionaries::new(self) };
         let mut found = MapUses::default();
         for func in self.funcs().filter(|f| f.entry() < f.end()) {
             let Some(bytes) = self.bytes(func.entry(), func.end()) else {
@@ -196,7 +213,7 @@ impl Locator<'_> {
             let body = Body::of(self.image, bytes, func.entry());
             for (call, target) in body.calls() {
                 if let Some(callee) = callees.get(&target) {
-                    found.uses.push(self.map_use(&mut types, &func, &body, (call, callee)));
+                    found.uses.extend(self.map_uses_at(&mut sources, &func, &body, (call, callee)));
                 }
             }
         }
@@ -211,18 +228,56 @@ impl Locator<'_> {
         Some(Callee { operation, name, argument })
     }
 
-    fn map_use(
+    /// One call, which code of several types may share.
+    fn map_uses_at(
         &self,
-        types: &mut MapTypes<'_>,
+        sources: &mut Sources<'_>,
         func: &Func<'_>,
         body: &Body,
         (call, callee): (LinkAddr, &Callee),
-    ) -> MapUse {
-        let value = callee.argument.and_then(|spot| body.value(self.image, call, spot));
-        let of_type = value.and_then(|at| types.at(LinkAddr(at)));
+    ) -> Vec<MapUse> {
         // Of a damaged inline tree the function itself is still known.
         let frames = func.source_frames(call).unwrap_or_else(|_| vec![func.without_line()]);
-        let frames = frames.iter().map(Frame::of).collect();
-        MapUse { call, operation: callee.operation, callee: callee.name.clone(), frames, of_type }
+        let unresolved = MapUse {
+            call,
+            operation: callee.operation,
+            callee: callee.name.clone(),
+            frames: frames.iter().map(Frame::of).collect(),
+            of_type: None,
+            passed: false,
+            shape: None,
+        };
+        let of = |of_type, passed| MapUse { of_type: Some(of_type), passed, ..unresolved.clone() };
+        match callee.argument.and_then(|spot| body.origin(self.image, self, call, spot)) {
+            Some(Origin::Number(at)) => match sources.types.at(LinkAddr(at)) {
+                Some(shape) if shape.is_shape() => vec![MapUse { shape: shape.slot, ..unresolved }],
+                Some(of_type) => vec![of(of_type, false)],
+                None => vec![unresolved],
+            },
+            Some(Origin::Argument(argument)) => {
+                let passed = sources.dictionaries.passed(func, &argument);
+                // What the called function does not take is none of its types, whatever was read.
+                let types: Option<Vec<_>> = passed
+                    .values
+                    .iter()
+                    .map(|at| sources.types.at(LinkAddr(*at)).filter(|of| !of.is_shape() && unresolved.may_be(of)))
+                    .collect();
+                match types {
+                    None => vec![unresolved],
+                    Some(types) => {
+                        let mut uses: Vec<MapUse> = types.into_iter().map(|of_type| of(of_type, true)).collect();
+                        uses.extend((!passed.all).then_some(unresolved));
+                        uses
+                    }
+                }
+            }
+            Some(Origin::Stack(_) | Origin::Result(_)) | None => vec![unresolved],
+        }
     }
+}
+
+/// What is asked for types.
+struct Sources<'l> {
+    types: MapTypes<'l>,
+    dictionaries: Dictionaries<'l>,
 }

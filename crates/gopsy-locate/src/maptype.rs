@@ -6,6 +6,14 @@ use gopsy_mem::LinkAddr;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+impl MapType {
+    /// Whether it stands for all types of one shape, as generic code of Go 1.18 and 1.19 passes it (`go.shape.string_0`,
+    /// `cmd/compile/internal/typecheck/subr.go`): a map has none of these types.
+    pub(crate) fn is_shape(&self) -> bool {
+        self.name.contains("go.shape.")
+    }
+}
+
 /// A type of map. Two are one where their descriptors are one: the linker keeps one of each type in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MapType {
@@ -28,6 +36,8 @@ pub struct MapSlot {
     pub key: TypeKind,
     /// How many bytes a key has.
     pub key_size: u64,
+    /// What elements are built of.
+    pub element: TypeKind,
     /// How many bytes an element has.
     pub element_size: u64,
 }
@@ -86,25 +96,29 @@ impl Variant {
 
     /// Whether a map may come there of whose type only the key is known, by its predeclared name.
     pub(crate) fn may_have_key(self, key: &str) -> bool {
-        use TypeKind as K;
-        let (kind, size) = match key {
-            "string" => (K::String, 16),
-            "int" => (K::Int, 8),
-            "int64" => (K::Int64, 8),
-            "uint" => (K::Uint, 8),
-            "uint64" => (K::Uint64, 8),
-            "uintptr" => (K::Uintptr, 8),
-            "int32" => (K::Int32, 4),
-            "uint32" => (K::Uint32, 4),
-            "bool" => (K::Bool, 1),
-            "int8" => (K::Int8, 1),
-            "uint8" => (K::Uint8, 1),
-            "int16" => (K::Int16, 2),
-            "uint16" => (K::Uint16, 2),
-            _ => return true,
-        };
-        self.may_take(kind, size, None)
+        predeclared(key).is_none_or(|(kind, size)| self.may_take(kind, size, None))
     }
+}
+
+/// What a predeclared type is built of, and how many bytes it has.
+pub(crate) fn predeclared(name: &str) -> Option<(TypeKind, u64)> {
+    use TypeKind as K;
+    Some(match name {
+        "string" => (K::String, 16),
+        "int" => (K::Int, 8),
+        "int64" => (K::Int64, 8),
+        "uint" => (K::Uint, 8),
+        "uint64" => (K::Uint64, 8),
+        "uintptr" => (K::Uintptr, 8),
+        "int32" => (K::Int32, 4),
+        "uint32" => (K::Uint32, 4),
+        "bool" => (K::Bool, 1),
+        "int8" => (K::Int8, 1),
+        "uint8" => (K::Uint8, 1),
+        "int16" => (K::Int16, 2),
+        "uint16" => (K::Uint16, 2),
+        _ => return None,
+    })
 }
 
 /// Bytes that all names and paths together may have: real programs have some thousand types of maps with short names.
@@ -148,6 +162,7 @@ impl<'l> MapTypes<'l> {
         let slot = read(body.key).zip(read(body.element)).map(|(key, element)| MapSlot {
             key: key.kind,
             key_size: key.size,
+            element: element.kind,
             element_size: element.size,
         });
         Some(MapType { descriptor: at, name, path, body, slot })

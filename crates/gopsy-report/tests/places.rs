@@ -90,6 +90,8 @@ fn map_use(name: &str, operation: MapOperation, type_name: Option<&str>) -> MapU
         callee: "runtime.mapassign".to_owned(),
         frames: vec![frame(name, 41), frame("main.outer", 50)],
         of_type: type_name.map(|name| map_type(name, 0x7000).into()),
+        passed: type_name.is_some(),
+        shape: None,
     }
 }
 

@@ -127,4 +127,7 @@ fn row(canvas: &mut Canvas, found: &Whereabouts, one: &MapUse) {
     if !text.is_empty() {
         canvas.wrap(14, 16, &Line::new().plain(text));
     }
+    if one.passed {
+        canvas.wrap(14, 16, &Line::new().dim("generic: the type is in the dictionary that its callers pass"));
+    }
 }

@@ -202,6 +202,8 @@ struct WireUse<'a> {
     type_name: Option<&'a str>,
     type_path: Option<&'a str>,
     type_at: Option<String>,
+    #[serde(skip_serializing_if = "is_false")]
+    passed: bool,
     frames: Vec<WireFrame<'a>>,
 }
 
@@ -398,6 +400,7 @@ impl<'f> Of<'f> {
             type_name: u.of_type.as_ref().map(|of| of.name.as_str()),
             type_path: u.of_type.as_ref().and_then(|of| of.path.as_deref()),
             type_at: u.of_type.as_ref().map(|of| self.at(of.descriptor)),
+            passed: u.passed,
             frames: u.frames.iter().map(frame).collect(),
         };
         WireMaps {
