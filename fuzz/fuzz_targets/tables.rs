@@ -82,11 +82,14 @@ libfuzzer_sys::fuzz_target!(|input: Input<'_>| {
     }
     let memory = SliceMemory::new().with(gopsy_mem::Addr(TYPES), input.types.to_vec());
     let end = TYPES + input.types.len() as u64;
-    for two_byte_lengths in [false, true] {
-        let section = TypeSection { types: LinkAddr(TYPES), etypes: LinkAddr(end), two_byte_lengths };
+    for (two_byte_lengths, map_strides) in [(false, false), (true, false), (false, true)] {
+        let (types, etypes) = (LinkAddr(TYPES), LinkAddr(end));
+        let section = TypeSection { types, etypes, two_byte_lengths, map_strides };
         for at in (TYPES..end).step_by(8).take(64) {
             let Some(name) = TypeName::read(&Loaded(&memory), &section, LinkAddr(at)) else { continue };
             assert!(!name.name.is_empty() && name.field_align.is_power_of_two());
+            let path = TypeName::path(&Loaded(&memory), &section, LinkAddr(at));
+            assert!(path.is_none_or(|path| path.len() <= 1 << 13));
             let type_at = |at| TypeName::read(&Loaded(&memory), &section, at);
             let body = TypeBody::read(&Loaded(&memory), &section, LinkAddr(at), &name, &type_at);
             if let Some(TypeBody::Struct(fields)) = body {

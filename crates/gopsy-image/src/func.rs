@@ -78,6 +78,7 @@ pub struct Func<'a> {
     entry: LinkAddr,
     end: LinkAddr,
     name_offset: i32,
+    argument_size: i32,
     pcsp: u32,
     pcfile: u32,
     pcln: u32,
@@ -106,6 +107,7 @@ impl<'a> Func<'a> {
             entry,
             end,
             name_offset: bytes::i32(data, name)?,
+            argument_size: bytes::i32(data, name.checked_add(4)?)?,
             pcsp: bytes::u32(data, layout.pcsp)?,
             pcfile: bytes::u32(data, layout.pcsp.checked_add(4)?)?,
             pcln: bytes::u32(data, layout.pcsp.checked_add(8)?)?,
@@ -128,6 +130,14 @@ impl<'a> Func<'a> {
     #[must_use]
     pub fn end(&self) -> LinkAddr {
         self.end
+    }
+
+    /// How many bytes above its return address are its own: arguments and results on the stack, and room to spill those in
+    /// registers (`_func.args`, which the compiler sets to `ArgWidth` of `cmd/compile/internal/abi`). Of some functions in
+    /// assembly nobody knows (`abi.ArgsSizeUnknown`).
+    #[must_use]
+    pub fn argument_size(&self) -> Option<u64> {
+        u64::try_from(self.argument_size).ok()
     }
 
     /// Its name as bytes of the file.

@@ -30,6 +30,7 @@ mod symbols;
 mod typebody;
 mod typelist;
 mod typename;
+mod typepath;
 mod unwind;
 
 #[cfg(test)]
@@ -56,4 +57,5 @@ pub use symbols::{Symbol, SymbolKind, SymbolTable};
 pub use typebody::{StructField, TypeBody};
 pub use typelist::Itab;
 pub use typename::{TypeKind, TypeName, TypeSection};
+pub use typepath::MapBody;
 pub use unwind::UnwindSection;

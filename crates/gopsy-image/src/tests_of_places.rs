@@ -141,7 +141,7 @@ fn names_of_types() {
     let base = 0x80_0000u64;
     let read = |two_byte_lengths: bool, bytes: &[u8]| {
         let (types, etypes) = (LinkAddr(base), LinkAddr(base + 0x1000));
-        let section = TypeSection { types, etypes, two_byte_lengths };
+        let section = TypeSection { types, etypes, two_byte_lengths, map_strides: false };
         let mut data = vec![0u8; 8];
         data.extend(bytes);
         data.resize(0x1000, 0);
@@ -165,6 +165,34 @@ fn names_of_types() {
     ] {
         assert_eq!(read(false, &wrong), None);
     }
+}
+
+/// A type is spelled from its parts; one that leads back to itself, or is made of other parts than its name says, has no path.
+#[test]
+fn paths_of_types() {
+    const BASE: u64 = 0x80_0000;
+    let (types, etypes) = (LinkAddr(BASE), LinkAddr(BASE + 0x400));
+    let section = TypeSection { types, etypes, two_byte_lengths: false, map_strides: false };
+    // A pointer at 8, whose element is given; an int at 0x80; a string at 0xe0. Names behind all of them.
+    let path = |name: &str, element: u64| {
+        let text = |text: &str| [&[1, text.len() as u8], text.as_bytes()].concat();
+        let mut data = vec![0u8; 0x400];
+        let mut put = |at: usize, bytes: &[u8]| data[at..at + bytes.len()].copy_from_slice(bytes);
+        for (at, kind, flags, names, name) in
+            [(8, 22, 0, 0x200, name), (0x80, 2, 4, 0x300, "int"), (0xe0, 24, 4, 0x320, "string")]
+        {
+            put(at, &descriptor(kind, flags, names as u32, &[])[..48]);
+            put(names, &text(name));
+        }
+        put(8 + 48, &element.to_le_bytes());
+        TypeName::path(&image(&Elf::new().segment(BASE, "r", &data)), &section, LinkAddr(BASE + 8))
+    };
+    assert_eq!(path("*int", BASE + 0x80).as_deref(), Some("*int"));
+    assert_eq!(path("*string", BASE + 0xe0).as_deref(), Some("*string"));
+    assert_eq!(path("*string", BASE + 0x80), None);
+    assert_eq!(path("*int", BASE + 8), None);
+    assert_eq!(path("*int", 0), None);
+    assert_eq!(path("*int", u64::MAX), None);
 }
 
 fn ask_everything(image: &Image) {

@@ -4,6 +4,7 @@
 //! The members that are read here stand at the same offsets in all releases from 1.16 to 1.27; only what the byte of the
 //! kind holds beside the kind has changed.
 
+use crate::moduledata::TypeLists;
 use crate::stated::Stated;
 use crate::{ModuleData, bytes};
 use gopsy_mem::{Bias, LinkAddr};
@@ -122,6 +123,9 @@ pub struct TypeSection {
     pub etypes: LinkAddr,
     /// Lengths of names may have two bytes: the module is of Go 1.16 or 1.17.
     pub two_byte_lengths: bool,
+    /// Descriptors of maps have the strides of keys and elements: the module is of Go 1.27, whose types stand one behind
+    /// the other.
+    pub map_strides: bool,
 }
 
 impl TypeSection {
@@ -129,7 +133,8 @@ impl TypeSection {
     #[must_use]
     pub fn of(module: &ModuleData) -> Self {
         let two_byte_lengths = module.releases.first() == Some(&"1.16–1.17");
-        TypeSection { types: module.types, etypes: module.etypes, two_byte_lengths }
+        let map_strides = matches!(module.type_lists, Some(TypeLists::Extents { .. }));
+        TypeSection { types: module.types, etypes: module.etypes, two_byte_lengths, map_strides }
     }
 
     /// The same where they were loaded, to be read by a [`Loaded`](crate::Loaded).
@@ -200,6 +205,11 @@ impl Descriptor {
         let name = section.types.checked_add(offset).filter(|name| *name < section.etypes)?;
         let aligned = aligns.iter().all(|align| align.is_power_of_two() && *align <= 64);
         aligned.then_some(Descriptor { bytes, kind, name })
+    }
+
+    /// `abi.TFlagNamed`: it has a name of its own.
+    pub(crate) fn is_named(&self) -> bool {
+        bytes::u8(&self.bytes, TFLAG).is_some_and(|flags| flags & NAMED != 0)
     }
 
     /// `abi.TFlagUncommon`: it has methods, or a package.

@@ -8,19 +8,25 @@
 
 #![deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::arithmetic_side_effects)]
 
+mod asked;
 mod body;
+mod dictionary;
 mod find;
 mod listing;
 mod maps;
+mod maptype;
 mod named;
+mod origin;
 mod place;
 mod race;
 mod told;
 mod unseen;
 
+pub use asked::AskedType;
 pub use find::{CodeOfLine, Found, Line, MAX_FOUND, OnlyInlined};
 pub use listing::{ListedInsn, Listing, Window};
-pub use maps::{MapOperation, MapUse, MapUses, fits_type};
+pub use maps::{MapOperation, MapUse, MapUses, UsesOfType};
+pub use maptype::{MapSlot, MapType};
 pub use named::Named;
 pub use place::{CallBefore, Frame, Function, InstructionAt, Place, SourceLine};
 pub use race::{RaceCall, RaceHook};

@@ -252,7 +252,7 @@ impl Lines {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::body::tests::image;
+    use crate::origin::tests::image;
     use gopsy_insn::Decoder;
 
     /// `lea rax, [rip]`, and numbers in `ebx`.

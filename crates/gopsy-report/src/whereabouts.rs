@@ -1,8 +1,8 @@
 //! What `gopsy where` found: plain data for its pages.
 
-use gopsy_locate::{CodeOfLine, Function, Line, Listing, MapUse, OnlyInlined, Place, RaceCall};
+use gopsy_locate::{CodeOfLine, Function, Line, Listing, MapType, OnlyInlined, Place, RaceCall, UsesOfType};
 use gopsy_mem::{Bias, LinkAddr};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Lines of the source that could be read, by file and line.
 pub type SourceTexts = HashMap<(String, u64), String>;
@@ -152,16 +152,48 @@ pub struct LineListing {
 pub struct Writers {
     /// The type as it was asked for.
     pub asked: String,
-    /// Calls with such a map, by address.
-    pub uses: Vec<MapUse>,
-    /// Calls whose map's type is not known, by address; without the runtime's own.
-    pub unresolved: Vec<MapUse>,
-    /// How many calls of the runtime's own are not resolved: they serve package reflect.
-    pub of_the_runtime: usize,
+    /// The calls.
+    pub found: UsesOfType,
+    /// What the types of these calls are called, so that no other of the program is called so.
+    pub names: TypeNames,
     /// How many functions were not looked through, because their code could not be read.
     pub not_read: usize,
     /// All types of maps that are used so, sorted: what could have been asked for. Only where nothing fits.
     pub types: Vec<String>,
+}
+
+/// What types are called where several stand side by side.
+#[derive(Debug, Clone, Default)]
+pub struct TypeNames(HashMap<LinkAddr, String>);
+
+impl TypeNames {
+    /// Each by the name that `%T` prints; types that look the same by their import paths; and where these do not differ (types
+    /// within functions), with the address of the descriptor, as `shown` has it.
+    #[must_use]
+    pub fn of<'t>(types: impl IntoIterator<Item = &'t MapType>, shown: impl Fn(LinkAddr) -> u64) -> TypeNames {
+        let types: BTreeMap<LinkAddr, &MapType> = types.into_iter().map(|of| (of.descriptor, of)).collect();
+        let times = |spelled: &dyn Fn(&MapType) -> String| {
+            let mut times: HashMap<String, usize> = HashMap::new();
+            for of in types.values() {
+                *times.entry(spelled(of)).or_default() += 1;
+            }
+            times
+        };
+        let path = |of: &MapType| of.path.clone().unwrap_or_else(|| of.name.clone());
+        let (by_name, by_path) = (times(&|of| of.name.clone()), times(&path));
+        let called = |of: &MapType| match (by_name.get(&of.name), by_path.get(&path(of))) {
+            (Some(1), _) => of.name.clone(),
+            (_, Some(1)) => path(of),
+            _ => format!("{} (described at {:#x})", path(of), shown(of.descriptor)),
+        };
+        TypeNames(types.values().map(|of| (of.descriptor, called(of))).collect())
+    }
+
+    /// What that type is called.
+    #[must_use]
+    pub fn name<'n>(&'n self, of: &'n MapType) -> &'n str {
+        self.0.get(&of.descriptor).unwrap_or(&of.name)
+    }
 }
 
 impl Whereabouts {

@@ -3,16 +3,18 @@
 
 mod schema;
 
+use gopsy_image::MapBody;
 use gopsy_locate::{
-    CallBefore, CodeOfLine, Frame, Function, InstructionAt, Line, ListedInsn, Listing, MapOperation, MapUse, Named,
-    Note, OnlyInlined, Place, RaceCall, RaceHook, SourceLine, Told, Witness,
+    CallBefore, CodeOfLine, Frame, Function, InstructionAt, Line, ListedInsn, Listing, MapOperation, MapType, MapUse,
+    Named, Note, OnlyInlined, Place, RaceCall, RaceHook, SourceLine, Told, UsesOfType, Witness,
 };
 use gopsy_mem::{Addr, Bias, LinkAddr};
 use gopsy_model::KnownIssue;
 use gopsy_report::info::{Amount, Build, File, Info, Module, ModuleVersion, Process, Program, Runtime, Thread};
 use gopsy_report::terminal::{self, View};
 use gopsy_report::whereabouts::{
-    Answer, Answered, LineAnswer, LineListing, OperandAt, PlaceAnswer, SourceTexts, ThreadAt, Whereabouts, Writers,
+    Answer, Answered, LineAnswer, LineListing, OperandAt, PlaceAnswer, SourceTexts, ThreadAt, TypeNames, Whereabouts,
+    Writers,
 };
 use gopsy_report::wire::{self, Form};
 use serde_json::Value;
@@ -87,8 +89,16 @@ fn map_use(name: &str, operation: MapOperation, type_name: Option<&str>) -> MapU
         operation,
         callee: "runtime.mapassign".to_owned(),
         frames: vec![frame(name, 41), frame("main.outer", 50)],
-        type_name: type_name.map(str::to_owned),
+        of_type: type_name.map(|name| map_type(name, 0x7000).into()),
+        passed: type_name.is_some(),
+        shape: None,
     }
+}
+
+fn map_type(name: &str, at: u64) -> MapType {
+    let body = MapBody { key: LinkAddr(0x7100), element: LinkAddr(0x7200) };
+    let path = Some(format!("path/{name}"));
+    MapType { descriptor: LinkAddr(at), name: name.to_owned(), path, body, slot: None }
 }
 
 fn inlined(name: &str, code: &CodeOfLine) -> OnlyInlined {
@@ -132,25 +142,28 @@ fn found(name: &str) -> Whereabouts {
         Answer::Nothing { asked: asked(), why: asked() },
         Answer::Writers(Writers {
             asked: asked(),
-            uses: vec![map_use(name, MapOperation::Assign, Some("map[string]int"))],
-            unresolved: vec![map_use(name, MapOperation::Delete, None)],
-            of_the_runtime: 3,
+            found: UsesOfType {
+                uses: vec![map_use(name, MapOperation::Assign, Some("map[string]int"))],
+                by_conversion: vec![map_use(name, MapOperation::Clear, Some(name))],
+                unresolved: vec![map_use(name, MapOperation::Delete, None)],
+                cannot_be: 2,
+                of_the_runtime: 3,
+            },
+            names: TypeNames::default(),
             not_read: 0,
             types: Vec::new(),
         }),
         Answer::Writers(Writers {
             asked: asked(),
-            uses: Vec::new(),
-            unresolved: Vec::new(),
-            of_the_runtime: 0,
+            found: UsesOfType::default(),
+            names: TypeNames::default(),
             not_read: 0,
             types: vec![name.to_owned()],
         }),
         Answer::Writers(Writers {
             asked: asked(),
-            uses: Vec::new(),
-            unresolved: vec![map_use(name, MapOperation::Delete, None)],
-            of_the_runtime: 0,
+            found: UsesOfType { unresolved: vec![map_use(name, MapOperation::Delete, None)], ..UsesOfType::default() },
+            names: TypeNames::default(),
             not_read: 2,
             types: Vec::new(),
         }),
@@ -433,4 +446,48 @@ fn settings_that_say_nothing_are_left_out_for_people() {
     let shown = long.split_once("  build  ").unwrap().1.split_once('…').unwrap().0;
     assert_eq!(shown.matches('x').count(), 120, "{long}");
     assert!(page.contains("missing 4 KiB") && page.contains("1 known bug of this Go release"), "{page}");
+}
+
+/// Types that look the same are told apart: by their paths, or else by where they are described.
+#[test]
+fn types_of_one_name_are_not_one() {
+    let with_path =
+        |path: Option<&str>, at| MapType { path: path.map(str::to_owned), ..map_type("map[string]store.Item", at) };
+    let of = [
+        with_path(Some("map[string]a/store.Item"), 0x7000),
+        with_path(Some("map[string]b/store.Item"), 0x7400),
+        map_type("map[string]int", 0x7800),
+        MapType { name: "map[int]main.local".to_owned(), ..with_path(Some("map[int]main.local"), 0x7c00) },
+        MapType { name: "map[int]main.local".to_owned(), ..with_path(None, 0x8000) },
+    ];
+    // One type, however often it is used.
+    let names = TypeNames::of(of.iter().chain(&of), |at| at.0 + 0x10_0000);
+    assert_eq!(
+        of.each_ref().map(|of| names.name(of)),
+        [
+            "map[string]a/store.Item",
+            "map[string]b/store.Item",
+            "map[string]int",
+            "map[int]main.local (described at 0x107c00)",
+            "map[int]main.local (described at 0x108000)",
+        ]
+    );
+    let page = |descriptors: [u64; 2]| {
+        let item = |at| MapUse {
+            of_type: Some(map_type("map[string]store.Item", at).into()),
+            ..map_use("main.f", MapOperation::Assign, None)
+        };
+        let of_type = UsesOfType { uses: descriptors.map(item).to_vec(), ..UsesOfType::default() };
+        let writers = Writers {
+            asked: "store.Item".to_owned(),
+            found: of_type,
+            names: TypeNames::default(),
+            not_read: 0,
+            types: Vec::new(),
+        };
+        let answers = vec![Answered { file: None, bias: Bias::ZERO, answer: Answer::Writers(writers) }];
+        terminal::whereabouts(&Whereabouts { answers, ..found("main.f") }, &View::default())
+    };
+    assert_eq!(page([0x7000, 0x7400]).matches("1 place in 1 function").count(), 2);
+    assert_eq!(page([0x7000, 0x7000]).matches("2 places in 1 function").count(), 1);
 }

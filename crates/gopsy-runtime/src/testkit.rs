@@ -83,7 +83,12 @@ pub(crate) fn layouts() -> Layouts {
     Layouts::made_of(
         structs.map(|(n, l)| (n.to_owned(), l)).into_iter().collect(),
         HashMap::from(variables),
-        Some(TypeSection { types: LinkAddr(TYPES), etypes: LinkAddr(TYPES + 0x2000), two_byte_lengths: false }),
+        Some(TypeSection {
+            types: LinkAddr(TYPES),
+            etypes: LinkAddr(TYPES + 0x2000),
+            two_byte_lengths: false,
+            map_strides: false,
+        }),
         Basis::DebugInfo,
     )
 }

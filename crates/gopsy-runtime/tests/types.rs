@@ -117,3 +117,82 @@ fn the_lists_are_what_the_program_finds() {
         }
     }
 }
+
+/// Prints where types stand, and what they are called with the paths of their packages. Two packages of one name are among them.
+const PATHS: &str = "package main
+
+import (
+	\"fmt\"
+	goscanner \"go/scanner\"
+	\"net/url\"
+	\"text/scanner\"
+	\"unsafe\"
+)
+
+type table map[string]*scanner.Scanner
+
+type inner struct{ n int8; m int8 }
+
+type shouter interface{ shout(int) }
+
+func (t table) Len() int { return len(t) }
+
+func main() {
+	values := []struct {
+		of   interface{}
+		path string
+	}{
+		{scanner.Scanner{}, \"text/scanner.Scanner\"},
+		{goscanner.Scanner{}, \"go/scanner.Scanner\"},
+		{map[string]*scanner.Scanner{}, \"map[string]*text/scanner.Scanner\"},
+		{map[string]*goscanner.Scanner{}, \"map[string]*go/scanner.Scanner\"},
+		{table{}, \"main.table\"},
+		{url.Values{}, \"net/url.Values\"},
+		{map[url.Userinfo][]table{}, \"map[net/url.Userinfo][]main.table\"},
+		{map[[2]byte]rune{}, \"map[[2]uint8]int32\"},
+		{map[interface{}]struct{}{}, \"map[interface {}]struct {}\"},
+		{map[string]unsafe.Pointer{}, \"map[string]unsafe.Pointer\"},
+		{map[string]func(int, ...*scanner.Scanner) error{}, \"map[string]func(int, ...*text/scanner.Scanner) error\"},
+		{map[string]func() (int, url.Values){}, \"map[string]func() (int, net/url.Values)\"},
+		{map[string]interface{ Host() url.URL; At(int) }{}, \"map[string]interface { At(int); Host() net/url.URL }\"},
+		{map[string]shouter{}, \"map[string]main.shouter\"},
+		{map[string]interface{ shout(url.URL) }{}, \"map[string]interface { main.shout(net/url.URL) }\"},
+		{map[string]struct{ a, b int8; url.URL }{}, \"map[string]struct { a int8; b int8; net/url.URL }\"},
+		{map[string]struct{ inner; *url.URL }{}, \"map[string]struct { main.inner; *net/url.URL }\"},
+		{map[int]chan (<-chan url.URL){}, \"map[int]chan (<-chan net/url.URL)\"},
+		{map[int]chan<- map[bool]url.URL{}, \"map[int]chan<- map[bool]net/url.URL\"},
+	}
+	for _, value := range values {
+		fmt.Println(*(*uintptr)(unsafe.Pointer(&value.of)), value.path)
+	}
+}
+";
+
+#[test]
+fn types_are_called_by_their_paths() {
+    for version in versions(&["1.16", "1.18", "1.20", "1.23", "1.24", "1.26", NEWEST]) {
+        let toolchain = match Toolchain::find(version) {
+            Ok(toolchain) => toolchain,
+            Err(why) => return skip("zoo", &why),
+        };
+        for mode in [BuildMode::Plain, BuildMode::Stripped] {
+            let name = format!("{} {}", toolchain.release, mode.as_str());
+            let folder = tempfile::tempdir().unwrap();
+            let app = toolchain.program(folder.path(), PATHS, mode.flags(), false).unwrap();
+            let image = Image::parse(Arc::new(std::fs::read(&app).unwrap())).unwrap();
+            let section = TypeSection::of(image.module().unwrap().data());
+            let printed = String::from_utf8(Command::new(&app).output().unwrap().stdout).unwrap();
+            assert_eq!(printed.lines().count(), 19, "{name}: {printed}");
+            for line in printed.lines() {
+                let (at, path) = line.split_once(' ').unwrap();
+                let at = LinkAddr(at.parse().unwrap());
+                assert_eq!(
+                    TypeName::path(&image, &section, at).as_deref(),
+                    Some(path),
+                    "{name}: {}",
+                    TypeName::read(&image, &section, at).unwrap().name
+                );
+            }
+        }
+    }
+}

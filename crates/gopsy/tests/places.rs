@@ -157,8 +157,15 @@ fn what_is_not_found_is_said() {
     assert_eq!(status(&["where", "nilfield"]), Some(2));
     assert_eq!(status(&["where", "main.go", "main.main"]), Some(1));
     assert_eq!(status(&["info", "no-such-file"]), Some(1));
-    // Nobody writes such a map: that is an answer.
-    assert_eq!(status(&["where", "nilfield", "--writes", "map[string]*main.nobody"]), Some(0));
+    // Nobody writes such a map: as a function that nobody has. One of two is not enough.
+    assert_eq!(status(&["where", "nilfield", "--writes", "map[string]*main.nobody"]), Some(1));
+    assert_eq!(status(&["where", "nilfield", "--writes", "map[string]*main.account"]), Some(0));
+    let both = ["--writes", "map[string]*main.account", "--writes", "map[string]*main.nobody"];
+    assert_eq!(status(&[&["where", "nilfield"], &both[..]].concat()), Some(1));
+    // Nor is an address found at which nothing of the program is; one of data is.
+    assert_eq!(status(&["where", "nilfield", "0x1"]), Some(1));
+    let data = case.json(&["info", "nilfield"])["program"]["modules"][0]["address"].as_str().unwrap().to_owned();
+    assert_eq!(status(&["where", "nilfield", &data]), Some(0));
     let value = case.json(&["where", "nilfield", "--writes", "*main.account", "--reads"]);
     let uses = value["answers"][0]["maps"]["uses"].as_array().unwrap();
     // A literal of one element is assigned, lookup reads.

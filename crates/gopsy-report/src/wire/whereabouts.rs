@@ -183,7 +183,10 @@ struct WireCode<'a> {
 #[derive(Serialize)]
 struct WireMaps<'a> {
     uses: Vec<WireUse<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    by_conversion: Vec<WireUse<'a>>,
     unresolved: Vec<WireUse<'a>>,
+    cannot_be: usize,
     of_the_runtime: usize,
     not_read: usize,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -197,6 +200,10 @@ struct WireUse<'a> {
     callee: &'a str,
     #[serde(rename = "type")]
     type_name: Option<&'a str>,
+    type_path: Option<&'a str>,
+    type_at: Option<String>,
+    #[serde(skip_serializing_if = "is_false")]
+    passed: bool,
     frames: Vec<WireFrame<'a>>,
 }
 
@@ -390,13 +397,18 @@ impl<'f> Of<'f> {
             call: self.at(u.call),
             operation: u.operation.as_str(),
             callee: &u.callee,
-            type_name: u.type_name.as_deref(),
+            type_name: u.of_type.as_ref().map(|of| of.name.as_str()),
+            type_path: u.of_type.as_ref().and_then(|of| of.path.as_deref()),
+            type_at: u.of_type.as_ref().map(|of| self.at(of.descriptor)),
+            passed: u.passed,
             frames: u.frames.iter().map(frame).collect(),
         };
         WireMaps {
-            uses: writers.uses.iter().map(one).collect(),
-            unresolved: writers.unresolved.iter().map(one).collect(),
-            of_the_runtime: writers.of_the_runtime,
+            uses: writers.found.uses.iter().map(one).collect(),
+            by_conversion: writers.found.by_conversion.iter().map(one).collect(),
+            unresolved: writers.found.unresolved.iter().map(one).collect(),
+            cannot_be: writers.found.cannot_be,
+            of_the_runtime: writers.found.of_the_runtime,
             not_read: writers.not_read,
             types: &writers.types,
         }

@@ -26,7 +26,9 @@ use std::process::ExitCode;
 /// the executable does not have is looked for in the plugins and libraries that it had loaded.
 ///
 /// --writes finds the calls that assign to, delete from, clear or iterate a map of a type, in stripped programs of amd64
-/// too. Calls whose type is not proved are listed as such; what package reflect does is only counted.
+/// too. The type is written as in source code, packages by name, by path or not at all; types that look the same are listed each
+/// for itself, and behind them those that the same map may have by conversion. Calls whose type is not proved are listed as
+/// such; what package reflect does is only counted.
 #[derive(Args)]
 #[command(after_help = "Examples:
   gopsy where svc 0x49468b                     an address from a log or a profile
@@ -95,13 +97,15 @@ impl Where {
         let build = image.build_info().ok();
         let (beside, interrupted) = (OnceCell::new(), OnceCell::new());
         let all = Questions::new(self, &opened, locator, &beside, &interrupted);
-        let places = self.places.iter().map(|words| all.place(words));
-        let answers: Vec<Answered> = places.chain(self.writes.iter().flat_map(|name| all.writers(name))).collect();
-        let nothing = answers.iter().any(|answered| match &answered.answer {
-            Answer::Nothing { .. } | Answer::Ambiguous { .. } | Answer::NotKnown { .. } => true,
-            Answer::OnlyInlined { functions, .. } => functions.len() > 1,
-            Answer::Place(_) | Answer::Line(_) | Answer::Writers(_) => false,
-        });
+        let mut answers: Vec<Answered> = self.places.iter().map(|words| all.place(words)).collect();
+        let mut nothing = answers.iter().any(|answered| !is_found(answered));
+        for name in &self.writes {
+            let of_type = all.writers(name);
+            // A plugin may have what the executable has not; but who could not look must not be passed over.
+            nothing |=
+                !of_type.iter().any(is_found) || of_type.iter().any(|a| matches!(a.answer, Answer::NotKnown { .. }));
+            answers.extend(of_type);
+        }
         let of_core = opened.core.is_some();
         let stated = StatedVersion::of(image);
         let version = stated.as_ref().map(|stated| stated.text.as_str());
@@ -149,6 +153,17 @@ impl Where {
     }
 }
 
+/// Whether what was asked for is somewhere, and one thing.
+fn is_found(answered: &Answered) -> bool {
+    match &answered.answer {
+        Answer::Nothing { .. } | Answer::Ambiguous { .. } | Answer::NotKnown { .. } => false,
+        Answer::OnlyInlined { functions, .. } => functions.len() == 1,
+        Answer::Place(answer) => !answer.place.notes.iter().any(|note| note.id == "not-mapped"),
+        Answer::Writers(writers) => writers.found.any(),
+        Answer::Line(_) => true,
+    }
+}
+
 /// What a reader should know of all answers.
 fn notes(opened: &Opened, all: &Questions<'_, '_>) -> Vec<String> {
     let mut notes: Vec<String> = opened.alarm.iter().chain(&opened.notes).cloned().collect();
@@ -189,7 +204,9 @@ fn lines_of(answers: &[Answered]) -> Vec<(Option<String>, SourceLine)> {
                 lines.extend(answer.code.iter().map(|c| (c.function.clone(), line(c))));
             }
             Answer::Writers(writers) => {
-                let frames = writers.uses.iter().chain(&writers.unresolved).filter_map(|u| u.frames.first());
+                let of = &writers.found;
+                let uses = of.uses.iter().chain(&of.by_conversion).chain(&of.unresolved);
+                let frames = uses.filter_map(|u| u.frames.first());
                 lines.extend(frames.map(|f| (f.function.clone(), f.at.clone())));
             }
             _ => {}

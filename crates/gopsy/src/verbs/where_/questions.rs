@@ -3,13 +3,16 @@
 use super::Where;
 use crate::beside::Beside;
 use crate::opened::Opened;
-use gopsy_locate::{CodeOfLine, Found, Line, Locator, MAX_FOUND, MapUse, MapUses, Place, Unseen, Window, fits_type};
+use gopsy_locate::{AskedType, CodeOfLine, Found, Line, Locator, MAX_FOUND, MapType, MapUses, Place, Unseen, Window};
 use gopsy_mem::{Addr, Memory};
 use gopsy_program::{Interrupted, interrupted};
-use gopsy_report::whereabouts::{Answer, Answered, LineAnswer, LineListing, OperandAt, PlaceAnswer, ThreadAt, Writers};
+use gopsy_report::whereabouts::{
+    Answer, Answered, LineAnswer, LineListing, OperandAt, PlaceAnswer, ThreadAt, TypeNames, Writers,
+};
 use gopsy_target::{Core, signal_name};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Stretches of a line whose instructions are listed.
 const LISTED_STRETCHES: usize = 4;
@@ -40,7 +43,8 @@ impl<'q, 'f> Questions<'q, 'f> {
     where
         'f: 'q,
     {
-        let own = Question { verb, opened, interrupted, file: None, locator, uses: OnceCell::new() };
+        let own =
+            Question { verb, opened, interrupted, file: None, locator, uses: OnceCell::new(), types: OnceCell::new() };
         Questions { own, opened, files, others: OnceCell::new() }
     }
 
@@ -63,7 +67,13 @@ impl<'q, 'f> Questions<'q, 'f> {
     fn ask<'s>(&'s self, other: &'s Other<'q>) -> Result<&'s Question<'q>, &'s str> {
         let question = || {
             let locator = other.file.locator()?;
-            Ok(Question { file: Some(&other.file.name), locator, uses: OnceCell::new(), ..self.own })
+            Ok(Question {
+                file: Some(&other.file.name),
+                locator,
+                uses: OnceCell::new(),
+                types: OnceCell::new(),
+                ..self.own
+            })
         };
         other.question.get_or_init(question).as_ref().map_err(String::as_str)
     }
@@ -138,7 +148,7 @@ impl<'q, 'f> Questions<'q, 'f> {
         let of_another = |other: &Question<'q>| {
             other.locator.table().ok()?;
             match other.uses(asked) {
-                Answer::Writers(none) if none.uses.is_empty() => None,
+                Answer::Writers(none) if !none.found.any() => None,
                 answer => Some(other.answered(answer)),
             }
         };
@@ -158,6 +168,8 @@ struct Question<'q> {
     locator: Locator<'q>,
     /// All uses of maps, once they were looked for.
     uses: OnceCell<Result<MapUses, Unseen>>,
+    /// The types of maps that the file lists, once they were looked for.
+    types: OnceCell<Option<Vec<Arc<MapType>>>>,
 }
 
 impl Question<'_> {
@@ -254,27 +266,22 @@ impl Question<'_> {
     }
 
     fn uses(&self, asked: &str) -> Answer {
-        let MapUses { uses, not_read } = match self.uses.get_or_init(|| self.locator.map_uses(self.verb.reads)) {
+        let all = match self.uses.get_or_init(|| self.locator.map_uses(self.verb.reads)) {
             Ok(found) => found,
             Err(why) => {
                 let why = format!("who uses maps was not looked for: {why}");
                 return Answer::NotKnown { asked: asked.to_owned(), why };
             }
         };
-        let known = |u: &&MapUse| u.type_name.is_some();
-        let fits = |u: &&MapUse| u.type_name.as_deref().is_some_and(|name| fits_type(name, asked));
-        let fitting: Vec<MapUse> = uses.iter().filter(fits).cloned().collect();
-        let types: BTreeSet<String> = uses.iter().filter_map(|u| u.type_name.clone()).collect();
-        let (own, others): (Vec<&MapUse>, Vec<&MapUse>) =
-            uses.iter().filter(|u| !known(u)).partition(|u| u.is_of_the_runtime());
-        Answer::Writers(Writers {
-            asked: asked.to_owned(),
-            types: if fitting.is_empty() { types.into_iter().collect() } else { Vec::new() },
-            uses: fitting,
-            unresolved: others.into_iter().cloned().collect(),
-            of_the_runtime: own.len(),
-            not_read: *not_read,
-        })
+        let listed = self.types.get_or_init(|| self.locator.listed_map_types());
+        let found = all.of_type(&AskedType::new(asked), listed.as_deref());
+        let used = || all.uses.iter().filter_map(|u| u.of_type.as_deref());
+        let names = TypeNames::of(used().chain(listed.iter().flatten().map(AsRef::as_ref)), |at| {
+            self.locator.bias().load(at).0
+        });
+        let types: BTreeSet<&str> = used().filter(|_| found.uses.is_empty()).map(|of| names.name(of)).collect();
+        let types = types.into_iter().map(str::to_owned).collect();
+        Answer::Writers(Writers { asked: asked.to_owned(), types, found, names, not_read: all.not_read })
     }
 }
 

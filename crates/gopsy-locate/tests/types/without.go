@@ -1,0 +1,6 @@
+//go:build !generic
+// +build !generic
+
+package main
+
+func generic() {}
