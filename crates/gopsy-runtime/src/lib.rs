@@ -23,6 +23,7 @@ mod heap;
 mod labels;
 mod layouts;
 mod m;
+mod maps;
 mod panics;
 mod proof;
 mod reader;

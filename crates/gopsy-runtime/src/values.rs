@@ -66,7 +66,7 @@ impl Runtime<'_> {
         self.write_pointer(text, (descriptor, of), data);
     }
 
-    fn body(&self, descriptor: Addr, of: &TypeName) -> Option<TypeBody> {
+    pub(crate) fn body(&self, descriptor: Addr, of: &TypeName) -> Option<TypeBody> {
         let section = self.layouts.types_at(descriptor, self.bias)?;
         let type_at = |at: LinkAddr| self.type_at(Addr(at.0)).ok();
         TypeBody::read(&Loaded(self.mem), &section, LinkAddr(descriptor.0), of, &type_at)
