@@ -166,7 +166,7 @@ fn ask(memory: &dyn Memory, runtime: &Runtime<'_>, values: &[Addr], part: Part, 
     }
     for at in values.iter().filter(|_| asks(Part::Values)) {
         if let (Ok(descriptor), Ok(data)) = (memory.ptr(*at), memory.ptr(Addr(at.0.wrapping_add(8)))) {
-            said.say(runtime.value(descriptor, data));
+            said.say(runtime.value(descriptor, data, &|entry| Some(entry.to_string().into())));
         }
     }
     said.words
@@ -179,7 +179,8 @@ fn ask_goroutine(said: &mut Said, runtime: &Runtime<'_>, at: Addr, floats: &dyn 
     said.say(runtime.defers(at));
     if let Some(panic) = g.panic.value() {
         for panic in runtime.panics(*panic, floats).into_iter().take(SAMPLE) {
-            said.say((&panic, runtime.held_value(panic.address, Addr(panic.address.0.wrapping_add(16)))));
+            let arguments = Addr(panic.address.0.wrapping_add(16));
+            said.say((&panic, runtime.held_value(panic.address, arguments, &|_| None)));
         }
     }
     if let Some(labels) = g.labels.value() {

@@ -97,9 +97,7 @@ impl Reading {
         if other.bubble.is_some() && other.bubble != goroutine.bubble {
             self.false_statements.push(format!("{name} bubble {:?}", other.bubble));
         }
-        if !other.labels.is_empty() && other.labels != goroutine.labels {
-            self.false_statements.push(format!("{name} labels {:?}", other.labels));
-        }
+        self.say(&format!("{name} labels"), &goroutine.labels, &other.labels);
         self.frames(&name, right, stack);
     }
 
@@ -309,7 +307,7 @@ mod tests {
             ("m", |t| t.stacks[0].0.m = wrong(3)),
             ("mp", |t| t.stacks[0].0.mp = wrong(3)),
             ("locked", |t| t.stacks[0].0.locked_to_thread = true),
-            ("labels", |t| t.stacks[1].0.labels = vec![("k".into(), "w".into())]),
+            ("labels", |t| t.stacks[1].0.labels = wrong(vec![("k".into(), "w".into())])),
             ("file", |t| t.stacks[1].1.frames[1].file = wrong("x.go".into())),
             ("line", |t| t.stacks[1].1.frames[1].line = wrong(1)),
             ("offset", |t| t.stacks[1].1.frames[1].offset = wrong(1)),

@@ -82,7 +82,7 @@ impl Told {
             status: told.know(Status::Waiting),
             wait_reason: told.know("chan receive".into()),
             gp: told.know(0xc0_0000_0700),
-            labels: vec![("k".into(), "v".into())],
+            labels: told.know(vec![("k".into(), "v".into())]),
             created_by: told.know(creation),
             ..Goroutine::bare(Role::Goroutine)
         };

@@ -1,4 +1,5 @@
-//! What a type is made of, from Go's own descriptors: the element of a pointer, a slice or an array, the fields of a struct.
+//! What a type is made of, from Go's own descriptors: the element of a pointer, a slice or an array, the fields of a struct,
+//! what a map holds.
 //!
 //! What is read here stands at the same offsets in all releases from 1.16 to 1.27, behind the 48 bytes of `abi.Type`. Only the
 //! offset of a field was shifted by a bit up to Go 1.18; which of the two it is, the fields themselves tell.
@@ -10,6 +11,10 @@ use gopsy_mem::LinkAddr;
 
 /// `abi.PtrType.Elem`, `abi.SliceType.Elem`, `abi.ArrayType.Elem`, `abi.ChanType.Elem`.
 const ELEM: u64 = 48;
+/// `abi.MapType.Key`, `.Elem`, and `.Bucket` (up to Go 1.23, and with `noswissmap`) or `.Group`.
+const MAP_KEY: u64 = 48;
+const MAP_ELEM: u64 = 56;
+const MAP_STORE: u64 = 64;
 /// `abi.ArrayType.Len`.
 const LEN: u64 = 64;
 /// `abi.StructType.Fields`: a slice of `abi.StructField`, of three words each.
@@ -21,7 +26,7 @@ const MAX_FIELDS: u64 = 4096;
 /// What a type is made of, as far as its values can be read by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TypeBody {
-    /// Of nothing else, or of what values do not show (maps, funcs, interfaces).
+    /// Of nothing else, or of what values do not show (funcs, interfaces).
     Plain,
     /// A pointer, slice or channel, by the descriptor of what it leads to.
     Of(LinkAddr),
@@ -31,6 +36,15 @@ pub enum TypeBody {
         element: LinkAddr,
         /// How many it has.
         len: u64,
+    },
+    /// A map, by descriptors.
+    Map {
+        /// Of its keys.
+        key: LinkAddr,
+        /// Of its elements.
+        element: LinkAddr,
+        /// Of the struct in which it stores eight of each: its bucket or its group.
+        store: LinkAddr,
     },
     /// A struct.
     Struct(Vec<StructField>),
@@ -64,6 +78,11 @@ impl TypeBody {
         Some(match of.kind {
             TypeKind::Pointer | TypeKind::Slice | TypeKind::Chan => TypeBody::Of(LinkAddr(word(ELEM)?)),
             TypeKind::Array => TypeBody::Array { element: LinkAddr(word(ELEM)?), len: word(LEN)? },
+            TypeKind::Map => TypeBody::Map {
+                key: LinkAddr(word(MAP_KEY)?),
+                element: LinkAddr(word(MAP_ELEM)?),
+                store: LinkAddr(word(MAP_STORE)?),
+            },
             TypeKind::Struct => {
                 let (list, len) = (LinkAddr(word(FIELDS)?), word(FIELDS.checked_add(8)?)?);
                 TypeBody::Struct(fields(stated, section, (list, len), of.size, type_at)?)

@@ -107,7 +107,8 @@ impl TypeKind {
             TypeKind::Map => starts(&["map["]),
             TypeKind::Pointer => starts(&["*"]),
             TypeKind::Slice => starts(&["[]"]),
-            TypeKind::Struct => starts(&["struct {"]),
+            // What a map stores its entries in is called after the map (`cmd/compile/internal/types/fmt.go`).
+            TypeKind::Struct => starts(&["struct {", "map.bucket[", "map.group["]),
             // What is left has a name.
             _ => false,
         }
@@ -180,6 +181,23 @@ impl TypeName {
         // `KindDirectIface`, since Go 1.26 `TFlagDirectIface`; the other bit means nothing in the other releases.
         let direct = bytes::u8(&descriptor, KIND)? & DIRECT != 0 || tflag & DIRECT != 0;
         Some(TypeName { name, kind, size, field_align: u64::from(bytes::u8(&descriptor, FIELD_ALIGN)?), direct })
+    }
+}
+
+impl TypeSection {
+    /// The path of the package that declares what a pointer type points to (`runtime/pprof` of `*pprof.labelMap`), by the
+    /// `abi.UncommonType` behind the pointer's own descriptor. `None` of one that has no methods, and so has none.
+    #[must_use]
+    pub fn package_of_pointer(&self, stated: &dyn Stated, at: LinkAddr) -> Option<String> {
+        /// `abi.PtrType`, behind which `abi.UncommonType.PkgPath` is an offset of 4 bytes.
+        const POINTER_SIZE: u64 = 56;
+        let descriptor = Descriptor::read(stated, self, at)?;
+        (descriptor.kind == TypeKind::Pointer && descriptor.is_uncommon()).then_some(())?;
+        let mut path = [0; 4];
+        stated.fill(at.checked_add(POINTER_SIZE)?, &mut path).then_some(())?;
+        let offset = u64::from(u32::from_le_bytes(path));
+        let name = self.types.checked_add(offset).filter(|name| offset > 0 && *name < self.etypes)?;
+        name_at(stated, self, name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Goroutines and the stacks of threads.
 
-use crate::{Creation, Known, Str};
+use crate::{Creation, Known, Missing, Str};
 use std::fmt;
 
 /// What a printed or found stack belongs to.
@@ -168,8 +168,8 @@ pub struct Goroutine {
     pub durable: bool,
     /// The synctest bubble it belongs to.
     pub bubble: Option<Bubble>,
-    /// Profiler labels.
-    pub labels: Vec<(Str, Str)>,
+    /// Profiler labels, sorted by key; missing is not the same as none.
+    pub labels: Known<Vec<(Str, Str)>>,
     /// Address of its `g`.
     pub gp: Known<u64>,
     /// Number of the thread that runs it (`m=3`); missing too when it is `nil`.
@@ -206,7 +206,11 @@ impl Goroutine {
             leaked: false,
             durable: false,
             bubble: None,
-            labels: Vec::new(),
+            // Only goroutines have any.
+            labels: Known::Missing(match role {
+                Role::Goroutine => Missing::NotPrinted,
+                _ => Missing::NotApplicable,
+            }),
             gp: Known::not_printed(),
             m: Known::not_printed(),
             mp: Known::not_printed(),

@@ -6,7 +6,7 @@
 
 use crate::key;
 use crate::{Program, StackId};
-use gopsy_model::{Brief, Goroutine, Role, Stack, Str, WaitsAt};
+use gopsy_model::{Brief, Goroutine, Known, Missing, Role, Stack, Str, WaitsAt};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -250,15 +250,29 @@ fn key_and_name<'a>(program: &Program, id: StackId, by: &By) -> (u64, Cow<'a, st
             }
             None => "no creator".to_owned(),
         },
-        By::Label(label) => {
-            let labels = program.goroutine(id).labels;
-            match labels.into_iter().find(|(key, _)| key.as_ref() == label) {
+        By::Label(label) => match program.goroutine(id).labels {
+            Known::Have { value, .. } => match value.into_iter().find(|(key, _)| key.as_ref() == label) {
                 Some((_, value)) => value.as_ref().to_owned(),
-                None => "no label".to_owned(),
-            }
-        }
+                None => NO_LABEL.to_owned(),
+            },
+            Known::Missing(why) => unlabelled(&why),
+        },
     };
     (key::name_key(&name), Cow::Owned(name))
+}
+
+/// It has no such label.
+const NO_LABEL: &str = "no label";
+
+/// What stands for the label of a goroutine whose labels are missing: the reason, without what would tell one goroutine from
+/// the next.
+fn unlabelled(why: &Missing) -> String {
+    match why {
+        Missing::NotApplicable => NO_LABEL.to_owned(),
+        Missing::NotPrinted => "no label printed".to_owned(),
+        Missing::Unreadable(_) => "labels not known: they cannot be read".to_owned(),
+        other => format!("labels not known: {other}"),
+    }
 }
 
 /// What a goroutine waits at, in words; of a `select` of many cases the first few.
@@ -306,7 +320,7 @@ impl<'a> Grep<'a> {
         }
         let goroutine = program.goroutine(id);
         goroutine.status.value().is_some_and(|s| s.as_str().contains(needle))
-            || goroutine.labels.iter().any(|(key, value)| {
+            || goroutine.labels.value().into_iter().flatten().any(|(key, value)| {
                 key.contains(needle) || value.contains(needle) || format!("{key}={value}").contains(needle)
             })
     }

@@ -1,6 +1,8 @@
 //! Grouping and comparing goroutines, over evidence built by hand.
 
-use gopsy_model::{Crash, Creation, Frame, FunctionName, Goroutine, Identity, Known, Role, Source, Stack, Status, Str};
+use gopsy_model::{
+    Crash, Creation, Frame, FunctionName, Goroutine, Identity, Known, Missing, Role, Source, Stack, Status, Str,
+};
 use gopsy_program::{By, ChangeKind, Evidence, Filter, Group, Program, StackId, diff, group};
 
 #[derive(Default)]
@@ -56,7 +58,10 @@ fn waits(id: u64, reason: &str, minutes: Option<u64>, function: &str, line: i64,
             line: Known::printed(9),
             goroutine: Known::printed(parent),
         }),
-        labels: vec![("tenant".into(), if id.is_multiple_of(2) { "even".into() } else { "odd".into() })],
+        labels: Known::printed(vec![(
+            "tenant".into(),
+            if id.is_multiple_of(2) { "even".into() } else { "odd".into() },
+        )]),
         ..Goroutine::bare(Role::Goroutine)
     };
     let stack = Stack {
@@ -152,6 +157,26 @@ fn by_other_than_the_stack() {
     );
     assert_eq!(names(&By::Creator), pairs(&[("main.start /src/main.go:9", 5), ("no creator", 1)]));
     assert_eq!(names(&By::Label("tenant".to_owned())), pairs(&[("odd", 3), ("even", 2), ("no label", 1)]));
+}
+
+/// Labels that are not known are not the same as none, and one reason is one group.
+#[test]
+fn labels_that_are_missing() {
+    let mut all = some_waits();
+    let unreadable = |at: &str| Known::Missing(Missing::Unreadable(format!("nothing is mapped at {at}").into()));
+    (all[0].0.labels, all[1].0.labels) = (unreadable("0x10"), unreadable("0x20"));
+    all[2].0.labels = Known::Missing(Missing::NotInCore);
+    (all[3].0.labels, all[4].0.labels) = (Known::not_printed(), Known::printed(Vec::new()));
+    let program = program(all, None);
+    let groups = grouped(&program, &By::Label("tenant".to_owned()), &Filter::default());
+    let names: Vec<(&str, u64)> = groups.iter().map(|group| (&*group.name, group.count)).collect();
+    let right = [
+        ("labels not known: they cannot be read", 2),
+        ("labels not known: not in the core", 1),
+        ("no label printed", 1),
+        ("no label", 1),
+    ];
+    assert_eq!(names, right);
 }
 
 #[test]

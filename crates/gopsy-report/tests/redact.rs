@@ -21,7 +21,7 @@ fn secret_program() -> Program {
         &[("panic", "/usr/local/go/src/runtime/panic.go", 787)],
         Some(("main.main", "/home/alice/src/main.go", 3)),
     );
-    goroutine.labels = vec![("customer".into(), "Wayne Enterprises".into())];
+    goroutine.labels = Known::printed(vec![("customer".into(), "Wayne Enterprises".into())]);
     let args = Args { list: vec![Arg::Word { value: 0xc000_1234_5678, stale: false }], truncated: false };
     stack.frames.push(Frame { args: Known::printed(args), ..mock::frame(("example.com/pay.Charge", file, 41)) });
     let panic = PanicLine::of(SECRET);

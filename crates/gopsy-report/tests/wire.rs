@@ -4,7 +4,8 @@ mod mock;
 mod schema;
 
 use gopsy_model::{
-    Access, AccessKind, Crash, Headline, HeldValue, Known, PanicLine, RaceReport, RaceSection, Source, Trust,
+    Access, AccessKind, Crash, Goroutine, Headline, HeldValue, Known, Missing, PanicLine, RaceReport, RaceSection,
+    Source, Str, Trust,
 };
 use gopsy_program::{By, Filter, Program, group};
 use gopsy_report::wire::{self, Form, Stacks};
@@ -96,6 +97,28 @@ fn a_stack_without_a_header_has_no_id_but_a_role() {
     assert_eq!(value["goroutines"][0]["id"], Value::Null);
     assert_eq!(value["goroutines"][0]["role"], "system");
     assert_eq!(value["verdict"]["culprit"], Value::Null);
+}
+
+/// Labels that are not known are not the same as none; that a text prints none is no news.
+#[test]
+fn why_labels_are_not_known() {
+    let of = |labels: Known<Vec<(Str, Str)>>| {
+        let (goroutine, stack) = mock::goroutine(7, "running", None, &[], None);
+        let program = Program::new(Mock {
+            crash: Crash { stacks: 0..1, ..Crash::default() },
+            all: vec![(Goroutine { labels, ..goroutine }, stack)],
+            ..Mock::default()
+        });
+        let verdict = gopsy_explain::explain(&program);
+        let value: Value = serde_json::from_str(&explain(&program, &verdict, Form::Compact)).expect("it is JSON");
+        fits("explain", &value);
+        (value["goroutines"][0]["labels"].clone(), value["goroutines"][0]["labels_unknown"].clone())
+    };
+    let known = Known::have(vec![("k".into(), "v".into())], Trust::Table, Source::Core);
+    assert_eq!(of(known), (json!({"k": "v"}), Value::Null));
+    assert_eq!(of(Known::have(Vec::new(), Trust::Table, Source::Core)), (json!({}), Value::Null));
+    assert_eq!(of(Known::Missing(Missing::NotInCore)), (json!({}), json!("not in the core")));
+    assert_eq!(of(Known::not_printed()), (json!({}), Value::Null));
 }
 
 #[test]

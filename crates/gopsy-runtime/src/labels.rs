@@ -1,10 +1,13 @@
 //! Profiler labels (`runtime/pprof/label.go`, `internal/runtime/pprof/label`) and synctest bubbles of a goroutine.
 //!
-//! What `g.labels` points to has changed: up to Go 1.23 a `map[string]string`, since 1.24 a list sorted by key. The two are
-//! told apart by what stands there: each is read with checks that the other does not pass, but for a list without labels.
+//! What `g.labels` points to has changed: up to Go 1.23 a `map[string]string`, since 1.24 a list sorted by key. Nothing in it says
+//! which it is. The program does: who sets labels has the type `*runtime/pprof.labelMap`, which contexts carry them by, and its
+//! descriptor says what a `labelMap` is.
 
+use crate::maps::{MapShape, NoMap};
 use crate::{Known, Runtime, missing};
-use gopsy_mem::{Addr, Fault, MemoryExt};
+use gopsy_image::{Loaded, ModuleData, Part, Stated, TypeBody, TypeKind, TypeName, TypeSection};
+use gopsy_mem::{Addr, Bias, Fault, LinkAddr, Memory, MemoryExt};
 use gopsy_model::{Bubble, BubbleKind, Missing, Str};
 
 /// A key and its value.
@@ -14,10 +17,21 @@ pub type Label = (Str, Str);
 const MAX_LABELS: u64 = 1024;
 /// Longer keys and values are not believed.
 const MAX_TEXT: u64 = 64 * 1024;
-/// Buckets of a `map[string]string`: 8 hash bytes, 8 keys, 8 values, a pointer (`runtime/map.go`, up to Go 1.23).
-const BUCKET: u64 = 8 + 128 + 128 + 8;
-/// The least hash byte of a slot in use (`minTopHash`).
-const MIN_TOP_HASH: u8 = 5;
+/// Buckets of a map of labels that are looked at.
+const MAX_BUCKETS: u64 = 4 * MAX_LABELS;
+/// Two strings: a label of a list.
+const PAIR: u64 = 32;
+
+/// What the labels of a build are.
+#[derive(Debug, Clone)]
+pub(crate) enum LabelForm {
+    /// A pointer to a map of strings that is stored so.
+    Map(MapShape),
+    /// A slice of pairs of strings.
+    List,
+    /// Why that is not known.
+    NotKnown(&'static str),
+}
 
 impl Runtime<'_> {
     /// The labels that `g.labels` points to, sorted by key.
@@ -26,17 +40,88 @@ impl Runtime<'_> {
         if at.is_null() {
             return self.have(Vec::new());
         }
-        match (self.listed_labels(at), self.mapped_labels(at)) {
-            (Ok(Some(labels)), Ok(None) | Err(_)) | (Ok(None) | Err(_), Ok(Some(labels))) => self.have(labels),
-            (Ok(Some(listed)), Ok(Some(mapped))) if listed == mapped => self.have(listed),
-            (Err(fault), _) | (_, Err(fault)) => Known::Missing(missing(fault)),
-            (Ok(_), Ok(_)) => {
-                Known::Missing(Missing::Unreadable("what stands there has not the form of labels".into()))
-            }
+        let read = match self.layouts.label_form.get_or_init(|| self.label_form()) {
+            LabelForm::Map(shape) => self.mapped_labels(shape, at),
+            LabelForm::List => self.listed_labels(at),
+            LabelForm::NotKnown(why) => return Known::Missing(Missing::NotSupported((*why).into())),
+        };
+        match read {
+            Ok(Some(labels)) => self.have(labels),
+            Ok(None) => Known::Missing(Missing::Unreadable("what stands there has not the form of labels".into())),
+            Err(fault) => Known::Missing(missing(fault)),
         }
     }
 
-    /// Since Go 1.24: a slice of pairs of strings, sorted.
+    /// What labels are in this program.
+    fn label_form(&self) -> LabelForm {
+        let mut unread = false;
+        for (module, bias) in self.layouts.modules(self.bias) {
+            match self.label_type(module, bias) {
+                Some(Some(found)) => return self.form_of(found),
+                Some(None) => {}
+                None => unread = true,
+            }
+        }
+        LabelForm::NotKnown(match unread {
+            true => "what form labels have: the program's list of types cannot be read",
+            false => "what form labels have: the program has no runtime/pprof that sets them",
+        })
+    }
+
+    /// Where the module has the descriptor of `runtime/pprof.labelMap`, if it does; `None` where its types cannot be read.
+    fn label_type(&self, module: &ModuleData, bias: Bias) -> Option<Option<Addr>> {
+        let (memory, section) = (Moved { memory: self.mem, bias }, TypeSection::of(module));
+        let listed = module.listed_types(&memory).ok()?;
+        let found = listed.into_iter().find(|at| {
+            TypeName::read(&memory, &section, *at).is_some_and(|of| of.name == "*pprof.labelMap")
+                && section.package_of_pointer(&memory, *at).as_deref() == Some("runtime/pprof")
+        });
+        let Some(found) = found.map(|at| bias.load(at)) else { return Some(None) };
+        match self.body(found, &self.type_at(found).ok()?)? {
+            TypeBody::Of(element) => Some(Some(Addr(element.0))),
+            _ => None,
+        }
+    }
+
+    fn form_of(&self, label_map: Addr) -> LabelForm {
+        let form = self.type_at(label_map).ok().and_then(|of| match of.kind {
+            TypeKind::Map => {
+                let shape = self.map_shape(label_map, &of)?;
+                let strings = [&shape.key, &shape.element].iter().all(|(_, of)| of.kind == TypeKind::String);
+                strings.then_some(LabelForm::Map(shape))
+            }
+            TypeKind::Struct => self.is_list(label_map, &of).then_some(LabelForm::List),
+            _ => None,
+        });
+        form.unwrap_or(LabelForm::NotKnown("labels of the form that this program's runtime/pprof has"))
+    }
+
+    /// Whether a struct is nothing but a slice of pairs of strings, however often it is wrapped.
+    fn is_list(&self, descriptor: Addr, of: &TypeName) -> bool {
+        const MAX_WRAPS: usize = 4;
+        let (mut at, mut of) = (descriptor, of.clone());
+        for _ in 0..MAX_WRAPS {
+            match self.body(at, &of) {
+                Some(TypeBody::Struct(fields)) => {
+                    let [field] = &*fields else { return false };
+                    (at, of) = (Addr(field.descriptor.0), field.of.clone());
+                }
+                Some(TypeBody::Of(element)) if of.kind == TypeKind::Slice => {
+                    return self.is_pair_of_strings(Addr(element.0));
+                }
+                _ => return false,
+            }
+        }
+        false
+    }
+
+    fn is_pair_of_strings(&self, at: Addr) -> bool {
+        let Some(TypeBody::Struct(fields)) = self.type_at(at).ok().and_then(|of| self.body(at, &of)) else {
+            return false;
+        };
+        fields.len() == 2 && fields.iter().all(|field| field.of.kind == TypeKind::String)
+    }
+
     fn listed_labels(&self, at: Addr) -> Result<Option<Vec<Label>>, Fault> {
         let (list, len, cap) = (self.mem.ptr(at)?, self.mem.u64(plus(at, 8))?, self.mem.u64(plus(at, 16))?);
         if len > cap || cap > MAX_LABELS || (len > 0 && list.is_null()) {
@@ -44,8 +129,8 @@ impl Runtime<'_> {
         }
         let mut labels: Vec<Label> = Vec::new();
         for index in 0..len {
-            let pair = plus(list, index.saturating_mul(32));
-            let (Some(key), Some(value)) = (self.label_text(pair)?, self.label_text(plus(pair, 16))?) else {
+            let pair = plus(list, index.saturating_mul(PAIR));
+            let (Some(key), Some(value)) = (self.label_text(pair)?, self.label_text(plus(pair, PAIR / 2))?) else {
                 return Ok(None);
             };
             labels.push((key, value));
@@ -53,41 +138,24 @@ impl Runtime<'_> {
         Ok(labels.is_sorted_by(|a, b| a.0 < b.0).then_some(labels))
     }
 
-    /// Up to Go 1.23: a map.
-    fn mapped_labels(&self, at: Addr) -> Result<Option<Vec<Label>>, Fault> {
+    fn mapped_labels(&self, shape: &MapShape, at: Addr) -> Result<Option<Vec<Label>>, Fault> {
         let map = self.mem.ptr(at)?;
-        if map.is_null() {
-            return Ok(Some(Vec::new()));
-        }
-        let (count, bits) = (self.mem.u64(map)?, self.mem.u8(plus(map, 9))?);
-        let (buckets, old) = (self.mem.ptr(plus(map, 16))?, self.mem.ptr(plus(map, 24))?);
-        // A map that grows has some of its entries still in the old buckets: labels are written once, by one goroutine.
-        if count > MAX_LABELS || bits > 10 || !old.is_null() || (count > 0 && buckets.is_null()) {
+        if !map.is_null() && self.mem.u64(map)? > MAX_LABELS {
             return Ok(None);
         }
+        let entries = match self.map_entries(shape, map, &mut MAX_BUCKETS.clone()) {
+            Ok(entries) => entries,
+            Err(NoMap::Fault(fault)) => return Err(fault),
+            Err(NoMap::Malformed | NoMap::TooLarge) => return Ok(None),
+        };
         let mut labels: Vec<Label> = Vec::new();
-        let (mut seen, most) = (0u64, count.saturating_add(2).saturating_mul(8));
-        for index in 0..1u64.wrapping_shl(u32::from(bits)) {
-            let mut bucket = plus(buckets, index.saturating_mul(BUCKET));
-            while !bucket.is_null() && count > 0 {
-                seen = seen.saturating_add(1);
-                if seen > most.saturating_add(1 << 10) {
-                    return Ok(None);
-                }
-                for slot in 0..8u64 {
-                    if self.mem.u8(plus(bucket, slot))? < MIN_TOP_HASH {
-                        continue;
-                    }
-                    let key = self.label_text(plus(bucket, slot.saturating_mul(16).saturating_add(8)))?;
-                    let value = self.label_text(plus(bucket, slot.saturating_mul(16).saturating_add(136)))?;
-                    let (Some(key), Some(value)) = (key, value) else { return Ok(None) };
-                    labels.push((key, value));
-                }
-                bucket = self.mem.ptr(plus(bucket, BUCKET.saturating_sub(8)))?;
-            }
+        for (key, value) in entries {
+            let (Some(key), Some(value)) = (self.label_text(key)?, self.label_text(value)?) else { return Ok(None) };
+            labels.push((key, value));
         }
         labels.sort();
-        Ok((u64::try_from(labels.len()) == Ok(count)).then_some(labels))
+        // A key stands in a map once.
+        Ok(labels.is_sorted_by(|a, b| a.0 < b.0).then_some(labels))
     }
 
     /// The string whose header stands there; `None` if it can be no label's.
@@ -115,6 +183,92 @@ impl Runtime<'_> {
     }
 }
 
+/// Memory by the addresses that a module's file states.
+struct Moved<'a> {
+    memory: &'a dyn Memory,
+    bias: Bias,
+}
+
+impl Stated for Moved<'_> {
+    fn fill(&self, at: LinkAddr, buf: &mut [u8]) -> bool {
+        self.memory.read(self.bias.load(at), buf).is_ok()
+    }
+
+    fn part(&self, at: LinkAddr, len: u64) -> Option<Part> {
+        Loaded(self.memory).part(LinkAddr(self.bias.load(at).0), len)
+    }
+}
+
 fn plus(at: Addr, offset: u64) -> Addr {
     Addr(at.0.wrapping_add(offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maps::tests::{bucket, strings};
+    use crate::testkit::{check, layouts, memory, words};
+    use crate::{Layouts, Runtime};
+    use gopsy_mem::SliceMemory;
+    use gopsy_model::Source;
+
+    const LABELS: u64 = 0xc000_8000;
+
+    fn labels(form: LabelForm, memory: &SliceMemory) -> Known<Vec<Label>> {
+        let layouts: Layouts = layouts();
+        layouts.label_form.set(form).unwrap();
+        Runtime::new(memory, &layouts, Bias::ZERO, Source::Core).labels(Addr(LABELS))
+    }
+
+    fn at(words_there: &[u64]) -> SliceMemory {
+        memory().with(Addr(LABELS), words(words_there))
+    }
+
+    fn one() -> Option<Vec<Label>> {
+        Some(vec![("k".into(), "vw".into())])
+    }
+
+    #[test]
+    fn labels_of_a_list() {
+        let of = |list: &[u64], pairs: &[u64]| {
+            let memory = at(list).with(Addr(0xc000_8100), words(pairs)).with(Addr(0xc000_8200), *b"kvw");
+            labels(LabelForm::List, &memory)
+        };
+        let (k, vw) = ([0xc000_8200, 1], [0xc000_8201, 2]);
+        assert_eq!(of(&[0xc000_8100, 1, 1], &[k, vw].concat()).into_value(), one());
+        assert_eq!(of(&[0, 0, 0], &[]).into_value(), Some(Vec::new()));
+        // Not sorted, more than there is room for, gone.
+        assert_eq!(of(&[0xc000_8100, 2, 2], &[vw, k, k, vw].concat()).value(), None);
+        assert_eq!(of(&[0xc000_8100, 2, 1], &[k, vw].concat()).value(), None);
+        let lost = of(&[0xdead_0000, 1, 1], &[]);
+        assert!(lost.missing().is_some_and(|why| why.to_string().contains("0xdead0000")), "{lost:?}");
+    }
+
+    /// Behind the pointer to a map stand other objects' words: they are nobody's labels, whatever they are.
+    #[test]
+    fn labels_of_a_map() {
+        for neighbours in [[0, 0], [0xc000_8100, 1], [1, 1]] {
+            let memory = at(&[0xc000_8100, neighbours[0], neighbours[1]])
+                .with(Addr(0xc000_8100), words(&[1, 0, 0xc000_8300, 0]))
+                .with(Addr(0xc000_8300), bucket(&[(7, [0xc000_8200, 1], [0xc000_8201, 2])]))
+                .with(Addr(0xc000_8200), *b"kvw");
+            assert_eq!(labels(LabelForm::Map(strings()), &memory).into_value(), one());
+        }
+        let none = labels(LabelForm::Map(strings()), &at(&[0, 0xc000_8100, 1]));
+        assert_eq!(none.into_value(), Some(Vec::new()));
+        let lost = at(&[0xc000_8100]).with(Addr(0xc000_8100), words(&[1, 0, 0xdead_0000, 0]));
+        let lost = labels(LabelForm::Map(strings()), &lost);
+        assert!(lost.missing().is_some_and(|why| why.to_string().contains("0xdead0000")), "{lost:?}");
+    }
+
+    /// No list, no map: no guess, and not none.
+    #[test]
+    fn labels_of_no_known_form() {
+        let why = labels(LabelForm::NotKnown("why"), &at(&[0, 0, 0]));
+        assert_eq!(why, Known::Missing(Missing::NotSupported("why".into())));
+        // This made-up program lists no types.
+        let unlisted = check(&at(&[0, 0, 0]), |runtime| runtime.labels(Addr(LABELS)));
+        assert!(unlisted.missing().is_some_and(|why| why.to_string().contains("runtime/pprof")), "{unlisted:?}");
+        assert_eq!(check(&memory(), |runtime| runtime.labels(Addr(0))).into_value(), Some(Vec::new()));
+    }
 }

@@ -1,11 +1,12 @@
 //! Where the members of the runtime's structs stand in one build.
 
 use crate::globals::Withheld;
+use crate::labels::LabelForm;
 use crate::slots::GSlots;
 use crate::tables::{Table, Tables};
 use crate::variables::Variables;
 use crate::{Release, RuntimeError};
-use gopsy_image::{DebugInfo, Field, Image, ImageError, StructLayout, TypeSection, Variable};
+use gopsy_image::{DebugInfo, Field, Image, ImageError, ModuleData, StructLayout, TypeSection, Variable};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::{Missing, Trust};
 use std::collections::HashMap;
@@ -103,10 +104,14 @@ pub struct Layouts {
     /// Why it is not known where the others stand.
     withheld: HashMap<&'static str, Withheld>,
     types: Option<TypeSection>,
-    /// Those of other modules, as loaded.
-    more_types: Vec<TypeSection>,
+    /// The executable's module, which lists its types.
+    module: Option<ModuleData>,
+    /// The other modules, as loaded.
+    more_modules: Vec<ModuleData>,
     basis: Basis,
     slots: OnceLock<GSlots>,
+    /// What profiler labels are in this build.
+    pub(crate) label_form: OnceLock<LabelForm>,
 }
 
 impl Layouts {
@@ -120,8 +125,8 @@ impl Layouts {
         image: &Image,
         release: Option<&Release>,
     ) -> Result<Box<dyn Iterator<Item = Layouts>>, RuntimeError> {
-        let types = TypeSection::of(image.module_data()?);
-        match image.debug_info().and_then(|info| Layouts::described(info, types)) {
+        let module = image.module_data()?;
+        match image.debug_info().and_then(|info| Layouts::described(info, module)) {
             Ok(Some(layouts)) => return Ok(Box::new(std::iter::once(layouts))),
             // Without debug information, or with somebody else's, the tables serve.
             Ok(None) | Err(ImageError::Absent(_) | ImageError::NotSupported(_) | ImageError::Cut(_)) => {}
@@ -134,12 +139,12 @@ impl Layouts {
         if let Some(release) = release {
             starts.sort_by_key(|start| distance(*start, release.number()));
         }
-        let own = release.map(|r| tables.table(r));
+        let (own, module) = (release.map(|r| tables.table(r)), module.clone());
         let others =
             starts.into_iter().map(move |start| Table { exact: false, ..tables.table(&Release::published(start)) });
         Ok(Box::new(own.into_iter().chain(others).map(move |table| {
             let basis = if table.exact { Basis::Table(table.release) } else { Basis::Nearest(table.release) };
-            let layouts = Layouts::made_of(table.structs, found.clone(), Some(types), basis);
+            let layouts = Layouts::made_of(table.structs, found.clone(), None, basis).of_module(&module);
             Layouts { withheld: withheld.clone(), ..layouts }
         })))
     }
@@ -149,20 +154,20 @@ impl Layouts {
     /// # Errors
     /// As [`Layouts::candidates`].
     pub fn of_release(image: &Image, release: &Release) -> Result<Layouts, RuntimeError> {
-        let types = TypeSection::of(image.module_data()?);
+        let module = image.module_data()?;
         let goarch = image.machine().goarch().ok_or(RuntimeError::NotFound("the machine's layouts"))?;
         let table = Tables::of(goarch, STRUCTS).table(release);
         let basis = Basis::Nearest(table.release);
         let Variables { found, withheld } = needed_variables(image)?;
-        Ok(Layouts { withheld, ..Layouts::made_of(table.structs, found, Some(types), basis) })
+        Ok(Layouts { withheld, ..Layouts::made_of(table.structs, found, None, basis).of_module(module) })
     }
 
     /// What debug information describes; `None` where it is not that of a Go program.
-    fn described(debug: &DebugInfo, types: TypeSection) -> Result<Option<Layouts>, ImageError> {
+    fn described(debug: &DebugInfo, module: &ModuleData) -> Result<Option<Layouts>, ImageError> {
         let found = debug.of_runtime(STRUCTS, VARIABLES)?;
         let whole = NEEDED_STRUCTS.iter().all(|name| found.structs.contains_key(*name))
             && NEEDED_VARIABLES.iter().all(|name| found.variables.contains_key(*name));
-        let layouts = || Layouts::made_of(found.structs, found.variables, Some(types), Basis::DebugInfo);
+        let layouts = || Layouts::made_of(found.structs, found.variables, None, Basis::DebugInfo).of_module(module);
         Ok(whole.then(layouts))
     }
 
@@ -235,15 +240,25 @@ impl Layouts {
         self.variables.get(name).copied()
     }
 
+    fn of_module(self, module: &ModuleData) -> Self {
+        Layouts { types: Some(TypeSection::of(module)), module: Some(module.clone()), ..self }
+    }
+
     /// Adds the types of another module of the process (a plugin), where they were loaded.
-    pub fn add_types(&mut self, loaded: TypeSection) {
-        self.more_types.push(loaded);
+    pub fn add_module(&mut self, loaded: &ModuleData) {
+        self.more_modules.push(loaded.clone());
+    }
+
+    /// The modules that list types, each with what was added to its addresses when it was loaded.
+    pub(crate) fn modules(&self, bias: Bias) -> impl Iterator<Item = (&ModuleData, Bias)> {
+        let own = self.module.iter().map(move |module| (module, bias));
+        own.chain(self.more_modules.iter().map(|module| (module, Bias::ZERO)))
     }
 
     /// The types, as loaded, among which a descriptor stands; the executable's for one that stands among none.
     pub(crate) fn types_at(&self, descriptor: Addr, bias: Bias) -> Option<TypeSection> {
-        let holds = |section: &&TypeSection| (section.types.0..section.etypes.0).contains(&descriptor.0);
-        self.more_types.iter().find(holds).copied().or_else(|| Some(self.types?.loaded(bias)))
+        let holds = |section: &TypeSection| (section.types.0..section.etypes.0).contains(&descriptor.0);
+        self.more_modules.iter().map(TypeSection::of).find(holds).or_else(|| Some(self.types?.loaded(bias)))
     }
 
     pub(crate) fn made_of(
@@ -257,9 +272,11 @@ impl Layouts {
             variables,
             withheld: HashMap::new(),
             types,
-            more_types: Vec::new(),
+            module: None,
+            more_modules: Vec::new(),
             basis,
             slots: OnceLock::new(),
+            label_form: OnceLock::new(),
         }
     }
 }

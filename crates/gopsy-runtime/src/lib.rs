@@ -23,6 +23,7 @@ mod heap;
 mod labels;
 mod layouts;
 mod m;
+mod maps;
 mod panics;
 mod proof;
 mod reader;
@@ -61,6 +62,7 @@ pub use release::Release;
 pub use scheduler::{P, PStatus, Scheduler};
 pub use state::{GcPhase, Heap, Limits};
 pub use timers::Timer;
+pub use values::Functions;
 pub use version::{StatedBy, StatedVersion};
 pub use waits::{Channel, WaitsAt};
 

@@ -1,7 +1,7 @@
 //! Panics: `runtime._panic` and the text that the runtime prints for one (`runtime/panic.go`, `runtime/error.go`).
 
 use crate::reader::missing;
-use crate::{FloatFormat, Known, Runtime};
+use crate::{FloatFormat, Functions, Known, Runtime};
 use gopsy_mem::{Addr, MemoryExt};
 use gopsy_model::{HeldValue, Missing, Str};
 use std::collections::HashSet;
@@ -70,9 +70,9 @@ impl Runtime<'_> {
 
     /// The value that was given to a panic, when `arguments` are those of its `runtime.gopanic`: where a caller has put them, or
     /// where a function that got them in registers may have saved them. They are believed if they are what the panic holds, or
-    /// if that is the text which the runtime has put in their place.
+    /// if that is the text which the runtime has put in their place. `functions` names the functions in it.
     #[must_use]
-    pub fn held_value(&self, panic: Addr, arguments: Addr) -> Option<HeldValue> {
+    pub fn held_value(&self, panic: Addr, arguments: Addr, functions: Functions<'_>) -> Option<HeldValue> {
         let words = |at: Addr| Some((self.mem.ptr(at).ok()?, self.mem.ptr(at.checked_add(8)?).ok()?));
         let (descriptor, data) = words(arguments)?;
         let (now, _) = words(self.place(panic, "runtime._panic", "arg")?)?;
@@ -84,7 +84,7 @@ impl Runtime<'_> {
             return None;
         }
         let type_name = self.type_at(descriptor).ok()?.name.into();
-        Some(HeldValue { type_name, text: self.value(descriptor, data)?.into() })
+        Some(HeldValue { type_name, text: self.value(descriptor, data, functions)?.into() })
     }
 
     fn panic_value(&self, panic: Addr, floats: &dyn Fn() -> FloatFormat) -> Known<Str> {

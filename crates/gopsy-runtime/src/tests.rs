@@ -181,21 +181,6 @@ fn the_culprit() {
     assert!(lost.contains("0xdead0040") && !lost.contains("this thread"), "{lost}");
 }
 
-#[test]
-fn labels_of_both_forms() {
-    let labels = |memory: SliceMemory| check(&memory, |runtime| runtime.labels(Addr(0xc000_8000)));
-    let at = |words_there: &[u64]| memory().with(Addr(0xc000_8000), words(words_there));
-    let one = at(&[0xc000_8100, 1, 1])
-        .with(Addr(0xc000_8100), words(&[0xc000_8200, 1, 0xc000_8201, 2]))
-        .with(Addr(0xc000_8200), *b"kvw");
-    assert_eq!(labels(one).into_value(), Some(vec![("k".into(), "vw".into())]));
-    // A list without labels has the form of a map without labels too.
-    assert_eq!(labels(at(&[0, 0, 0])).into_value(), Some(Vec::new()));
-    // A map of which the bucket is not there is not the form of a list: what is missing is said.
-    let lost = at(&[0xc000_8100, 1 << 32, 0]).with(Addr(0xc000_8100), words(&[1, 0, 0xdead_0000, 0]));
-    assert!(labels(lost).missing().is_some_and(|why| why.to_string().contains("0xdead0000")));
-}
-
 /// `abi.TFlagNamed`.
 const NAMED: u8 = 4;
 

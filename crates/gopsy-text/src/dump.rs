@@ -180,7 +180,9 @@ impl Dump {
         g.mp = Known::printed_or_not(rare.mp);
         g.bubble = rare.bubble;
         g.copies = rare.copies();
-        g.labels = rare.labels.map_or_else(Vec::new, |range| store.labels_of(&range));
+        if let Some(range) = &rare.labels {
+            g.labels = Known::printed(store.labels_of(range));
+        }
         g.ancestor = rare.ancestor;
         if let Some(site) = store.sites.get(rec.created)
             && let Some(name) = store.strings.get(site.function)

@@ -237,13 +237,17 @@ fn whose_stack_it_is() {
             |s| s.goroutine(|g| g.scan && g.bubble.is_some_and(|b| b.kind == BubbleKind::Group && b.id == 7)),
         ),
         ("labels of Go 1.26", "labels/go1.26.txt", |s| {
-            s.goroutine(|g| g.labels.iter().any(|(k, v)| (&**k, &**v) == ("user", "bob smith")))
+            s.goroutine(|g| {
+                g.labels.value().is_some_and(|l| l.iter().any(|(k, v)| (&**k, &**v) == ("user", "bob smith")))
+            })
         }),
         ("labels of Go 1.27", "labels/go1.27.txt", |s| {
-            s.goroutine(|g| g.labels.iter().any(|(k, v)| (&**k, &**v) == ("user", "bob smith")))
+            s.goroutine(|g| {
+                g.labels.value().is_some_and(|l| l.iter().any(|(k, v)| (&**k, &**v) == ("user", "bob smith")))
+            })
         }),
         ("labels of a profile", "profile-counted/go1.27.txt", |s| {
-            s.goroutine(|g| g.labels.iter().any(|(k, v)| (&**k, &**v) == ("pool", "orders")))
+            s.goroutine(|g| g.labels.value().is_some_and(|l| l.iter().any(|(k, v)| (&**k, &**v) == ("pool", "orders"))))
         }),
     ]);
 }

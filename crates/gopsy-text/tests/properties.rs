@@ -278,7 +278,8 @@ fn count(list: &[gopsy_model::Arg]) -> (usize, usize) {
 fn found(dump: &Dump, id: usize) -> Vec<String> {
     let g = dump.goroutine(id);
     let gp = g.gp.value().map(|gp| (*gp, g.m.value().copied()));
-    let labels: Vec<(String, String)> = g.labels.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    let labels: Vec<(String, String)> =
+        g.labels.value().into_iter().flatten().map(|(k, v)| (k.to_string(), v.to_string())).collect();
     let mut out = vec![format!(
         "{} [{}] {} {} gp={gp:?} {labels:?}",
         g.id.value().copied().unwrap_or(0),

@@ -262,9 +262,10 @@ fn compare_goroutines(place: &mut Place<'_>) {
         }
     }
     // Not every level and release prints labels: only those that are there are a statement.
-    if !text.labels.is_empty() && text.labels != core.labels {
-        let labels = (format!("{:?}", text.labels), format!("{:?}", core.labels));
-        match core.labels.is_empty() {
+    let (printed, held) = (text.labels.value(), core.labels.value());
+    if printed.is_some_and(|labels| !labels.is_empty()) && printed != held {
+        let labels = (format!("{printed:?}"), format!("{held:?}"));
+        match held.is_none_or(Vec::is_empty) {
             true => place.absent("goroutine.labels", labels.0, labels.1),
             false => place.unequal("goroutine.labels", labels.0, labels.1),
         }

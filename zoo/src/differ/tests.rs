@@ -53,7 +53,7 @@ fn what_says_the_same_is_equal() {
     let mut text = Told::new(Source::Text);
     for (goroutine, stack) in &mut text.stacks {
         (goroutine.gp, goroutine.m, goroutine.mp) = (Known::not_printed(), Known::not_printed(), Known::not_printed());
-        goroutine.labels.clear();
+        goroutine.labels = Known::not_printed();
         stack.frames.iter_mut().for_each(|f| (f.pc, f.sp) = (Known::not_printed(), Known::not_printed()));
     }
     (text.crash.signal, text.crash.crashed) = (None, None);
@@ -78,8 +78,8 @@ fn every_statement_about_a_goroutine_counts() {
         ("goroutine.leaked", |t| waiter(t).leaked = true),
         ("goroutine.durable", |t| waiter(t).durable = true),
         ("goroutine.bubble", |t| waiter(t).bubble = Some(Bubble { kind: BubbleKind::Bubble, id: 1 })),
-        ("goroutine.labels (absent)", |t| waiter(t).labels.clear()),
-        ("goroutine.labels", |t| waiter(t).labels = vec![("k".into(), "w".into())]),
+        ("goroutine.labels (absent)", |t| waiter(t).labels = Known::not_printed()),
+        ("goroutine.labels", |t| waiter(t).labels = other(vec![("k".into(), "w".into())])),
         ("creator (absent)", |t| waiter(t).created_by = Known::not_printed()),
         ("creator.function", |t| with_creation(t, |c| c.function = FunctionName("main.other".into()))),
         ("creator.file", |t| with_creation(t, |c| c.file = other("/src/app/other.go".into()))),

@@ -211,7 +211,12 @@ impl CoreEvidence {
         let Some((end, _)) = frame.and_then(|frame| frame.end) else {
             return Known::Missing(Missing::Unreadable("the frame that raised the panic was not found".into()));
         };
-        match runtime.held_value(panic, end) {
+        let named = |entry: Addr| {
+            let (func, bias) = code.function(entry)?;
+            let name = func.raw_name().filter(|_| bias.load(func.entry()) == entry)?;
+            Some(Str::from(String::from_utf8_lossy(name)))
+        };
+        match runtime.held_value(panic, end, &named) {
             // Where the arguments came in registers, nothing proves that their place on the stack still has them.
             Some(held) => Known::have(held, Trust::Inferred, Source::Core),
             None => Known::Missing(Missing::Unreadable("what was given to panic is not on the stack any more".into())),

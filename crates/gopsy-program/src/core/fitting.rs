@@ -2,7 +2,7 @@
 
 use super::CoreError;
 use super::modules;
-use gopsy_image::{GoModule, Image, Machine, TypeSection};
+use gopsy_image::{GoModule, Image, Machine};
 use gopsy_mem::{Addr, Bias};
 use gopsy_model::Source;
 use gopsy_runtime::{Basis, Layouts, Refuted, Release, Runtime, RuntimeError, StatedVersion, Witness};
@@ -99,7 +99,7 @@ impl Process<'_> {
         };
         // Generated code has no types of its own.
         for module in modules.iter().filter(|module| module.data().linked) {
-            layouts.add_types(TypeSection::of(module.data()));
+            layouts.add_module(module.data());
         }
         Ok(layouts)
     }

@@ -303,7 +303,10 @@ impl CoreEvidence {
         let waits_at =
             if waiting { self.waits_at(address, &wait_reason) } else { Known::Missing(Missing::NotApplicable) };
         let deferred = runtime.defers(address).into_value().unwrap_or_default();
-        let labels = g.labels.value().map(|at| runtime.labels(*at));
+        let labels = match &g.labels {
+            Known::Have { value, .. } => runtime.labels(*value),
+            Known::Missing(why) => Known::Missing(why.clone()),
+        };
         let creation = match &g.go_pc {
             Known::Have { value, .. } => gopsy_unwind::creation(&self.code(), *value, created_by(&g)),
             Known::Missing(why) => Known::Missing(why.clone()),
@@ -316,7 +319,7 @@ impl CoreEvidence {
             waits_at,
             durable,
             bubble,
-            labels: labels.and_then(Known::into_value).unwrap_or_default(),
+            labels,
             wait_minutes,
             locked_to_thread: g.locked_m.value().is_some_and(|m| !m.is_null()),
             scan: g.scan,

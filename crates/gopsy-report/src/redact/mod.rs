@@ -76,8 +76,8 @@ impl Redaction {
             }
         }
         if let Some(id) = program.crashed() {
-            for (_, value) in program.goroutine(id).labels {
-                cleaner.learn_value(&value);
+            for (_, value) in program.goroutine(id).labels.value().into_iter().flatten() {
+                cleaner.learn_value(value);
             }
         }
         Redaction { cleaner: Arc::new(cleaner), tally }
@@ -96,7 +96,7 @@ impl Redaction {
         let (alarms, notes) = (without(program.alarms()), without(program.notes()));
         for id in program.stacks() {
             let goroutine = program.goroutine(id);
-            count(&self.tally.labels, goroutine.labels.len() as u64);
+            count(&self.tally.labels, goroutine.labels.value().map_or(0, Vec::len) as u64);
             if let Some(creation) = goroutine.created_by.value() {
                 self.count_file(&creation.file);
             }
@@ -286,7 +286,9 @@ impl Evidence for Redacted {
 
     fn goroutine(&self, id: StackId) -> Goroutine {
         let mut goroutine = self.program.goroutine(id);
-        goroutine.labels.clear();
+        if goroutine.labels.value().is_some_and(|labels| !labels.is_empty()) {
+            goroutine.labels = Known::Missing(Missing::NotSupported(left_out().into()));
+        }
         if let Known::Have { value, .. } = &mut goroutine.created_by {
             self.redaction.strip_file(&mut value.file);
         }

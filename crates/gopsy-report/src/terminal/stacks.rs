@@ -238,8 +238,8 @@ fn head(canvas: &mut Canvas, program: &Program, group: &Group) {
         let more = if group.count > ids.len() as u64 { " …" } else { "" };
         line = line.dim(&format!("  goroutines {list}{more}"));
     }
-    if group.count == 1 && !sample.labels.is_empty() {
-        let labels: Vec<String> = sample.labels.iter().take(6).map(|(k, v)| format!("{k}={v}")).collect();
+    if let Some(labels) = sample.labels.value().filter(|labels| group.count == 1 && !labels.is_empty()) {
+        let labels: Vec<String> = labels.iter().take(6).map(|(k, v)| format!("{k}={v}")).collect();
         line = line.dim(&format!("  {}", labels.join(" ")));
     }
     canvas.wrap(0, STACK, &line);

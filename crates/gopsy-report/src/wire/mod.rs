@@ -22,7 +22,7 @@ pub use whereabouts::whereabouts;
 
 use crate::fold::{Part, fold};
 use gopsy_model as model;
-use gopsy_model::{Known, Str};
+use gopsy_model::{Known, Missing, Str};
 use gopsy_program::{Program, StackId};
 use serde::{Serialize, Serializer};
 use std::cell::RefCell;
@@ -227,6 +227,9 @@ pub(crate) struct Goroutine {
     waits_at: Vec<WaitsAt>,
     wait_minutes: Option<u64>,
     labels: BTreeMap<Str, Str>,
+    /// Why they are not known. That a text does not print any is no news.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels_unknown: Option<String>,
     crashed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     copies: Option<u64>,
@@ -251,14 +254,16 @@ pub(crate) struct Goroutine {
 impl Goroutine {
     pub(crate) fn new(program: &Program, id: StackId) -> Self {
         let goroutine = program.goroutine(id);
+        let untold = |why: &&Missing| !matches!(why, Missing::NotPrinted | Missing::NotApplicable);
         Goroutine {
+            labels_unknown: goroutine.labels.missing().filter(untold).map(ToString::to_string),
             id: goroutine.id.value().copied(),
             role: (goroutine.role != model::Role::Goroutine).then(|| role(goroutine.role)),
             state: crate::case::status(&goroutine).map(|s| Str::from(s.as_str())),
             wait_reason: goroutine.wait_reason.into_value(),
             waits_at: goroutine.waits_at.value().into_iter().flatten().map(WaitsAt::new).collect(),
             wait_minutes: goroutine.wait_minutes.into_value(),
-            labels: goroutine.labels.into_iter().collect(),
+            labels: goroutine.labels.into_value().unwrap_or_default().into_iter().collect(),
             crashed: program.crashed() == Some(id),
             copies: (goroutine.copies != 1).then_some(goroutine.copies),
             locked_to_thread: goroutine.locked_to_thread,
