@@ -15,19 +15,19 @@ use std::sync::Arc;
 /// A process of which the Go runtime cannot be read, and why.
 pub(super) struct Unread {
     pub(super) joined: Joined,
-    pub(super) refused: Refused,
+    pub(super) refused: Box<Refused>,
 }
 
 /// Why nothing was found of the Go runtime of a process.
 pub(super) struct Refused {
     pub(super) why: CoreError,
     /// How its memory would be read: where that is known the core lacks what there is to read.
-    pub(super) layouts: Option<Box<Layouts>>,
+    pub(super) layouts: Option<Layouts>,
 }
 
-impl From<CoreError> for Refused {
+impl From<CoreError> for Box<Refused> {
     fn from(why: CoreError) -> Self {
-        Refused { why, layouts: None }
+        Box::new(Refused { why, layouts: None })
     }
 }
 
@@ -51,7 +51,7 @@ impl Found {
     ///
     /// # Errors
     /// When the program is not Go's, or nothing tells how its memory is to be read.
-    pub(super) fn in_memory(joined: &Joined, options: &CoreOptions) -> Result<Found, Refused> {
+    pub(super) fn in_memory(joined: &Joined, options: &CoreOptions) -> Result<Found, Box<Refused>> {
         let Joined { core, image, path, bias, attachment, stated, modules, .. } = joined;
         fitting::is_go(image, path)?;
         let mut remarks = Vec::new();
@@ -62,8 +62,8 @@ impl Found {
     }
 
     /// By the layouts that fit.
-    fn by(layouts: Layouts, core: &Core, bias: Bias, mut remarks: Vec<String>) -> Result<Found, Refused> {
-        let refused = |why: RuntimeError, layouts| Refused { why: why.into(), layouts: Some(Box::new(layouts)) };
+    fn by(layouts: Layouts, core: &Core, bias: Bias, mut remarks: Vec<String>) -> Result<Found, Box<Refused>> {
+        let refused = |why: RuntimeError, layouts| Box::new(Refused { why: why.into(), layouts: Some(layouts) });
         let runtime = Runtime::new(core, &layouts, bias, Source::Core);
         let (threads, listed) =
             match runtime.threads().and_then(|threads| Ok((threads, runtime.possible_goroutines()?))) {

@@ -91,7 +91,7 @@ fn does_not_come_back(handler: &[Option<&[u8]>]) -> bool {
 impl UnreadCore {
     /// The threads of a process of which the Go runtime cannot be read.
     pub(super) fn of(Unread { mut joined, refused }: Unread) -> Self {
-        let Refused { why, layouts } = refused;
+        let Refused { why, layouts } = *refused;
         let unread = format!("Go's structures cannot be read: {why}");
         joined.notes.retain(|note| !unread.contains(note.as_str()));
         joined.notes.insert(0, unread);
@@ -103,7 +103,7 @@ impl UnreadCore {
         joined.notes.extend(completeness::missing(&joined.core, || None));
         let mut evidence = UnreadCore { joined, sites: Sites::default(), died: None, crash: Crash::default() };
         evidence.describe();
-        evidence.add_last_words(layouts.as_deref());
+        evidence.add_last_words(layouts.as_ref());
         evidence
     }
 
