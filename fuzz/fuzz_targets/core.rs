@@ -93,7 +93,7 @@ fn ask(mut core: Core) -> (usize, usize, String, Vec<u8>) {
                 Finder { debug_dirs: Vec::new(), ..Finder::default() }.find_debug(&image, "/nowhere/x".as_ref());
         }
     }
-    drop(Finder { debug_dirs: Vec::new(), ..Finder::default() }.program(&core));
+    drop(Finder { debug_dirs: Vec::new(), ..Finder::default() }.program(&mut core));
     let complete = core.completeness();
     let text: Vec<String> = complete.lost.iter().map(ToString::to_string).collect();
     // What a file takes on disk is not known of memory, and is not among the words.
