@@ -10,6 +10,8 @@ use gopsy_model::{Culprit, Frame, Goroutine, Headline, Kind, Role, Stack};
 pub(crate) fn find(case: &Case<'_>) -> Option<Culprit> {
     match case.kind {
         Kind::RaceReport => race(case),
+        // That thread was C's, and its goroutine is gone.
+        Kind::RuntimeThrow if case.message().starts_with("runtime.Goexit called in a thread") => on_system_stack(case),
         // Who waits has nothing to do with it.
         Kind::Signalled if case.sent_by_itself() => None,
         Kind::TestTimeout | Kind::AllAsleep | Kind::GoexitDeadlock | Kind::Dump | Kind::Signalled => {

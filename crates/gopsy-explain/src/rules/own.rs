@@ -11,7 +11,9 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     }
     let message = case.message();
     let by_go_code = case.frames.crashed.is_some() && !case.path().is_empty();
-    let by_runtime = message.starts_with("runtime error: ")
+    // `panic(nil)`, since Go 1.21 (`PanicNilError` in `runtime/panic.go`).
+    let nil = message.strip_prefix("runtime error: ").unwrap_or(message).starts_with("panic called with nil argument");
+    let by_runtime = (message.starts_with("runtime error: ") && !nil)
         || message.starts_with("value method ")
         || (message.is_empty() && case.has_function(|n| n == "runtime.panicwrap"));
     if !by_go_code || by_runtime {
@@ -44,6 +46,10 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
         .find(|f| case.owner(f) == crate::packages::Owner::Messenger)
         .and_then(|f| f.function.value());
     let (what, called) = match case.headline {
+        Some(_) if nil => (
+            format!("the program stopped itself{at} by panic(nil), or by panic with a value that was nil"),
+            case.fact("Go code called panic with nil"),
+        ),
         Some(_) => (
             format!("the program stopped itself{at}: {}", short(message)),
             case.fact(format!("Go code called panic with this value: {}", short(message))),

@@ -70,6 +70,14 @@ const MEANINGS: &[Meaning] = &[
         sentence: "something that was made in a bubble of testing/synctest was used from outside of it",
         advice: "make channels, timers and locks inside of the bubble that uses them, none in package variables or TestMain",
     },
+    // gdestroy, proc.go (goexit0 up to Go 1.20): the goroutine that a callback from C runs on has nothing to go on with.
+    Meaning {
+        texts: &["runtime.Goexit called in a thread that was not created by the Go runtime"],
+        by_caller: false,
+        claim: Some((Cause::ProgramCheck, Confidence::Likely)),
+        sentence: "Go code that C had called on a thread of its own called runtime.Goexit (as t.FailNow and log-and-exit helpers do)",
+        advice: "look through the functions with //export and what they call: none may end its goroutine; return an error to C instead",
+    },
     // gcinit → readGOMEMLIMIT, mgcpacer.go.
     Meaning {
         texts: &["malformed GOMEMLIMIT"],
@@ -93,6 +101,7 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     meaning(case)
+        .or_else(|| printing(case))
         .or_else(|| high_address(case))
         .or_else(|| overwritten(case))
         .or_else(|| family(case))
@@ -112,6 +121,39 @@ fn meaning(case: &Case<'_>) -> Option<Finding> {
         d = d.claims(cause, confidence);
     }
     Some(d.advise(known.advice).done())
+}
+
+/// `preprintpanics`, panic.go: the Error or String method of the value that was given to panic panicked itself.
+fn printing(case: &Case<'_>) -> Option<Finding> {
+    if !case.message().starts_with("panic while printing panic value") {
+        return None;
+    }
+    let frames = case.frames.stack();
+    let named = |frame: &gopsy_model::Frame, name: &str| frame.function.value().is_some_and(|n| n.as_str() == name);
+    let at = frames.iter().rposition(|frame| named(frame, "runtime.preprintpanics"));
+    let (within, outside) = frames.split_at_checked(at.unwrap_or(0))?;
+    let is_user = |frame: &&gopsy_model::Frame| case.owner(frame).is_user();
+    let method = within.iter().find(is_user);
+    let raised = crate::case::path_below_panic(outside, true).iter().find(is_user);
+    let in_method = method.map_or_else(String::new, |frame| format!(", {},", place(frame)));
+    let mut d = draft(
+        "panic-while-printing",
+        format!("the Error or String method of a panic's value{in_method} panicked itself while the runtime wanted to print the value"),
+    )
+    .claims(Cause::SecondaryFailure, Confidence::Likely)
+    .because(case.said());
+    if let Some(raised) = raised {
+        d = d.because(case.fact(format!("the first panic was raised in {}", place(raised))));
+    }
+    if let Some(method) = method {
+        let goroutine = case.goroutine_id();
+        d = d.blames(Some(crate::culprit::culprit(
+            method,
+            goroutine,
+            Some("it panicked while its value was printed".to_owned()),
+        )));
+    }
+    Some(d.advise("mend that method first: it hides what the first panic had to say; it may be called on a value that is not whole").done())
 }
 
 /// `lfstack.push` packs an address with a counter (lfstack_64bit.go); on amd64 it has 47 bits for it.

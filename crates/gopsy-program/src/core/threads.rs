@@ -111,10 +111,16 @@ impl CoreEvidence {
     fn goroutine_stack(&self, id: StackId, g: &G) -> Stack {
         let code = self.code();
         let thread = self.thread_of(g);
-        let syscall = g.syscall.value().filter(|s| !s.pc.is_null() && g.status.value() == Some(&Status::Syscall));
         let walk = thread.and_then(|t| self.of_thread(t));
         let on_its_own =
             thread.zip(walk).filter(|(t, walk)| self.system_frames(*t, walk, &code).is_empty()).map(|(_, walk)| walk);
+        // Set from when it enters a system call until it comes back (`traceback` in `runtime/traceback.go` asks for no more); its state
+        // changes a little later, on the system stack (`entersyscallblock` in `runtime/proc.go`).
+        let enters = || walk.is_some() && on_its_own.is_none();
+        let syscall = g.syscall.value().filter(|s| {
+            let in_call = g.status.value() == Some(&Status::Syscall) || (!s.sp.is_null() && enters());
+            in_call && !s.pc.is_null()
+        });
         // Of several that die at once each prints itself. Where it is not known whether a thread was dying, that it threw tells.
         let unknown = thread.and_then(|t| self.threads.get(t)).is_some_and(|m| m.dying.missing().is_some());
         let threw = || walk.is_some_and(|walk| threw(walk, &code).is_some());
