@@ -104,7 +104,8 @@ pub(crate) struct Goroutines {
 /// The goroutines that there can be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PossibleGoroutines {
-    /// Their addresses, each once: as they are listed, in the order in which they were made, then those that only threads name.
+    /// Their addresses, each once: as they are listed, in the order in which they were made, then those that only threads name, then those
+    /// that only their own marks tell.
     pub addresses: Vec<Addr>,
     /// The whole list was read.
     pub complete: bool,
@@ -151,11 +152,12 @@ impl Runtime<'_> {
         found
     }
 
-    /// The goroutines that there can be: a damaged list may be long, and each of its entries would be asked for.
+    /// The goroutines that there can be: a damaged list may be long, and each of its entries would be asked for. Where the list is not
+    /// whole, these stretches of memory are searched for others.
     ///
     /// # Errors
     /// When the list of goroutines cannot be read at all.
-    pub fn possible_goroutines(&self) -> Result<PossibleGoroutines, RuntimeError> {
+    pub fn possible_goroutines(&self, memory: &[Range]) -> Result<PossibleGoroutines, RuntimeError> {
         let Goroutines { addresses, claimed } = self.goroutines()?;
         let mut remarks = Vec::new();
         let complete = u64::try_from(addresses.len()) == Ok(claimed);
@@ -171,6 +173,15 @@ impl Runtime<'_> {
                 n => remarks.push(format!("{n} goroutines that are not listed are known by the threads that run them")),
             }
             addresses.extend(unlisted);
+            let known = addresses.iter().copied().collect();
+            let scattered = self.scattered(memory, &known);
+            if !scattered.is_empty() {
+                let count = scattered.len();
+                remarks.push(format!(
+                    "goroutines that are not listed were found by a search of the memory, dead ones among them: {count}"
+                ));
+            }
+            addresses.extend(scattered);
         }
         if wrong > 0 {
             remarks.push(format!("{wrong} entries of the list of goroutines are damaged: no goroutine can be there"));

@@ -28,6 +28,7 @@ mod panics;
 mod proof;
 mod reader;
 mod release;
+mod scattered;
 mod scheduler;
 mod slots;
 mod state;

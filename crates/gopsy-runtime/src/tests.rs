@@ -76,7 +76,7 @@ fn lists_of_goroutines_are_read_as_far_as_they_go() {
 #[test]
 fn goroutines_that_only_threads_name() {
     let lost = memory().with(Addr(0x60_0000 + BIAS), words(&[0xd000_0000, 3, 3]));
-    let found = |memory: &SliceMemory| check(memory, |runtime| runtime.possible_goroutines().unwrap());
+    let found = |memory: &SliceMemory| check(memory, |runtime| runtime.possible_goroutines(&[]).unwrap());
     let PossibleGoroutines { addresses, complete, remarks } = found(&lost);
     assert_eq!((addresses, complete, remarks.len()), (vec![Addr(G1)], false, 2), "{remarks:?}");
     let denied = found(&lost.with(Addr(G1 + 0x40), words(&[0])));

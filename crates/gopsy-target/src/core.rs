@@ -175,6 +175,13 @@ impl Core {
         &self.headers.segments
     }
 
+    /// What the core itself holds of the memory that the process could write to: stretches, by address.
+    #[must_use]
+    pub fn written_memory(&self) -> Vec<Range> {
+        let written = self.segments().iter().filter(|segment| segment.writable && segment.held > 0);
+        written.map(CoreSegment::held_range).collect()
+    }
+
     /// Whether the file ends before what its headers promise, or what was compressed could not be unpacked to its end.
     #[must_use]
     pub fn truncated(&self) -> bool {

@@ -117,7 +117,7 @@ fn runtime(evidence: &CoreEvidence, sum: &mut impl Hasher) {
     format!("{:?} {:?} {:?}", runtime.gomaxprocs(), runtime.processors(), runtime.heap()).hash(sum);
     format!("{:?} {:?}", runtime.scheduler(), runtime.limits()).hash(sum);
     format!("{:?} {:?}", runtime.backlog(), runtime.last_seen_alive()).hash(sum);
-    let goroutines = runtime.possible_goroutines().map(|g| g.addresses).unwrap_or_default();
+    let goroutines = runtime.possible_goroutines(&[]).map(|g| g.addresses).unwrap_or_default();
     for g in goroutines.into_iter().take(STACKS) {
         format!("{:?} {:?} {:?}", runtime.defers(g), runtime.ancestors(g), runtime.signal(g)).hash(sum);
     }

@@ -78,7 +78,7 @@ impl Places {
         places.add("notes", 12, notes);
         places.pages(bytes);
         let runtime = evidence.runtime();
-        let goroutines = runtime.possible_goroutines().map(|g| g.addresses).unwrap_or_default();
+        let goroutines = runtime.possible_goroutines(&[]).map(|g| g.addresses).unwrap_or_default();
         let threads: Vec<Addr> =
             runtime.threads().map(|t| t.list.iter().map(|m| m.address).collect()).unwrap_or_default();
         places.structures = goroutines.iter().chain(&threads).map(|a| a.0).collect();

@@ -65,11 +65,13 @@ impl Found {
     fn by(layouts: Layouts, core: &Core, bias: Bias, mut remarks: Vec<String>) -> Result<Found, Box<Refused>> {
         let refused = |why: RuntimeError, layouts| Box::new(Refused { why: why.into(), layouts: Some(layouts) });
         let runtime = Runtime::new(core, &layouts, bias, Source::Core);
-        let (threads, listed) =
-            match runtime.threads().and_then(|threads| Ok((threads, runtime.possible_goroutines()?))) {
-                Ok(lists) => lists,
-                Err(why) => return Err(refused(why, layouts)),
-            };
+        let (threads, listed) = match runtime
+            .threads()
+            .and_then(|threads| Ok((threads, runtime.possible_goroutines(&core.written_memory())?)))
+        {
+            Ok(lists) => lists,
+            Err(why) => return Err(refused(why, layouts)),
+        };
         let Threads { list: threads, broken } = threads;
         let all_threads = broken.is_none();
         let kernel_threads = super::threads::kernel_threads(&runtime, &threads, core);

@@ -16,7 +16,9 @@ pub(super) fn runtime(
     path: &Path,
     modules: &[GoModule],
 ) -> Result<(Runtime, Vec<String>), CoreError> {
-    gopsy_program::ask_runtime(core, image, path, modules, |runtime, basis| read(runtime, basis.to_string()))
+    gopsy_program::ask_runtime(core, image, path, modules, |runtime, basis| {
+        read(runtime, &core.written_memory(), basis.to_string())
+    })
 }
 
 /// What is known, and why the rest is not.
@@ -35,9 +37,9 @@ impl Missing {
     }
 }
 
-fn read(runtime: &go::Runtime<'_>, layouts: String) -> Runtime {
+fn read(runtime: &go::Runtime<'_>, memory: &[gopsy_mem::Range], layouts: String) -> Runtime {
     let mut missing = Missing::default();
-    let goroutines = goroutines(runtime, &mut missing);
+    let goroutines = goroutines(runtime, memory, &mut missing);
     let processors = missing.known("the processors", runtime.processors()).unwrap_or_default();
     let mut of_processors = HashMap::new();
     for p in &processors {
@@ -96,8 +98,8 @@ struct Goroutines {
     stacks: u64,
 }
 
-fn goroutines(runtime: &go::Runtime<'_>, missing: &mut Missing) -> Option<Goroutines> {
-    let listed = match runtime.possible_goroutines() {
+fn goroutines(runtime: &go::Runtime<'_>, memory: &[gopsy_mem::Range], missing: &mut Missing) -> Option<Goroutines> {
+    let listed = match runtime.possible_goroutines(memory) {
         Ok(listed) => listed,
         Err(error) => {
             missing.0.push(error.to_string());
