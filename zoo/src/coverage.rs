@@ -80,7 +80,10 @@ const COLUMNS: [(&str, &str); 9] = [
 impl Cell {
     fn add(&mut self, folder: &Path) -> Result<()> {
         self.cores += 1;
-        let (core, binary) = (core_in(folder).context("there is no core")?, folder.join("app"));
+        let core = core_in(folder).context("there is no core")?;
+        // The program of a library is C's.
+        let library = Some(folder.join("libapp.so")).filter(|path| path.exists());
+        let binary = library.unwrap_or_else(|| folder.join("app"));
         let Ok(evidence) = CoreEvidence::open(&core, Some(&binary)) else {
             self.refused += 1;
             return Ok(());
