@@ -111,6 +111,10 @@ fn known_bugs(info: &mut Info, version: &str, platform: &Platform) {
     }
     let fact = |part: &Option<String>| part.clone().unwrap_or_default();
     info.known_bugs = gopsy_explain::known_bugs(version, &fact(&platform.os), &fact(&platform.arch));
+    if info.known_bugs.is_empty() {
+        info.notes
+            .push(format!("none of the bugs of Go that gopsy can recognise is in {version}; it does not know all"));
+    }
     if platform.os.is_none() {
         info.notes.push("GOOS is not recorded: known bugs of one system only are left out".to_owned());
     }
