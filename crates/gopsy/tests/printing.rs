@@ -8,7 +8,10 @@ use std::process::Command;
 
 const SOURCE: &str = r#"package main
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
 type failure struct{ name *string }
 
@@ -23,6 +26,8 @@ func main() {
 		fail(failure{})
 	case "nil":
 		fail(nil)
+	case "lines":
+		fail(errors.New("first\nsecond\n\nthird"))
 	}
 }
 "#;
@@ -51,6 +56,14 @@ fn what_hides_the_first_panic_is_told() {
             "{name}: {verdict:#}"
         );
         assert!(said["findings"].to_string().contains("the first panic was raised in main.fail"), "{name}: {said:#}");
+        // The lines of a value behind the first are not lost.
+        let died = dies(built.folder, "./app lines", &[]).unwrap();
+        let page = Command::new(env!("CARGO_BIN_EXE_gopsy")).arg("explain").arg(&died.core).output().unwrap().stdout;
+        let page = String::from_utf8(page).unwrap();
+        assert!(
+            page.starts_with("panic: first …") && page.contains("  value    second\n           third\n"),
+            "{name}: {page}"
+        );
         let verdict = &asked("nil")["verdict"];
         assert_eq!(
             (&verdict["cause"], &verdict["culprit"]["function"]),

@@ -5,8 +5,8 @@ use super::frames::{self, Detail};
 use crate::case::{AroundGoroutine, Case, besides, evidence, others_matter, provenance, state, title};
 use crate::names::{place, plural, short_file, short_function, thousands};
 use gopsy_model::{
-    Access, AccessKind, Cause, Confidence, Culprit, Evidence, Frame, FunctionName, Known, KnownIssue, Missing, Role,
-    Signal, Source, Verdict,
+    Access, AccessKind, Cause, Confidence, Culprit, Evidence, Frame, FunctionName, Headline, Known, KnownIssue,
+    Missing, Role, Signal, Source, Verdict,
 };
 use gopsy_program::{Group, StackId};
 
@@ -29,6 +29,7 @@ pub fn explain(case: &Case<'_>, view: &View) -> String {
         canvas.wrap(2, 2, &Line::new().plain(paragraph));
     }
     canvas.gap();
+    value(&mut canvas, case);
     culprit(&mut canvas, case);
     canvas.gap();
     stack(&mut canvas, case);
@@ -73,6 +74,40 @@ fn headline(canvas: &mut Canvas, case: &Case<'_>) {
         canvas.wrap(2, 4, &Line::new().dim(&signal_line(signal)));
     }
 }
+
+/// The lines of the panic's value behind the first, which is the headline: the error that it is about often stands in them. A stack among
+/// them is another matter.
+fn value(canvas: &mut Canvas, case: &Case<'_>) {
+    let Some((first, _)) = case.verdict.headline.strip_prefix("panic: ").and_then(|text| text.split_once(" …"))
+    else {
+        return;
+    };
+    let is_it = |headline: &Headline| match headline {
+        Headline::Panic(panic) if panic.value.starts_with(first) => Some(panic.value.clone()),
+        _ => None,
+    };
+    let Some(value) = case.program.crash().headlines.iter().find_map(is_it) else { return };
+    let is_header = |line: &str| line.starts_with("goroutine ") && line.ends_with("]:");
+    let is_place = |line: &&str| line.starts_with('\t') && line.contains(".go:");
+    let rest: Vec<&str> = value.lines().skip(1).collect();
+    let of_stack = |(at, line): (usize, &&str)| is_header(line) || rest.get(at.saturating_add(1)).is_some_and(is_place);
+    let words = rest.iter().enumerate().position(of_stack).unwrap_or(rest.len());
+    let shown = rest.iter().take(words).filter(|line| !line.trim().is_empty());
+    let mut label = "value";
+    for line in shown.clone().take(MAX_VALUE) {
+        canvas.field(label, &Line::new().plain(line));
+        label = "";
+    }
+    if let Some(more) = shown.count().checked_sub(MAX_VALUE).filter(|more| *more > 0) {
+        canvas.field("", &Line::new().dim(&format!("… {}; --json has all", plural(more as u64, "more line"))));
+    }
+    if label.is_empty() {
+        canvas.gap();
+    }
+}
+
+/// Lines of a value that are shown.
+const MAX_VALUE: usize = 8;
 
 /// `SIGSEGV: segmentation violation, code 0x1, address 0x18`.
 fn signal_line(signal: &Signal) -> String {
