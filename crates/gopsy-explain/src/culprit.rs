@@ -51,7 +51,7 @@ fn of_crashed(case: &Case<'_>) -> Option<Culprit> {
             case.frames
                 .system
                 .as_ref()
-                .filter(|_| all.is_empty() || only_carriers_of_a_throw(all))
+                .filter(|_| names(all).all(is_carrier))
                 .and_then(|s| choose(case, &s.frames, None))
         })
     })
@@ -72,11 +72,6 @@ pub(crate) fn on_system_stack(case: &Case<'_>) -> Option<Culprit> {
     let repeating = crate::recursion::cycle(frames).and_then(|cycle| second_round(case, frames, cycle));
     let frame = repeating.filter(is_user).or_else(|| frames.iter().find(is_user))?;
     Some(culprit(frame, case.goroutine_id(), Some("it stands on the thread's system stack".to_owned())))
-}
-
-/// The stack that failed shows nothing but how it was printed.
-fn only_carriers_of_a_throw(frames: &[Frame]) -> bool {
-    names(frames).all(is_carrier) && frames.is_empty()
 }
 
 /// In a recursion, the repeating frame.

@@ -61,10 +61,12 @@ fn shows_runtime(case: &Case<'_>) -> bool {
 fn can_raise(case: &Case<'_>, by: &Frame) -> bool {
     let package = by.function.value().and_then(|name| name.package());
     let was_signalled = || {
-        let below =
-            case.frames.stack().iter().rposition(|frame| std::ptr::eq(frame, by)).and_then(|at| at.checked_sub(1));
-        let caller = below.and_then(|at| case.frames.stack().get(at)).and_then(|frame| frame.function.value());
-        caller.is_some_and(|name| !matches!(name.as_str(), "panic" | "runtime.gopanic"))
+        // The path is the outer part of the stack, and its first frame the one that panicked.
+        let stack = case.frames.stack();
+        let raised = stack.len().checked_sub(case.path().len() + 1).and_then(|at| stack.get(at));
+        raised
+            .and_then(|frame| frame.function.value())
+            .is_some_and(|name| !matches!(name.as_str(), "panic" | "runtime.gopanic"))
     };
     matches!(case.owner(by), Owner::Carrier | Owner::Runtime)
         || by.function.value().is_none()

@@ -12,9 +12,9 @@ use gopsy_mem::LinkAddr;
 /// `abi.PtrType.Elem`, `abi.SliceType.Elem`, `abi.ArrayType.Elem`, `abi.ChanType.Elem`.
 const ELEM: u64 = 48;
 /// `abi.MapType.Key`, `.Elem`, and `.Bucket` (up to Go 1.23, and with `noswissmap`) or `.Group`.
-const MAP_KEY: u64 = 48;
-const MAP_ELEM: u64 = 56;
-const MAP_STORE: u64 = 64;
+pub(crate) const MAP_KEY: u64 = 48;
+pub(crate) const MAP_ELEM: u64 = 56;
+pub(crate) const MAP_STORE: u64 = 64;
 /// `abi.ArrayType.Len`.
 const LEN: u64 = 64;
 /// `abi.StructType.Fields`: a slice of `abi.StructField`, of three words each.

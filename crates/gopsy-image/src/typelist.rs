@@ -8,6 +8,7 @@
 use crate::moduledata::TypeLists;
 use crate::stated::Stated;
 use crate::typename::Descriptor;
+use crate::typepath::STRIDES;
 use crate::{ImageError, ModuleData, TypeKind, TypeSection};
 use gopsy_mem::LinkAddr;
 
@@ -15,7 +16,7 @@ use gopsy_mem::LinkAddr;
 const MAX_LISTED: u64 = 1 << 22;
 
 /// `abi.UncommonType`, with its `Mcount`, and `abi.Method`.
-const UNCOMMON_SIZE: u64 = 16;
+pub(crate) const UNCOMMON_SIZE: u64 = 16;
 const METHOD_COUNT: u64 = 4;
 const METHOD_SIZE: u64 = 16;
 
@@ -115,19 +116,16 @@ fn walk_types(stated: &dyn Stated, section: &TypeSection, from: LinkAddr, len: u
 fn descriptor_size(stated: &dyn Stated, at: LinkAddr, of: &Descriptor) -> Option<u64> {
     let word = |offset: u64| stated.word(at.checked_add(offset)?);
     let list = |offset: u64, size: u64| word(offset)?.checked_mul(size);
-    let (base, added) = match of.kind {
-        TypeKind::Array => (72, 0),
-        TypeKind::Chan => (64, 0),
+    let base = of.own_size().unwrap_or(STRIDES);
+    let added = match of.kind {
         TypeKind::Func => {
             // InCount, and OutCount, whose highest bit says that the last parameter is variadic.
             let counts = word(48)?;
-            (56, ((counts & 0xffff).checked_add(counts.checked_shr(16)? & 0x7fff)?).checked_mul(8)?)
+            ((counts & 0xffff).checked_add(counts.checked_shr(16)? & 0x7fff)?).checked_mul(8)?
         }
-        TypeKind::Interface => (80, list(INTERFACE_METHODS, 8)?),
-        TypeKind::Map => (136, 0),
-        TypeKind::Pointer | TypeKind::Slice => (56, 0),
-        TypeKind::Struct => (80, list(64, 24)?),
-        _ => (48, 0),
+        TypeKind::Interface => list(INTERFACE_METHODS, 8)?,
+        TypeKind::Struct => list(64, 24)?,
+        _ => 0,
     };
     let uncommon = if of.is_uncommon() {
         let methods = word(METHOD_COUNT.checked_add(base)?)? & 0xffff;

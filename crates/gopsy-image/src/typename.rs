@@ -189,12 +189,15 @@ impl TypeSection {
     /// `abi.UncommonType` behind the pointer's own descriptor. `None` of one that has no methods, and so has none.
     #[must_use]
     pub fn package_of_pointer(&self, stated: &dyn Stated, at: LinkAddr) -> Option<String> {
-        /// `abi.PtrType`, behind which `abi.UncommonType.PkgPath` is an offset of 4 bytes.
-        const POINTER_SIZE: u64 = 56;
         let descriptor = Descriptor::read(stated, self, at)?;
         (descriptor.kind == TypeKind::Pointer && descriptor.is_uncommon()).then_some(())?;
+        self.package_behind(stated, at.checked_add(descriptor.own_size()?)?)
+    }
+
+    /// The path that an `abi.UncommonType` has: `PkgPath` is an offset of 4 bytes, 0 for none.
+    pub(crate) fn package_behind(&self, stated: &dyn Stated, uncommon: LinkAddr) -> Option<String> {
         let mut path = [0; 4];
-        stated.fill(at.checked_add(POINTER_SIZE)?, &mut path).then_some(())?;
+        stated.fill(uncommon, &mut path).then_some(())?;
         let offset = u64::from(u32::from_le_bytes(path));
         let name = self.types.checked_add(offset).filter(|name| offset > 0 && *name < self.etypes)?;
         name_at(stated, self, name)
@@ -223,6 +226,19 @@ impl Descriptor {
         let name = section.types.checked_add(offset).filter(|name| *name < section.etypes)?;
         let aligned = aligns.iter().all(|align| align.is_power_of_two() && *align <= 64);
         aligned.then_some(Descriptor { bytes, kind, name })
+    }
+
+    /// The size of its own struct, behind which `abi.UncommonType` stands if there is one (`(*abi.Type).Uncommon`); `None` of a map's, which
+    /// has changed. The same in all releases from 1.16 to 1.27.
+    pub(crate) fn own_size(&self) -> Option<u64> {
+        Some(match self.kind {
+            TypeKind::Map => return None,
+            TypeKind::Struct | TypeKind::Interface => 80,
+            TypeKind::Pointer | TypeKind::Func | TypeKind::Slice => 56,
+            TypeKind::Array => 72,
+            TypeKind::Chan => 64,
+            _ => 48,
+        })
     }
 
     /// `abi.TFlagNamed`: it has a name of its own.

@@ -6,6 +6,8 @@
 //! names is what the descriptor itself says, the one with paths is believed.
 
 use crate::stated::Stated;
+use crate::typebody::{MAP_ELEM, MAP_KEY, MAP_STORE};
+use crate::typelist::UNCOMMON_SIZE;
 use crate::typename::{Descriptor, name_at};
 use crate::{TypeKind, TypeName, TypeSection};
 use gopsy_mem::LinkAddr;
@@ -21,9 +23,8 @@ const BODY: u64 = 48;
 /// The sizes of `abi.MapType`: up to Go 1.23, with Swiss maps, and since Go 1.27.
 const BUCKETS: u64 = 88;
 const SWISS: u64 = 112;
-const STRIDES: u64 = 136;
-/// `abi.MapType.Group` (before Swiss maps `Bucket`), and `GroupSize`, which repeats the size of the group.
-const GROUP: u64 = 64;
+pub(crate) const STRIDES: u64 = 136;
+/// `abi.MapType.GroupSize`, which repeats the size of the group.
 const GROUP_SIZE: u64 = 80;
 
 /// Flags of an `abi.Name`.
@@ -46,7 +47,7 @@ impl MapBody {
     #[must_use]
     pub fn read(stated: &dyn Stated, at: LinkAddr) -> Option<MapBody> {
         let word = |offset| stated.word(at.checked_add(offset)?).map(LinkAddr);
-        Some(MapBody { key: word(BODY)?, element: word(BODY.checked_add(8)?)? })
+        Some(MapBody { key: word(MAP_KEY)?, element: word(MAP_ELEM)? })
     }
 }
 
@@ -154,30 +155,15 @@ impl Speller<'_> {
     }
 
     fn package(&self, at: LinkAddr, descriptor: &Descriptor) -> Option<String> {
-        let uncommon = at.checked_add(self.uncommon(at, descriptor)?)?;
-        let offset = self.offset(uncommon).filter(|offset| *offset > 0)?;
-        name_at(self.stated, self.section, self.section.types.checked_add(offset)?)
-    }
-
-    /// Where the `abi.UncommonType` stands in a descriptor (`(*abi.Type).Uncommon`).
-    fn uncommon(&self, at: LinkAddr, descriptor: &Descriptor) -> Option<u64> {
-        if !descriptor.is_uncommon() {
-            return None;
-        }
-        Some(match descriptor.kind {
-            TypeKind::Struct | TypeKind::Interface => 80,
-            TypeKind::Pointer | TypeKind::Func | TypeKind::Slice => 56,
-            TypeKind::Array => 72,
-            TypeKind::Chan => 64,
-            TypeKind::Map => return self.uncommon_of_map(at),
-            _ => BODY,
-        })
+        descriptor.is_uncommon().then_some(())?;
+        let size = descriptor.own_size().or_else(|| self.size_of_map(at))?;
+        self.section.package_behind(self.stated, at.checked_add(size)?)
     }
 
     /// A Swiss map's descriptor repeats the size of its group, where the others have the sizes of key, element and bucket in
     /// one word. (Go 1.24 and 1.25 have both, by GOEXPERIMENT.)
-    fn uncommon_of_map(&self, at: LinkAddr) -> Option<u64> {
-        let group = LinkAddr(self.word(at, GROUP)?);
+    fn size_of_map(&self, at: LinkAddr) -> Option<u64> {
+        let group = LinkAddr(self.word(at, MAP_STORE)?);
         let swiss = self.stated.word(group)? == self.word(at, GROUP_SIZE)?;
         Some(match (swiss, self.section.map_strides) {
             (true, true) => STRIDES,
@@ -211,8 +197,8 @@ impl Speller<'_> {
         let counts = self.word(at, BODY)?;
         let (parameters, results) = (counts & 0xffff, counts.checked_shr(16)? & 0x7fff);
         let variadic = counts & 0x8000_0000 != 0;
-        let behind: u64 = if descriptor.is_uncommon() { 72 } else { 56 };
-        let list = at.checked_add(behind)?;
+        let uncommon = if descriptor.is_uncommon() { UNCOMMON_SIZE } else { 0 };
+        let list = at.checked_add(descriptor.own_size()?.checked_add(uncommon)?)?;
         self.push("(")?;
         self.types(list, 0..parameters, variadic, depth)?;
         self.push(")")?;

@@ -21,7 +21,7 @@ enum Part {
 }
 
 /// What has a name in every package; a type of the program with one of these names is only meant with its package before it.
-const PREDECLARED: [&str; 21] = [
+const PREDECLARED: [&str; 19] = [
     "bool",
     "complex128",
     "complex64",
@@ -41,8 +41,6 @@ const PREDECLARED: [&str; 21] = [
     "uint8",
     "uintptr",
     "comparable",
-    "any",
-    "byte",
 ];
 const KEYWORDS: [&str; 5] = ["map", "chan", "func", "interface", "struct"];
 

@@ -186,6 +186,13 @@ impl Elision {
     pub fn of(after: usize, count: Known<u64>) -> Self {
         Elision { after, count, functions: Vec::new() }
     }
+
+    /// Whether it is known of each frame that is missing whose it is.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let named = self.functions.iter().fold(0u64, |sum, (_, times)| sum.saturating_add(*times));
+        self.count.value().is_some_and(|count| *count == named)
+    }
 }
 
 /// The frames of one goroutine or thread, innermost first.

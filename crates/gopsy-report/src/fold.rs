@@ -88,7 +88,8 @@ fn join_over_gaps(stack: &Stack, keys: &[u64], parts: Vec<Part>) -> Vec<Part> {
         let gap = stack.elided.get(gap)?;
         let cycle = stack.frames.get(start..start.checked_add(period)?)?;
         let known = |name: &FunctionName| cycle.iter().any(|frame| frame.function.value() == Some(name));
-        gap.count.value().copied().filter(|_| gap.functions.iter().all(|(name, _)| known(name)))
+        let others = gap.functions.iter().any(|(name, _)| !known(name));
+        gap.count.value().copied().filter(|_| !others && (gap.functions.is_empty() || gap.is_whole()))
     };
     let mut out: Vec<Part> = Vec::with_capacity(parts.len());
     for part in parts {

@@ -10,6 +10,8 @@ use std::collections::HashSet;
 
 /// What is read at once.
 const PIECE: u64 = 1 << 20;
+/// Marks of what is no goroutine, at most: memory that is full of them was not written by Go.
+const MOST_REFUSED: u32 = 1 << 20;
 /// A word.
 const WORD: u64 = 8;
 /// The least stack of a goroutine, and the largest that is believed (`_StackMin`, `maxstackceiling` in `runtime/stack.go`).
@@ -22,6 +24,7 @@ impl Runtime<'_> {
     pub(crate) fn scattered(&self, stretches: &[Range], known: &HashSet<Addr>) -> Vec<Addr> {
         let Some((offset, WORD)) = self.layouts.slots().sched_g.place else { return Vec::new() };
         let mut found: Vec<(u64, Addr)> = Vec::new();
+        let mut refused = 0u32;
         let mut piece = vec![0u8; usize::try_from(PIECE).unwrap_or(0)];
         for stretch in stretches {
             let mut at = stretch.start;
@@ -30,7 +33,15 @@ impl Runtime<'_> {
                 let Some(bytes) = piece.get_mut(..usize::try_from(len).unwrap_or(0)) else { break };
                 if self.mem.read(at, bytes).is_ok() {
                     let marks = marks(bytes, at, offset).filter(|g| !known.contains(g));
-                    found.extend(marks.filter_map(|g| Some((self.is_goroutine(g)?, g))));
+                    for g in marks {
+                        match self.is_goroutine(g) {
+                            Some(number) => found.push((number, g)),
+                            None => refused = refused.saturating_add(1),
+                        }
+                        if refused > MOST_REFUSED {
+                            return Vec::new();
+                        }
+                    }
                 }
                 at = Range::new(at, len).end;
             }

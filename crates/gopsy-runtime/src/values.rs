@@ -223,7 +223,6 @@ impl Writer<'_> {
 
     /// The first of so many bytes.
     fn bytes(&self, data: Addr, len: u64) -> Result<Vec<u8>, Fault> {
-        // One byte more shows whether a character was cut.
         self.of.mem.bytes(data, len.min(MAX_STRING), usize::MAX)
     }
 

@@ -1,9 +1,9 @@
 //! The code of a process that is not Go's: C in the executable, shared libraries, the vDSO.
 
 use crate::cfi::{self, Rules, Tables};
-use gopsy_image::{Image, SourceFrame, Symbol};
+use gopsy_image::{Image, SourceFrame};
 use gopsy_insn::{Decoder, Flow};
-use gopsy_mem::{Addr, Bias, LinkAddr, Memory, Range};
+use gopsy_mem::{Addr, Bias, Memory, Range};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -23,27 +23,11 @@ const RESTORER: [u8; 9] = [0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05];
 struct Module {
     image: Arc<Image>,
     bias: Bias,
-    /// Its debug file, which names what a stripped file does not: looked for when it is first asked.
-    debug: OnceCell<Option<Arc<Image>>>,
-    find_debug: Option<FindDebug>,
     /// The base name of the file, for what has no symbol: `libc.so.6`.
     name: String,
     /// Where its code was.
     code: Vec<Range>,
     tables: OnceCell<Tables>,
-}
-
-/// What looks for a file's debug file. It may have to read all of it, or to fetch it from afar.
-type FindDebug = Box<dyn Fn(&Image) -> Option<Arc<Image>>>;
-
-impl Module {
-    fn debug(&self) -> Option<&Arc<Image>> {
-        self.debug.get_or_init(|| self.find_debug.as_ref()?(&self.image)).as_ref()
-    }
-
-    fn symbol_at(&self, at: LinkAddr) -> Option<Symbol<'_>> {
-        self.debug().and_then(|debug| debug.symbol_at(at)).or_else(|| self.image.symbol_at(at))
-    }
 }
 
 /// A place in code that is not Go's.
@@ -94,16 +78,7 @@ impl Foreign {
     pub fn add(&mut self, image: Arc<Image>, bias: Bias, name: impl Into<String>) {
         let executable = image.segments().iter().filter(|s| s.executable);
         let code = executable.map(|s| Range::new(bias.load(s.address), s.memory_size)).collect();
-        let (debug, tables) = (OnceCell::new(), OnceCell::new());
-        self.modules.push(Module { image, bias, debug, find_debug: None, name: name.into(), code, tables });
-    }
-
-    /// What looks for the debug file of what was added last, when a name or a line there is first asked for: its symbol table is
-    /// asked first.
-    pub fn find_debug_by(&mut self, find: impl Fn(&Image) -> Option<Arc<Image>> + 'static) {
-        if let Some(module) = self.modules.last_mut() {
-            module.find_debug = Some(Box::new(find));
-        }
+        self.modules.push(Module { image, bias, name: name.into(), code, tables: OnceCell::new() });
     }
 
     /// The file whose code holds that address.
@@ -123,7 +98,7 @@ impl Foreign {
     pub fn symbolise(&self, reference: ForeignRef, at: Addr) -> Option<Symbolised> {
         let module = self.module(reference)?;
         let stated = module.bias.unload(at);
-        if let Some(symbol) = module.symbol_at(stated) {
+        if let Some(symbol) = module.image.symbol_at(stated) {
             // `.symtab` has versions in its names.
             let name = symbol.name.split_once('@').map_or(&*symbol.name, |(name, _)| name).to_owned();
             return Some(Symbolised { name, offset: stated.offset_from(symbol.address)?, is_function: true });
@@ -158,25 +133,21 @@ impl Foreign {
     fn read_frames(&self, reference: ForeignRef, at: Addr) -> Option<Vec<SourceFrame>> {
         let module = self.module(reference)?;
         let stated = module.bias.unload(at);
-        let images = module.debug().into_iter().chain(std::iter::once(&module.image));
-        let described = |image: &Arc<Image>| {
-            let info = image.code_info().ok()?;
-            let row = info.row_at(stated)?;
-            let frames = info.source_frames(stated, Some(&row));
-            // A line table alone tells the line of the function that the symbols name.
-            let bare = || {
-                let line = row.line.and_then(|line| i32::try_from(line).ok());
-                SourceFrame { function: None, file: row.file.as_deref().map(str::to_owned), line, inlined: false }
-            };
-            Some(if frames.is_empty() { vec![bare()] } else { frames })
+        let info = module.image.code_info().ok()?;
+        let row = info.row_at(stated)?;
+        let frames = info.source_frames(stated, Some(&row));
+        // A line table alone tells the line of the function that the symbols name.
+        let bare = || {
+            let line = row.line.and_then(|line| i32::try_from(line).ok());
+            SourceFrame { function: None, file: row.file.as_deref().map(str::to_owned), line, inlined: false }
         };
-        images.filter_map(described).next()
+        Some(if frames.is_empty() { vec![bare()] } else { frames })
     }
 
     /// Where the function begins that holds an address, if a symbol tells.
     pub(crate) fn function_start(&self, at: Addr) -> Option<Addr> {
         let module = self.module(self.find(at)?)?;
-        module.symbol_at(module.bias.unload(at)).map(|s| module.bias.load(s.address))
+        module.image.symbol_at(module.bias.unload(at)).map(|s| module.bias.load(s.address))
     }
 
     /// What the tables say of an address, and the bias of its file.

@@ -54,11 +54,12 @@ const NAMED: usize = 16;
 
 /// What was walked and not kept of a very deep stack: how many frames, those inlined counted, and whose.
 fn skipped(walk: &Walk, after: usize, code: &Code<'_>, foreign: &Foreign, memory: Source) -> Elision {
-    let (mut count, mut activations) = (0u64, 0u64);
+    let (mut count, mut activations, mut trust) = (0u64, 0u64, Trust::Table);
     let mut functions: Vec<(FunctionName, u64)> = Vec::new();
     for (raw, times) in walk.unkept() {
         let mut frames = Vec::new();
         add(&mut frames, raw, code, foreign, memory);
+        trust = trust.max(raw.found.trust());
         activations = activations.saturating_add(times);
         count = count.saturating_add(times.saturating_mul(u64::try_from(frames.len()).unwrap_or(1)));
         for name in frames.into_iter().filter_map(|frame| frame.function.into_value()) {
@@ -71,7 +72,7 @@ fn skipped(walk: &Walk, after: usize, code: &Code<'_>, foreign: &Foreign, memory
     functions.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     functions.truncate(NAMED);
     let count = if activations == walk.skipped {
-        Known::have(count, Trust::Table, memory)
+        Known::have(count, trust, memory)
     } else {
         // Each of the others may have had some inlined.
         let why = format!("{} activations, inlined ones not counted", walk.skipped);

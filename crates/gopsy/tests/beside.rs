@@ -2,23 +2,18 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod asked;
+
+use asked::json;
 use gopsy_testing::{
     BuildMode, NEWEST, PLUGIN_SOURCE, Toolchain, cgo_core_problem, core_pattern_problem, dies, dies_in_plugin, run,
     skip,
 };
 use serde_json::Value;
 use std::path::Path;
-use std::process::Command;
 
 fn asked(core: &Path, args: &[&str]) -> Value {
     json("where", core, args)
-}
-
-fn json(verb: &str, core: &Path, args: &[&str]) -> Value {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gopsy"));
-    let output = command.arg(verb).arg(core).args(args).arg("--json").output().unwrap();
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
 /// Of each frame that the runtime printed: the function, the line, the pc.

@@ -2,16 +2,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod asked;
+
+use asked::json;
 use gopsy_testing::{BuildMode, Built, NEWEST, dies, each_built};
 use serde_json::Value;
-use std::path::Path;
-use std::process::Command;
-
-fn gopsy(verb: &str, core: &Path) -> Value {
-    let output = Command::new(env!("CARGO_BIN_EXE_gopsy")).arg(verb).arg(core).arg("--json").output().unwrap();
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
-}
 
 /// `schedinit` refuses the environment (`readGOMEMLIMIT`, runtime/mgcpacer.go, since Go 1.19): there is a thread without a number, and
 /// nothing else.
@@ -22,7 +17,7 @@ fn a_death_before_the_first_goroutine() {
         let Built { name, folder, .. } = built;
         let core = dies(folder, "./app", &[("GOMEMLIMIT", "1GB")]).unwrap().core;
 
-        let stacks = gopsy("stacks", &core);
+        let stacks = json("stacks", &core, &[]);
         assert_eq!((&stacks["goroutines"], stacks["groups"].as_array().unwrap().len()), (&1.into(), 1), "{name}");
         let functions: Vec<_> =
             stacks["groups"][0]["frames"].as_array().unwrap().iter().map(|f| f["function"].as_str().unwrap()).collect();
@@ -32,7 +27,7 @@ fn a_death_before_the_first_goroutine() {
             found["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains(what))
         };
         assert!(said(&stacks, "no goroutine is known"), "{name}: {:#}", stacks["notes"]);
-        let explained = gopsy("explain", &core);
+        let explained = json("explain", &core, &[]);
         for found in [&stacks, &explained] {
             assert!(said(found, "is not proved") && !said(found, "damaged"), "{name}: {:#}", found["notes"]);
         }

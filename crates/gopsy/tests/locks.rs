@@ -2,9 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod asked;
+
+use asked::json;
 use gopsy_testing::{BuildMode, NEWEST, dies, each_built};
-use serde_json::Value;
-use std::process::Command;
 
 const SOURCE: &str = r#"package main
 
@@ -91,9 +92,7 @@ fn one_lock_makes_no_circle() {
     each_built(SOURCE, false, &ways, |built| {
         let asked = |how: &str| {
             let died = dies(built.folder, &format!("./app {how}"), &[]).unwrap();
-            let output =
-                Command::new(env!("CARGO_BIN_EXE_gopsy")).args(["explain", "--json"]).arg(&died.core).output().unwrap();
-            let said = serde_json::from_slice::<Value>(&output.stdout).unwrap();
+            let said = json("explain", &died.core, &[]);
             let text = String::from_utf8(died.stderr).unwrap();
             let printed: Vec<String> = text.lines().next().unwrap().split(' ').map(str::to_owned).collect();
             let [_, left, _, table] = printed.try_into().unwrap();

@@ -2,9 +2,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod asked;
+
+use asked::json;
 use gopsy_testing::{BuildMode, Built, NEWEST, dies, each_built};
 use serde_json::Value;
-use std::process::Command;
 
 const SOURCE: &str = r#"package main
 
@@ -93,8 +95,7 @@ fn explain(built: &Built<'_>, how: &str, of_text: bool) -> Value {
     let text = built.folder.join("text");
     std::fs::write(&text, &died.stderr).unwrap();
     let target = if of_text { text } else { died.core };
-    let output = Command::new(env!("CARGO_BIN_EXE_gopsy")).args(["explain", "--json"]).arg(target).output().unwrap();
-    serde_json::from_slice::<Value>(&output.stdout).unwrap()["verdict"].clone()
+    json("explain", &target, &[])["verdict"].clone()
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod asked;
+
+use asked::json;
 use gopsy_testing::{BuildMode, NEWEST, dies, each_built};
-use serde_json::Value;
 use std::process::Command;
 
 const SOURCE: &str = r#"package main
@@ -43,9 +45,7 @@ fn what_hides_the_first_panic_is_told() {
     each_built(SOURCE, false, &ways, |built| {
         let asked = |how: &str| {
             let died = dies(built.folder, &format!("./app {how}"), &[]).unwrap();
-            let output =
-                Command::new(env!("CARGO_BIN_EXE_gopsy")).args(["explain", "--json"]).arg(&died.core).output().unwrap();
-            serde_json::from_slice::<Value>(&output.stdout).unwrap()
+            json("explain", &died.core, &[])
         };
         let name = &built.name;
         let said = asked("method");

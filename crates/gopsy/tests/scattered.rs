@@ -2,10 +2,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod asked;
+
+use asked::json;
 use gopsy_testing::{BuildMode, NEWEST, dies, each_built};
-use serde_json::Value;
 use std::collections::HashMap;
-use std::process::Command;
 
 const SOURCE: &str = r#"package main
 
@@ -41,9 +42,7 @@ fn goroutines_are_known_by_their_own_marks() {
         for share in [3, 5, 7, 9] {
             let cut = built.folder.join("cut");
             std::fs::write(&cut, &core[..core.len() * share / 10]).unwrap();
-            let output =
-                Command::new(env!("CARGO_BIN_EXE_gopsy")).args(["stacks", "--json"]).arg(&cut).output().unwrap();
-            let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let said = json("stacks", &cut, &[]);
             let name = format!("{}, {share}0 %", built.name);
             let mut found = 0;
             for group in said["groups"].as_array().unwrap() {

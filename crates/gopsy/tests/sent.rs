@@ -2,9 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod asked;
+
+use asked::json;
 use gopsy_testing::{BuildMode, NEWEST, dies, each_built};
-use serde_json::Value;
-use std::process::Command;
 
 const SOURCE: &str = r#"package main
 
@@ -41,9 +42,7 @@ fn who_sent_the_signal_is_told() {
     each_built(SOURCE, false, &ways, |built| {
         let verdict = |line: &str| {
             let died = dies(built.folder, line, &[]).unwrap();
-            let output =
-                Command::new(env!("CARGO_BIN_EXE_gopsy")).args(["explain", "--json"]).arg(&died.core).output().unwrap();
-            serde_json::from_slice::<Value>(&output.stdout).unwrap()["verdict"].clone()
+            json("explain", &died.core, &[])["verdict"].clone()
         };
         let name = &built.name;
         for how in ["quit", "bus"] {

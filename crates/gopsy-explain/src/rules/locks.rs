@@ -4,7 +4,7 @@ use super::waits::{For, Waiter, called, user};
 use super::{draft, place};
 use crate::case::{Case, names};
 use crate::culprit::culprit;
-use gopsy_model::{Cause, Confidence, Finding, Frame, Goroutine, Kind, Source, Stack, WaitsAt};
+use gopsy_model::{Cause, Confidence, Evidence, Finding, Goroutine, Kind, Source, Stack, WaitsAt};
 
 /// Where the semaphores stand in a lock, in bytes: of `sync.Mutex` behind its state; of `sync.RWMutex` that of its mutex, then the
 /// writer's, then the readers' (`sync/mutex.go`, `internal/sync/mutex.go` since Go 1.24, `sync/rwmutex.go`; Go 1.16 to 1.27).
@@ -44,9 +44,13 @@ pub(super) fn rules(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
 }
 
 /// `goroutine 1 waits for the lock 0xc000012000 in main.main (main.go:7)`
-fn waits(waiter: &Waiter, frame: &Frame) -> String {
+fn waits(case: &Case<'_>, waiter: &Waiter) -> Option<Evidence> {
+    let frame = user(case, &waiter.stack)?;
     let lock = waiter.address.map_or_else(|| "a lock".to_owned(), |lock| format!("the lock {lock:#x}"));
-    format!("{} waits for {lock} in {}", called(&waiter.goroutine), place(frame))
+    let fact = format!("{} waits for {lock} in {}", called(&waiter.goroutine), place(frame));
+    // In a core the semaphore is read, and where its lock begins follows from that.
+    let follows = waiter.address.is_some() && case.program.source() == Source::Core;
+    Some(if follows { case.inferred(fact) } else { case.fact(fact) })
 }
 
 /// Goroutines that are told, at most.
@@ -54,7 +58,7 @@ const TOLD: usize = 5;
 
 /// All of them wait for the same lock: no circle can be made of that.
 fn one_lock(case: &Case<'_>, lockers: &[&Waiter], lock: u64) -> Vec<Finding> {
-    let facts: Vec<String> = lockers.iter().filter_map(|w| Some(waits(w, user(case, &w.stack)?))).take(TOLD).collect();
+    let facts: Vec<Evidence> = lockers.iter().filter_map(|w| waits(case, w)).take(TOLD).collect();
     let reader =
         lockers.iter().find(|w| w.what == For::ReadLock).filter(|_| lockers.iter().any(|w| w.what == For::Lock));
     let blamed = reader
@@ -71,7 +75,7 @@ fn one_lock(case: &Case<'_>, lockers: &[&Waiter], lock: u64) -> Vec<Finding> {
             ),
         )
         .claims(Cause::SelfDeadlock, Confidence::Possible)
-        .because_all(facts.into_iter().map(|fact| case.fact(fact)))
+        .because_all(facts)
         .because(Case::known("a writer that waits keeps new readers out, also those that hold the lock already (sync.RWMutex)"))
         .advise("look for a second RLock on the way to this one, and for a path that returns without RUnlock (use defer)"),
         None => draft(
@@ -79,7 +83,7 @@ fn one_lock(case: &Case<'_>, lockers: &[&Waiter], lock: u64) -> Vec<Finding> {
             format!("{count} goroutines wait for one lock, {lock:#x}, and nobody runs who could give it back: one of them holds it itself, or who held it has ended"),
         )
         .claims(Cause::Stuck, Confidence::Possible)
-        .because_all(facts.into_iter().map(|fact| case.fact(fact)))
+        .because_all(facts)
         .because(Case::known("a mutex does not record its holder"))
         .advise("look for a second Lock on the way to this one, and for a path that returns without Unlock (use defer)"),
     };
@@ -88,7 +92,7 @@ fn one_lock(case: &Case<'_>, lockers: &[&Waiter], lock: u64) -> Vec<Finding> {
 
 /// Two or more goroutines, each waiting for a lock in code of the other: possible, since nobody records a holder.
 fn cycle(case: &Case<'_>, lockers: &[&Waiter]) -> Vec<Finding> {
-    let facts: Vec<String> = lockers.iter().filter_map(|w| Some(waits(w, user(case, &w.stack)?))).take(TOLD).collect();
+    let facts: Vec<Evidence> = lockers.iter().filter_map(|w| waits(case, w)).take(TOLD).collect();
     if facts.len() < 2 {
         return Vec::new();
     }
@@ -104,7 +108,7 @@ fn cycle(case: &Case<'_>, lockers: &[&Waiter]) -> Vec<Finding> {
             "goroutines wait for locks at different places, and nobody runs: each may hold what the other wants",
         )
         .claims(Cause::LockCycle, Confidence::Possible)
-        .because_all(facts.into_iter().map(|fact| case.fact(fact)))
+        .because_all(facts)
         .because(Case::known("a mutex does not record its holder, so that the circle is not proved"))
         .blames(first)
         .advise(advice)

@@ -29,7 +29,7 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
             .advise(format!("read what leads to {at}: it stops the program on purpose"))
             .blames(Some(culprit))
             .done(),
-        None => draft("sent-by-itself", format!("the program sent {name} to itself; where is not known: no goroutine stands in a call that sends signals any more"))
+        None => draft("sent-by-itself", format!("the program sent {name} to itself; where is not known: not one place alone stands in a call that sends signals"))
             .because(itself)
             .advise("search the program, and the C that it calls, for kill, raise, syscall.Kill and Process.Signal")
             .done(),
@@ -55,13 +55,15 @@ const CALLS: [&str; 6] = [
     "os.(*Process).Kill",
 ];
 
-/// Who stands in such a call: the frame that somebody wrote, as a place and as a culprit.
+/// Who stands in such a call: the frame that somebody wrote, as a place and as a culprit. Of several places none: one of them sent it.
 fn sending(case: &Case<'_>) -> Option<(String, Culprit)> {
-    case.goroutines().find_map(|(_, goroutine, stack)| {
+    let mut standing = case.goroutines().filter_map(|(_, goroutine, stack)| {
         let calls = |frame: &gopsy_model::Frame| frame.function.value().is_some_and(|n| CALLS.contains(&n.as_str()));
         let at = stack.frames.iter().rposition(calls)?;
         let frame = stack.frames.iter().skip(at + 1).find(|frame| case.owner(frame).is_user())?;
         let why = "it stands in a call that sends a signal".to_owned();
         Some((place(frame), culprit(frame, goroutine.id.value().copied(), Some(why))))
-    })
+    });
+    let first = standing.next()?;
+    standing.all(|(place, _)| place == first.0).then_some(first)
 }

@@ -129,7 +129,7 @@ fn how_often(case: &Case<'_>, cycle: recursion::Cycle, names: &[String]) -> Stri
         return shown();
     }
     let Some((_, _, stack)) = &case.frames.crashed else { return shown() };
-    let all_known = stack.elided.iter().all(|gap| gap.count.value().is_some() && !gap.functions.is_empty());
+    let all_known = stack.elided.iter().all(gopsy_model::Elision::is_whole);
     let kept = stack.frames.iter().filter(|frame| frame.function.value().is_some_and(is_it)).count();
     let others = stack.elided.iter().flat_map(|gap| &gap.functions).filter(|(name, _)| is_it(name)).map(|(_, n)| *n);
     let total = u64::try_from(kept).unwrap_or(u64::MAX).saturating_add(others.fold(0, u64::saturating_add));

@@ -8,7 +8,7 @@ use gopsy_runtime::M;
 use gopsy_target::finder::Finder;
 use gopsy_target::{Core, Registers};
 use gopsy_unwind::{Foreign, On, RawFrame, RegisterSet, Stacks, Walk, Walker};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// More files than this are not looked for. Large C++ programs map a few hundred.
@@ -25,14 +25,7 @@ pub(super) fn load(
 ) -> Foreign {
     let mut foreign = Foreign::new();
     foreign.add(Arc::clone(image), bias, base_name(&core.program().path));
-    let find_debug = |path: PathBuf| {
-        let finder = finder.clone();
-        move |image: &Image| finder.find_debug(image, &path).ok().map(|found| found.image)
-    };
     finder.supply_debug(image, path);
-    if [".debug_info", ".zdebug_info"].iter().all(|name| image.section(name).is_none()) {
-        foreign.find_debug_by(|image| image.debug_file().map(|file| Arc::clone(&file.image)));
-    }
     let mut missing = Vec::new();
     for file in core.elves().into_iter().filter(|f| !f.program).take(MAX_FILES) {
         let name = base_name(&file.path);
@@ -40,8 +33,8 @@ pub(super) fn load(
             Ok(found) => {
                 core.attach_file(&file, &found.image);
                 if let Some(bias) = core.bias_of(&file, &found.image) {
+                    finder.supply_debug(&found.image, &found.path);
                     foreign.add(found.image, bias, name);
-                    foreign.find_debug_by(find_debug(found.path));
                 }
             }
             Err(_) => missing.push(name),
