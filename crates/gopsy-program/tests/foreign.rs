@@ -225,6 +225,37 @@ fn the_race_detector() {
     });
 }
 
+/// What calls the clock does so on its thread's system stack, while its goroutine has left off nowhere.
+#[test]
+fn on_the_way_to_the_clock() {
+    let calls = ["time.now", "runtime.walltime1", "runtime.nanotime1"];
+    each("busy", &[Mode::NoC], |built| {
+        for _ in 0..200 {
+            let core = built.killed("clock");
+            let is_first = |id: &usize| core.goroutine(*id).id.value() == Some(&1);
+            let stack = core.stack((0..core.stack_count()).find(is_first).unwrap());
+            let names: Vec<_> = stack.frames.iter().filter_map(name).collect();
+            assert_eq!(told(&stack), ["main.clock", "main.main"], "{}: {names:?} {:?}", built.name, stack.unavailable);
+            assert_eq!((names.last(), &stack.unavailable), (Some(&"runtime.goexit"), &None), "{}", built.name);
+            // What is inlined has no stack pointer of its own.
+            let called_from_another_stack = |pair: &[(&str, u64)]| {
+                let [(call, sp), (_, outer)] = *pair else { return false };
+                calls.contains(&call) && sp.abs_diff(outer) > 1 << 20
+            };
+            // The call itself was interrupted, not the vDSO.
+            let not_in_c = |thread: &&Stack| !thread.frames.iter().any(|f| f.foreign);
+            let is_there = |thread: &Stack| {
+                let frames = thread.frames.iter().filter_map(|f| Some((name(f)?, *f.sp.value()?)));
+                frames.collect::<Vec<_>>().windows(2).any(called_from_another_stack)
+            };
+            if stacks(&core).iter().filter(not_in_c).any(is_there) {
+                return;
+            }
+        }
+        panic!("{}: never there", built.name)
+    });
+}
+
 /// A goroutine whose thread is met on the way to the race detector or back stands on its thread's system stack, and has left off
 /// nowhere: what its g says is long past.
 #[test]

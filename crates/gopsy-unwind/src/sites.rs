@@ -2,7 +2,7 @@
 
 use crate::code::FuncRef;
 use crate::walk::Pc;
-use crate::{Code, source_key};
+use crate::{Code, On, RawFrame, source_key};
 use gopsy_image::Func;
 use gopsy_mem::{Addr, Bias};
 use rustc_hash::FxHashMap;
@@ -153,6 +153,21 @@ impl Sites {
             sites.insert(pc, site);
         }
         site
+    }
+
+    /// Whether a frame is of a function that calls C or the vDSO on the system stack without that its goroutine leaves off: it keeps
+    /// the old stack pointer to itself (`nanotime1`, `time.now`), and its table does not tell of it.
+    #[must_use]
+    pub fn visits_system_stack(&self, frame: &RawFrame, code: &Code<'_>) -> bool {
+        self.at(frame.pc, code).is_some_and(|site| site.role == FuncRole::CallsC)
+    }
+
+    /// Whether a frame on the system stack is of a function that was called there: whoever changed to that stack for it
+    /// (`systemstack`, `mcall`, `morestack`) has saved before where the goroutine left off.
+    #[must_use]
+    pub fn was_called_on_system_stack(&self, frame: &RawFrame, code: &Code<'_>) -> bool {
+        let called = |site: Site| !site.sp_write && !site.foreign && site.role == FuncRole::Plain;
+        frame.on == On::System && frame.foreign.is_none() && self.at(frame.pc, code).is_some_and(called)
     }
 
     /// What a pc shares with all that stand at the same lines of the same functions, inlined ones included.

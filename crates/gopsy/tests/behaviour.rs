@@ -199,3 +199,73 @@ fn the_profile_of_a_running_program() {
     let refused = ask("stacks", nobody, "?debug=1");
     assert!(refused.status.code() == Some(1) && err(&refused).contains("cannot fetch"), "{}", err(&refused));
 }
+
+/// A stack of 300 functions, each another.
+fn deep() -> String {
+    let frames: String = (0..300).map(|i| format!("main.f{i}()\n\t/a/b.go:{} +0x1d\n", i + 1)).collect();
+    format!(
+        "panic: deep\n\ngoroutine 7 [running]:\n{frames}\ngoroutine 8 [chan receive]:\nmain.other()\n\t/a/c.go:1 +0x1d\n"
+    )
+}
+
+#[test]
+fn one_goroutine_is_shown_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = gopsy(&["stacks", "--goroutine", "7", "-"], deep().as_bytes(), folder.path());
+    assert_eq!(shown.status.code(), Some(0), "{}", err(&shown));
+    let page = out(&shown);
+    assert!((0..300).all(|i| page.contains(&format!("main.f{i} "))) && !page.contains("main.other"), "{page}");
+}
+
+#[test]
+fn no_option_of_any_value_is_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for (name, text) in [("crash", CRASH.to_owned()), ("deep", deep()), ("no-text", String::new())] {
+        fs::write(at.join(name), text).unwrap();
+    }
+    let numbers = ["0", "1", "7", "18446744073709551615"];
+    let mut asked: Vec<Vec<&str>> = vec![
+        vec!["stacks", "--threads"],
+        vec!["stacks", "--json"],
+        vec!["explain", "--all"],
+        vec!["explain", "--markdown"],
+        vec!["explain", "--github"],
+        vec!["explain", "--redact"],
+        vec!["info", "--deps"],
+        vec!["info", "--json"],
+        vec!["doctor", "--why"],
+    ];
+    for by in ["stack", "state", "wait", "object", "creator", "label=a", "label", "nothing"] {
+        asked.push(vec!["stacks", "--by", by]);
+    }
+    for other in ["crash", "deep", "no-text", "nowhere"] {
+        asked.push(vec!["stacks", "--diff", other]);
+    }
+    for number in numbers {
+        asked.push(vec!["stacks", "--goroutine", number]);
+        asked.push(vec!["stacks", "--limit", number]);
+        for verb in ["stacks", "explain", "info", "where"] {
+            asked.push(vec![verb, "--width", number]);
+        }
+        asked.push(vec!["where", "--context", number]);
+    }
+    for what in ["", "(", "*", "main", "map[string]int"] {
+        asked.push(vec!["stacks", "--grep", what]);
+        asked.push(vec!["explain", "--path-map", what]);
+        asked.push(vec!["where", "--writes", what]);
+    }
+    for options in asked {
+        for target in ["crash", "deep", "no-text"] {
+            for more in [&[][..], &["main.main"], &["0x0"], &["b.go:0"]] {
+                if options.first() != Some(&"where") && !more.is_empty() {
+                    continue;
+                }
+                let (verb, rest) = options.split_at(1);
+                let asked = gopsy(&[verb, rest, &[target], more].concat(), b"", at);
+                let code = asked.status.code();
+                assert!(matches!(code, Some(0..=2)), "{options:?} {target} {more:?}: {code:?}: {}", err(&asked));
+            }
+        }
+    }
+}

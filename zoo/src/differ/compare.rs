@@ -350,7 +350,7 @@ fn follow(texts: &[Frame], cores: &[Frame], number: usize, minor: Option<u32>, p
     for (index, (text, core)) in texts.iter().zip(cores).enumerate() {
         place.at = format!("{at} frame {}", number + index);
         if strayed {
-            place.unequal("stack.outer-of-racecall", function(text), function(core));
+            place.unequal("stack.outer-of-sp-write", function(text), function(core));
             break;
         }
         strayed = strays(text, core);
@@ -409,7 +409,7 @@ fn compare_lengths(text: &[Frame], core: &Stack, minor: Option<u32>, place: &mut
             place.unequal("stack.outer-in-c", stated, read);
         }
         std::cmp::Ordering::Less if text.iter().zip(&core.frames).next_back().is_some_and(|(t, c)| abandons(t, c)) => {
-            place.unequal("stack.outer-of-racecall", stated, read);
+            place.unequal("stack.outer-of-sp-write", stated, read);
         }
         std::cmp::Ordering::Less if of_thread && gave_up(text) => {
             place.unequal("stack.outer-of-morestack", stated, read);
@@ -465,10 +465,14 @@ fn strays(text: &Frame, core: &Frame) -> bool {
     function(text) == "racecall" && next_word && core.sp.value() == Some(sp) && fp.abs_diff(*read) >= SMALLEST_STACK
 }
 
+/// Functions that write the stack pointer and come back: they call the race detector, or the vDSO.
+const SP_WRITES: [&str; 4] = ["racecall", "runtime.nanotime1", "runtime.walltime1", "time.now"];
+
 /// Whether the runtime goes no further than that frame, or only astray: a traceback that is printed ends at a function that writes
 /// the stack pointer, on whichever stack that was interrupted (`unwinder.resolveInternal` in `runtime/traceback.go`).
 fn abandons(text: &Frame, core: &Frame) -> bool {
-    strays(text, core) || (function(text) == "racecall" && same_place(text, core) && text.fp.value() == core.fp.value())
+    let writes = || SP_WRITES.contains(&function(text).as_str());
+    strays(text, core) || (writes() && same_place(text, core) && text.fp.value() == core.fp.value())
 }
 
 /// Two places on one stack of a goroutine are not so far apart but in a deep one; `racecall` is called at its inner end.

@@ -74,10 +74,10 @@ pub const PERMITTED: &[Permitted] = &[
         applies: |d| d.kind == "stack.outer-of-morestack",
     },
     Permitted {
-        name: "out-of-racecall",
-        reason: "the runtime ends at racecall, which writes the stack pointer, or on the system stack takes the next word for its \
-                 caller; the core is read further",
-        applies: |d| ["stack.outer-of-racecall", "frame.fp-of-racecall"].contains(&d.kind),
+        name: "out-of-sp-write",
+        reason: "the runtime ends at racecall and at what calls the vDSO, which write the stack pointer, or behind racecall on the system \
+                 stack takes the next word for its caller; the core is read further",
+        applies: |d| ["stack.outer-of-sp-write", "frame.fp-of-racecall"].contains(&d.kind),
     },
     Permitted {
         name: "before-the-preempted",

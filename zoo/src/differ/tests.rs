@@ -306,7 +306,7 @@ fn a_system_stack_goes_on_behind_morestack_where_that_aborts() {
 }
 
 #[test]
-fn only_the_race_detectors_call_is_read_further_than_it_is_printed() {
+fn only_what_writes_the_stack_pointer_is_read_further_than_it_is_printed() {
     // The frame of the text, that of the core, and whether the text has one more, of what stands there by chance.
     let found = |text_frame: (&str, u64, u64), core_fp: u64, strays: bool| {
         let (mut text, mut core) = (Told::new(Source::Text), core());
@@ -324,16 +324,18 @@ fn only_the_race_detectors_call_is_read_further_than_it_is_printed() {
         let found = against(text, core);
         found.iter().map(|d| permitted(d).map(|p| p.name)).collect::<Vec<_>>()
     };
-    let out = Some("out-of-racecall");
+    let out = Some("out-of-sp-write");
     let (sp, next, far) = (0x7f_0000, 0x7f_0008, 0xc0_0000_8000);
     assert_eq!(found(("racecall", sp, next), far, false), [out, out]);
     assert_eq!(found(("racecall", sp, next), far, true), [out, out]);
     // Not on the system stack yet: the traceback ends, and what it would print both must agree on.
     assert_eq!(found(("racecall", sp, next), next, false), [out]);
     assert_eq!(found(("racecall", sp, next), next, true), [None]);
+    assert_eq!(found(("time.now", sp, next), next, false), [out]);
     assert_eq!(found(("main.f", sp, next), next, false), [None]);
     // Another function; not the next word; another frame of the same stack.
     assert_eq!(found(("runtime.systemstack", sp, next), far, false), [None, None]);
+    assert_eq!(found(("time.now", sp, next), far, false), [None, None]);
     assert_eq!(found(("racecall", sp, next + 8), far, false), [None, None]);
     assert_eq!(found(("racecall", sp, next), next + 0x100, false), [None, None]);
 }

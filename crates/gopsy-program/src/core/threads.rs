@@ -126,7 +126,8 @@ impl CoreEvidence {
         let threw = || walk.is_some_and(|walk| threw(walk, &code).is_some());
         let dying = thread.is_some_and(|t| self.is_dying(t)) || (unknown && threw());
         let printed = self.crash.crashed == Some(id) || dying;
-        let outside = walk.is_some_and(|walk| stands_outside(walk, &code));
+        let outside = walk.is_some_and(|walk| self.stands_outside(walk, &code));
+        let unseen = walk.is_some_and(|walk| self.left_off_unseen(walk, &code));
         // It has left off nowhere: what its g says is long past.
         if outside
             && syscall.is_none()
@@ -136,7 +137,7 @@ impl CoreEvidence {
             return stack;
         }
         let (pc, sp) = match (syscall, on_its_own) {
-            (None, Some(walk)) if !outside => {
+            (None, Some(walk)) if !outside && !unseen => {
                 let above = |f: &&RawFrame| f.on != On::Goroutine || (printed && is_dying(f, &code));
                 let skip = walk.frames.iter().take_while(above).count();
                 return gopsy_unwind::frames(walk, skip, &code, Source::Core);
@@ -154,7 +155,29 @@ impl CoreEvidence {
         let walk = Walker::new(&self.core, &code, &self.sites).walk(pc, sp, &stacks);
         let names = walk.frames.iter().map(|f| code.raw_name(f.func));
         let skip = if printed { own_dying(names) } else { 0 };
-        gopsy_unwind::frames(&walk, skip, &code, Source::Core)
+        let mut stack = gopsy_unwind::frames(&walk, skip, &code, Source::Core);
+        if unseen && syscall.is_none() {
+            let why =
+                "where it left off for its thread's system stack: of that the core holds too little to follow it back";
+            stack.remarks.push(why.into());
+        }
+        stack
+    }
+
+    /// Whether a thread's goroutine has left off for the system stack, of which so much is lost that it cannot be seen how.
+    fn left_off_unseen(&self, walk: &Walk, code: &Code<'_>) -> bool {
+        let last = walk.frames.last();
+        matches!(walk.end, End::Broken(_))
+            && walk.frames.iter().all(|f| f.on != On::Goroutine)
+            && last.is_some_and(|f| self.sites.was_called_on_system_stack(f, code))
+    }
+
+    /// Whether a thread stands where Go's own tables do not lead on: in C, in `racecall`, or in what calls the vDSO. Where they do, a
+    /// goroutine has left off (`mcall`, `systemstack`), or has not begun yet (`execute`).
+    fn stands_outside(&self, walk: &Walk, code: &Code<'_>) -> bool {
+        let interrupted = walk.frames.iter().find(|f| f.on != On::Signal);
+        interrupted_racecall(walk, code).is_some()
+            || interrupted.is_none_or(|f| self.sites.visits_system_stack(f, code))
     }
 
     /// Why a goroutine has no stack whose thread stands where a walk ends.
@@ -283,12 +306,6 @@ fn interrupted_racecall(walk: &Walk, code: &Code<'_>) -> Option<usize> {
     let at = walk.frames.iter().rposition(|f| f.on == On::Signal).map_or(0, |last| last.saturating_add(1));
     let frame = walk.frames.get(at)?;
     (frame.foreign.is_none() && code.raw_name(frame.func) == Some(b"racecall")).then_some(at)
-}
-
-/// Whether a thread stands where Go's own tables do not lead on: in C, or in `racecall`. Where they do, a goroutine has left off
-/// (`mcall`, `systemstack`), or has not begun yet (`execute`).
-fn stands_outside(walk: &Walk, code: &Code<'_>) -> bool {
-    interrupted_racecall(walk, code).is_some() || walk.frames.iter().all(|f| f.on == On::Signal)
 }
 
 /// Where in a walk the runtime threw.

@@ -121,7 +121,7 @@ fn left_out(gap: &Elision) -> Row {
 /// Keeps the first rows, which say where it stopped, the last, which say what began it, and the culprit with its
 /// neighbours; what lies between is counted.
 fn cut(rows: &mut Vec<Row>, limit: usize) {
-    if rows.len() <= limit + 1 {
+    if rows.len() <= limit.saturating_add(1) {
         return;
     }
     let tail = rows.len() - (limit / 4).max(1);
