@@ -35,6 +35,21 @@ fn a_nil_func_below_a_call_from_c_is_only_possible() {
     assert_eq!((cause, sure), (Cause::NilFunc, Confidence::Possible));
 }
 
+/// Of a core that lacks what the runtime noted of the fault, only the signal is known with which the runtime killed itself.
+#[test]
+fn the_code_of_another_signal_says_nothing_of_a_fault() {
+    let facts = |signal: &str| {
+        let head =
+            format!("unexpected fault address 0x7fb51822e005\nfatal error: fault\n[signal {signal} pc=0x4a1b2c]\n\n");
+        let verdict = verdict(&format!("{head}goroutine 1 [running]:\nmain.set()\n\t/src/app/x.go:16 +0x1d\n"));
+        verdict.findings.iter().flat_map(|f| &f.evidence).map(|e| e.fact.clone()).collect::<Vec<_>>().join("; ")
+    };
+    let fault = facts("SIGSEGV: segmentation violation code=0x2 addr=0x7fb51822e005");
+    assert!(fault.contains("fault address 0x7fb51822e005, code 2 (SEGV_ACCERR)"), "{fault}");
+    let abort = facts("SIGABRT: abort code=0x2 addr=0x0");
+    assert!(abort.contains("fault address 0x7fb51822e005, code not known"), "{abort}");
+}
+
 #[test]
 fn a_non_canonical_address_is_no_nil_pointer() {
     let head = "runtime error: invalid memory address or nil pointer dereference\n[signal SIGSEGV: segmentation violation \

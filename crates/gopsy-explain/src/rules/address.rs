@@ -43,7 +43,8 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
 
 fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
     let said = case.said();
-    let signal = case.signal();
+    // The signal with which the runtime kills itself says nothing of the fault before.
+    let signal = case.signal().filter(|s| matches!(&*s.name, "SIGSEGV" | "SIGBUS"));
     let code = signal.and_then(|s| s.code.value().copied());
     let bus = signal.is_some_and(|s| &*s.name == "SIGBUS");
     // Since Go 1.22 `addr=` of a signal that somebody sent is the sender's pid.
@@ -125,7 +126,7 @@ fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
             "2 (SEGV_ACCERR)".to_owned(),
         ),
         Some(other) => ("nothing is mapped (or not for this use)", other.to_string()),
-        None => ("nothing is mapped (or not for this use)", "not printed".to_owned()),
+        None => ("nothing is mapped (or not for this use)", "not known".to_owned()),
     };
     vec![
         draft("wild-pointer", format!("a pointer to {address:#x} was followed, where {what}"))
