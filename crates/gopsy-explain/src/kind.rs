@@ -268,8 +268,8 @@ fn of_stop(signal: &Signal, frames: &Frames) -> Option<Kind> {
     if of_thread().any(|n| n == "runtime.throw") && of_thread().any(|n| n == "runtime.sigpanic") {
         return Some(Kind::RuntimeFault);
     }
-    let top = frames.stack().first()?;
-    let foreign = crate::case::is_of_c(top)?;
+    // A thread of C may have a goroutine that it called last, and that does nothing (an "extra" m's).
+    let foreign = if signal.in_foreign_code { true } else { crate::case::is_of_c(frames.stack().first()?)? };
     let kind = of_signal(signal, frames);
     match kind {
         Kind::NativeFault if !foreign => {

@@ -24,16 +24,31 @@ func walk(n *node) int {
 //export Walk
 func Walk() C.int { return C.int(walk(&node{})) }
 
+//export Quiet
+func Quiet() {}
+
 func main() {}
 ";
 
-const CALLER: &str = "#include <stdlib.h>
+/// With a word behind its name it fails itself when Go has come back: on the thread that called, or on one of which Go does not know.
+const CALLER: &str = "#include <pthread.h>
+#include <stdlib.h>
 #ifdef WITH_GO
 int Walk(void);
+void Quiet(void);
 #else
 static int Walk(void) { abort(); }
+static void Quiet(void) {}
 #endif
-int main(void) { return Walk(); }
+__attribute__((noinline)) static void *follow(void *p) { return *(void *volatile *)p; }
+int main(int argc, char **argv) {
+	pthread_t thread;
+	if (argc == 1) return Walk();
+	Quiet();
+	if (argv[1][0] == 'm') return follow(0) != 0;
+	pthread_create(&thread, 0, follow, 0);
+	return pthread_join(thread, 0);
+}
 ";
 
 fn gopsy(args: &[&str], folder: &Path) -> Value {
@@ -71,6 +86,16 @@ fn go_that_c_calls_is_the_program() {
         let flags = [&["-buildmode=c-shared"], flags].concat();
         run(&mut toolchain.build(folder, &folder.join("libgo.so"), &flags, true)).unwrap();
         caller(folder, &["-DWITH_GO", "-L.", "-lgo", "-Wl,-rpath,$ORIGIN"]);
+        for way in ["main", "thread"] {
+            std::fs::rename(dies(folder, &format!("./host {way}"), &[]).unwrap().core, folder.join("fault")).unwrap();
+            let found = gopsy(&["explain", "fault"], folder);
+            let verdict = &found["verdict"];
+            assert_eq!(
+                (&verdict["kind"], &verdict["cause"], &verdict["culprit"]["function"]),
+                (&"native-fault".into(), &"null-in-c".into(), &"follow".into()),
+                "{name} {way}: {found:#}"
+            );
+        }
         std::fs::rename(dies(folder, "./host", &[]).unwrap().core, folder.join("core")).unwrap();
 
         let verdict = |args: &[&str]| {

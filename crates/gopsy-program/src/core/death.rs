@@ -1,5 +1,6 @@
 //! What the runtime said, or would have said, about the death.
 
+use super::ended::Ended;
 use super::threads::threw;
 use super::{CoreEvidence, Entry, completeness};
 use gopsy_mem::{Addr, MemoryExt};
@@ -22,8 +23,8 @@ const NOTHING_ENDED: &str = "nothing had ended the process when the core was wri
 /// What is known where the goroutine of a panic is not.
 const WHOSE_PANIC: &str =
     "a thread stands where a panic that nobody recovered ends the process; whose it is is not known";
-/// What is said of a process that was ended by nobody of whom Go knows.
-const NOBODY_DYING: &str = "no thread of the runtime was dying: who ended the process is not known yet";
+/// What is said of a process that was ended by nobody who can be told.
+const NOBODY_DYING: &str = "no thread of the runtime was dying, and the core names no thread that took a signal";
 
 /// So many bytes at the faulting instruction does the runtime print.
 const INSTRUCTION_BYTES: u64 = 16;
@@ -110,6 +111,33 @@ impl CoreEvidence {
             system_stack: system,
             ..std::mem::take(&mut self.crash)
         };
+    }
+
+    /// The end of a process by a thread that is none of the runtime's: C's own, or one that the runtime's list has lost.
+    pub(super) fn describe_outsider(&mut self) {
+        let code = self.code();
+        let kernels =
+            |number: usize| self.core.threads().get(number).map(|thread| self.foreign_walk(None, &thread.registers));
+        let may_have = completeness::may_have_died(&self.core) && self.at_end_of_panic().is_none();
+        let ended = Ended::of(&self.core, &code, &kernels).filter(|_| may_have);
+        let Some(ended) = ended else { return self.note(self.nobodys_end()) };
+        let (why, note) = if self.all_threads {
+            (Missing::NotApplicable, "the thread that ended the process is none of the Go runtime's")
+        } else {
+            let lost = Missing::Unreadable("the list of the runtime's threads is not whole".into());
+            (lost, "which of the runtime's threads ended the process is not known: their list is not whole")
+        };
+        let mut crash = Crash { unread: true, ..Crash::default() };
+        ended.tell(&self.core, &code, &why, &mut crash);
+        let said = ended.add_last_words(&self.core, &code, &self.runtime(), &mut crash);
+        self.note(note);
+        self.notes.extend(said);
+        let id = self.entries.len();
+        self.entries.push(Entry::Thread(ended.thread));
+        crash.stacks = 0..self.entries.len();
+        crash.crashed = Some(id).filter(|_| !ended.asked_for);
+        self.crash = crash;
+        self.outsider = Some(ended);
     }
 
     /// Whose end is to be told of: of whom the runtime knew, else who was about to end the process, else who took a signal.

@@ -88,6 +88,14 @@ impl CoreEvidence {
         Some(gopsy_unwind::frames_with(&walk, 0, &self.code(), &self.foreign, Source::Core))
     }
 
+    /// The stack of the thread that ended the process and is none of the runtime's.
+    pub(super) fn outsider_stack(&self, number: usize) -> Stack {
+        let Some(thread) = self.core.threads().get(number) else { return Stack::default() };
+        let begins = self.outsider.as_ref().filter(|ended| ended.thread == number).map_or(0, |ended| ended.begins);
+        let walk = self.foreign_walk(None, &thread.registers);
+        gopsy_unwind::frames_with(&walk, begins, &self.code(), &self.foreign, Source::Core)
+    }
+
     /// What called into Go, of a thread that executes Go which C called: the frames of C beyond the goroutine's.
     pub(super) fn callers_in_c(&self, thread: usize) -> Option<Stack> {
         let code = self.code();

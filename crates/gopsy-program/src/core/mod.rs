@@ -2,6 +2,7 @@
 
 mod completeness;
 mod death;
+mod ended;
 mod fitting;
 mod foreign;
 mod interrupted;
@@ -18,6 +19,7 @@ pub use modules::Modules;
 pub use opening::AnyCore;
 pub use unread::UnreadCore;
 
+use ended::Ended;
 use joined::{Joined, Stated, identity};
 use opening::{Found, Unread};
 
@@ -101,6 +103,8 @@ pub struct CoreEvidence {
     kernel_threads: Vec<Option<usize>>,
     /// The thread that took a signal which the runtime did not see, if one did.
     killed: Option<usize>,
+    /// The thread that ended the process, where it is none of the runtime's.
+    outsider: Option<Ended>,
     crash: Crash,
     alarm: Option<String>,
     notes: Vec<String>,
@@ -137,6 +141,8 @@ enum Entry {
     System(usize),
     /// Who started a goroutine, by the address of its g, and how many generations before.
     Ancestor(Addr, usize),
+    /// The thread that ended the process, by its number in the core, where it is none of the runtime's.
+    Thread(usize),
 }
 
 /// So many stacks are kept after they were asked for: rules ask for the same few again and again.
@@ -218,6 +224,7 @@ impl CoreEvidence {
             all_threads,
             kernel_threads,
             killed,
+            outsider: None,
             crash: Crash::default(),
             alarm,
             notes,
@@ -238,11 +245,11 @@ impl CoreEvidence {
         evidence.crash.stacks = 0..evidence.entries.len();
         let missing = evidence.missing();
         evidence.notes.extend(missing);
+        let has_died = completeness::may_have_died(&evidence.core) || evidence.at_end_of_panic().is_some();
         match evidence.whose_end(culprit) {
             Some(culprit) => evidence.describe(&culprit),
-            None => evidence.note(evidence.nobodys_end()),
+            None => evidence.describe_outsider(),
         }
-        let has_died = completeness::may_have_died(&evidence.core) || evidence.at_end_of_panic().is_some();
         evidence.crash.unread = evidence.crash.headlines.is_empty() && has_died;
         Ok(evidence)
     }
@@ -424,6 +431,10 @@ impl Evidence for CoreEvidence {
             Some(Entry::Goroutine(address)) => self.header(*address),
             Some(Entry::System(thread)) => self.system_header(*thread),
             Some(Entry::Ancestor(g, index)) => self.ancestor_header(*g, *index),
+            Some(Entry::Thread(number)) => Goroutine {
+                thread: self.core.threads().get(*number).map(|thread| thread.tid),
+                ..Goroutine::bare(Role::Thread)
+            },
             None => Goroutine::bare(Role::Goroutine),
         }
     }
@@ -462,7 +473,7 @@ impl Evidence for CoreEvidence {
         let address = match self.entries.get(id) {
             Some(Entry::Goroutine(address)) => address,
             Some(Entry::System(_)) => return Brief { state: "system stack".into(), wait_minutes: None, copies: 1 },
-            Some(Entry::Ancestor(..)) | None => {
+            Some(Entry::Ancestor(..) | Entry::Thread(_)) | None => {
                 return Brief { state: Brief::NO_STATE.into(), wait_minutes: None, copies: 1 };
             }
         };

@@ -101,6 +101,7 @@ impl CoreEvidence {
                 Some(ancestor) => gopsy_unwind::recorded(&ancestor.pcs, &self.code(), Source::Core),
                 None => unavailable("nothing is recorded of it"),
             },
+            Some(Entry::Thread(number)) => self.outsider_stack(*number),
             None => unavailable("there is no such goroutine"),
         }
     }

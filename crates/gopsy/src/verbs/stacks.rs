@@ -138,8 +138,10 @@ impl Stacks {
             notes.push("no goroutine is known: these are the stacks of the threads".to_owned());
         }
         let ids = if self.threads || goroutines.is_empty() { 0..program.stack_count() } else { goroutines };
-        let hidden = program.stack_count().saturating_sub(ids.len());
-        let groups = gopsy_program::group(&program, ids, &self.by.0, &filter);
+        // What failed is shown, whatever it is.
+        let failed = program.crashed().filter(|id| !ids.contains(id));
+        let hidden = program.stack_count().saturating_sub(ids.len() + usize::from(failed.is_some()));
+        let groups = gopsy_program::group(&program, ids.chain(failed), &self.by.0, &filter);
         if groups.is_empty() {
             return Err(anyhow!("no goroutine of {} fits", called(&name)));
         }
