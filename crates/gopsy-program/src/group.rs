@@ -121,6 +121,39 @@ pub fn group(program: &Program, ids: impl Iterator<Item = StackId>, by: &By, fil
     groups
 }
 
+/// What goroutines of several groups wait at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// The channel, semaphore or condition, in words.
+    pub object: String,
+    /// How many goroutines wait at it, alone or in a `select`.
+    pub goroutines: u64,
+    /// In how many groups they are.
+    pub groups: u64,
+}
+
+/// What goroutines of several of these groups wait at, the most first. The groups are made [`By::Object`]: a `select` is a group of its
+/// own, though others wait at each of its channels.
+#[must_use]
+pub fn shared(program: &Program, groups: &[Group]) -> Vec<Shared> {
+    let mut all: HashMap<u64, Shared> = HashMap::new();
+    for group in groups {
+        let mut objects = program.goroutine(group.sample).waits_at.into_value().unwrap_or_default();
+        // A select may name a channel twice.
+        objects.sort_by_key(WaitsAt::address);
+        objects.dedup_by_key(|object| object.address());
+        for object in objects {
+            let empty = || Shared { object: object.to_string(), goroutines: 0, groups: 0 };
+            let shared = all.entry(object.address()).or_insert_with(empty);
+            shared.goroutines = shared.goroutines.saturating_add(group.count);
+            shared.groups += 1;
+        }
+    }
+    let mut all: Vec<(u64, Shared)> = all.into_iter().filter(|(_, shared)| shared.groups > 1).collect();
+    all.sort_by_key(|(address, shared)| (std::cmp::Reverse(shared.goroutines), *address));
+    all.into_iter().map(|(_, shared)| shared).collect()
+}
+
 /// How a group differs between two dumps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChangeKind {
@@ -237,7 +270,7 @@ fn key_and_name<'a>(program: &Program, id: StackId, by: &By) -> (u64, Cow<'a, st
         By::Wait => program.brief(id).state.as_ref().to_owned(),
         By::Object => match program.goroutine(id).waits_at.into_value().as_deref() {
             None | Some([]) => program.brief(id).state.as_ref().to_owned(),
-            Some(all) => objects(all),
+            Some(all) => return (key::name_key(&objects(all, all.len())), Cow::Owned(objects(all, OBJECTS))),
         },
         By::Creator => match program.goroutine(id).created_by.into_value() {
             Some(creation) => {
@@ -275,11 +308,13 @@ fn unlabelled(why: &Missing) -> String {
     }
 }
 
-/// What a goroutine waits at, in words; of a `select` of many cases the first few.
-fn objects(all: &[WaitsAt]) -> String {
-    const SHOWN: usize = 4;
-    let mut words: Vec<String> = all.iter().take(SHOWN).map(ToString::to_string).collect();
-    if let Some(more) = all.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+/// Of a `select` of many cases so many channels are named.
+const OBJECTS: usize = 4;
+
+/// What a goroutine waits at, in words; of a `select` of many cases the first `shown`.
+fn objects(all: &[WaitsAt], shown: usize) -> String {
+    let mut words: Vec<String> = all.iter().take(shown).map(ToString::to_string).collect();
+    if let Some(more) = all.len().checked_sub(shown).filter(|more| *more > 0) {
         words.push(format!("{more} more"));
     }
     words.join(" | ")

@@ -15,7 +15,7 @@ mod with_text;
 pub use core::{
     AnyCore, CoreError, CoreEvidence, CoreOptions, Interrupted, Modules, UnreadCore, ask_runtime, interrupted,
 };
-pub use group::{By, Change, ChangeKind, Filter, Group, diff, group, is_status};
+pub use group::{By, Change, ChangeKind, Filter, Group, Shared, diff, group, is_status, shared};
 pub use text::TextEvidence;
 pub use with_binary::TextWithBinary;
 pub use with_text::{Agreement, CoreWithText, Fit};

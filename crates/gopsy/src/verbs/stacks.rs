@@ -4,7 +4,7 @@ use crate::output::{Look, print};
 use crate::target::{self, Target, called};
 use anyhow::{Result, anyhow};
 use clap::Args;
-use gopsy_program::{By, Filter, Group, Program};
+use gopsy_program::{By, Filter, Group, Program, Shared};
 use gopsy_report::terminal::{self, StacksPage};
 use gopsy_report::wire;
 use std::io;
@@ -91,6 +91,19 @@ struct Counted {
     notes: Vec<String>,
 }
 
+/// Objects that goroutines of several groups wait at, so many of them are told.
+const SHARED: usize = 5;
+
+/// `chan int 0xc000012345 (0 of 0): 14 goroutines in 3 groups wait at it`
+fn at_several(shared: &[Shared]) -> Vec<String> {
+    let say = |s: &Shared| format!("{}: {} goroutines in {} groups wait at it", s.object, s.goroutines, s.groups);
+    let mut notes: Vec<String> = shared.iter().take(SHARED).map(say).collect();
+    if let Some(more) = shared.len().checked_sub(SHARED).filter(|more| *more > 0) {
+        notes.push(format!("goroutines of several groups wait at {more} more"));
+    }
+    notes
+}
+
 impl Stacks {
     /// Counts each target.
     pub(crate) fn run(&self, look: &Look) -> Result<ExitCode> {
@@ -144,6 +157,9 @@ impl Stacks {
         let groups = gopsy_program::group(&program, ids.chain(failed), &self.by.0, &filter);
         if groups.is_empty() {
             return Err(anyhow!("no goroutine of {} fits", called(&name)));
+        }
+        if self.by.0 == By::Object {
+            notes.extend(at_several(&gopsy_program::shared(&program, &groups)));
         }
         if hidden > 0 {
             let (threads, stand) = if hidden == 1 {
