@@ -165,6 +165,24 @@ fn a_panic_gives_the_frames_of_c_up() {
     });
 }
 
+/// What led to the system stack is that of the outermost callback then, or of one that was over long before.
+#[test]
+fn a_panic_in_a_nested_callback_makes_none_of_the_outer_ones_callers_its_own() {
+    each("crossings", &[Mode::Plain, Mode::Pie], |built| {
+        let core = built.core("nest");
+        let is_it = |s: &Stack| s.frames.iter().any(|f| name(f) == Some("main.goPanics"));
+        let stack = stacks(&core).into_iter().find(is_it).unwrap();
+        let (told, name) = (told(&stack), &built.name);
+        let at = |wanted: &str| told.iter().position(|name| *name == wanted);
+        let nests = at("main.goNests").unwrap_or_else(|| panic!("{name}: {told:?}"));
+        // Between them stands what called goPanics, or nothing of C.
+        let between = &told[at("main.goPanics").unwrap() + 1..nests];
+        assert!(between.iter().all(|f| [GO, C, "c_panics"].contains(f)), "{name}: {told:?}");
+        assert!(at("c_thread_nest").is_none_or(|outer| outer > nests), "{name}: {told:?}");
+        assert!(!stack.elided.is_empty() || at("c_thread_nest").is_some(), "{name}: {told:?}");
+    });
+}
+
 #[test]
 fn threads_that_wait_in_c() {
     each("crossings", &[Mode::Plain, Mode::Pie], |built| {

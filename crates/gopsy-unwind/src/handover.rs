@@ -117,6 +117,36 @@ pub(crate) fn system_half(walker: &Walker<'_>, sp: Addr, delta: u64) -> Option<S
     Some(SystemHalf { end: slot.checked_add(WORD)?, back, outer_sp })
 }
 
+/// How far below the arguments of the function that C calls its half of `cgocallback` is looked for: between them stand the rest of the
+/// frame of who calls `crosscall2`, and what that saves.
+const MAX_BELOW_ARGUMENTS: u64 = 4096;
+
+/// The half of `cgocallback` on the system stack, by the other one on the goroutine's, which has the same three arguments at its stack
+/// pointer: the function, where its arguments stand in its caller's frame on the stack of C, and a context (Go 1.17 to 1.26; since
+/// then they are passed in registers). Above the half they are those of `cgocallback` itself.
+pub(crate) fn searched_half(walker: &Walker<'_>, own_sp: Addr, delta: u64) -> Option<SystemHalf> {
+    let arguments = |at: Addr| -> Option<[u64; 3]> {
+        let mut bytes = [0; 24];
+        walker.mem.read(at, &mut bytes).ok()?;
+        let (words, _) = bytes.as_chunks::<8>();
+        let [function, frame, context] = words else { return None };
+        Some([*function, *frame, *context].map(u64::from_le_bytes))
+    };
+    let own = arguments(own_sp)?;
+    let [function, frame, _] = own;
+    walker.code.find(Addr(function))?;
+    let frame = Addr(frame).0.checked_rem(WORD).filter(|rest| *rest == 0).map(|_| Addr(frame))?;
+    (1..MAX_BELOW_ARGUMENTS / WORD).find_map(|words| {
+        let end = frame.checked_sub(words.checked_mul(WORD)?)?;
+        let sp = end.checked_sub(WORD)?.checked_sub(delta)?;
+        let half = system_half(walker, sp, delta).filter(|_| arguments(end) == Some(own))?;
+        // What called `crosscall2` may be overwritten all the same: the frame of that is further out.
+        let called = walker.sites.at(Pc::Return(half.back), walker.code)?.delta?;
+        let by_c = walker.mem.ptr(end.checked_add(called)?).ok()?;
+        call_before(walker.mem, by_c).is_some().then_some(half)
+    })
+}
+
 /// The registers that a function which C calls has saved in its frame: those that C expects back.
 ///
 /// `crosscall2`, `racecallbackthunk` and `sigtramp` store them before anything else; where, differs between releases

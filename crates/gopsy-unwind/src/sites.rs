@@ -20,10 +20,19 @@ pub(crate) struct Site {
     pub(crate) delta: Option<u64>,
     pub(crate) top_frame: bool,
     pub(crate) sp_write: bool,
+    /// It runs deferred functions, which may give callbacks from C up (`unwindm` in `runtime/cgocall.go`).
+    pub(crate) panics: bool,
     /// It is the systemstack of Go 1.16, which has no flags.
     pub(crate) feigns_mstart: bool,
     /// It is C: the Go linker lists what it links, and of C objects it knows the names and no more.
     pub(crate) foreign: bool,
+}
+
+impl Site {
+    /// Whether a walk goes through it like through nearly all: to the caller, on the same stack.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.role == FuncRole::Plain && !self.top_frame && !self.sp_write && !self.panics
+    }
 }
 
 /// The functions that a walk treats in a way of their own. By name: their numbers change between releases.
@@ -146,6 +155,7 @@ impl Sites {
                 foreign: !func.has_pcsp(),
                 top_frame: func.flags().top_frame() || TOP_FRAME.contains(&name),
                 sp_write: func.flags().sp_write() || SP_WRITE.contains(&name),
+                panics: matches!(name, b"runtime.gopanic" | b"runtime.Goexit"),
             })
         });
         let mut sites = self.sites.borrow_mut();

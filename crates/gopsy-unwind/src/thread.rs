@@ -33,6 +33,8 @@ struct Thread<'w> {
     registers: RegisterSet,
     /// Where the innermost callback that was not passed yet left the system stack.
     callback_sp: Option<Addr>,
+    /// What runs deferred functions was passed: callbacks further out may have been given up.
+    panicked: bool,
     signals: Vec<SignalFrame>,
     lost: Vec<Lost>,
     near: Near,
@@ -71,6 +73,7 @@ impl Walker<'_> {
             at: Cursor { pc: Pc::Interrupted(pc), sp, found: Found::Context },
             registers: *registers,
             callback_sp: stacks.system_sp,
+            panicked: false,
             signals: Vec::new(),
             lost: Vec::new(),
             near: Near::default(),
@@ -147,6 +150,7 @@ impl Thread<'_> {
 
     /// A Go frame.
     fn leave_go(&mut self, site: &Site, visit: &mut dyn FnMut(&RawFrame)) -> Step {
+        self.panicked |= site.panics;
         let (on, limit) = self.stack(self.at.sp);
         let Some(delta) = site.delta else {
             visit(&self.frame(Some(site), on, None));
@@ -317,13 +321,17 @@ impl Thread<'_> {
     }
 
     /// From `cgocallback` on the goroutine's stack to its other half on the system stack, above which C stands. `unwindm`
-    /// gives that half up when a panic passes: then the walk goes on as the runtime's does.
+    /// gives that half up when a panic passes: what `m.g0.sched.sp` leads to then is another's, or what a callback has left that was
+    /// over long before. Unless memory still holds it, the walk goes on as the runtime's does.
     fn callers_of_callback(&mut self, site: &Site, delta: u64, end: Addr) -> Step {
-        let half = self.callback_sp.and_then(|sp| handover::system_half(self.walker, sp, delta));
-        match half {
-            Some(half) if self.crosses() => {
+        let kept = self.callback_sp.filter(|_| !self.panicked);
+        let half = kept.and_then(|sp| handover::system_half(self.walker, sp, delta)).map(|half| (half, Found::Table));
+        let searched =
+            || handover::searched_half(self.walker, self.at.sp, delta).map(|half| (half, Found::FramePointer));
+        match half.or_else(searched) {
+            Some((half, found)) if self.crosses() => {
                 self.callback_sp = half.outer_sp;
-                self.go_on(Pc::Return(half.back), half.end, self.at.found.max(Found::Table))
+                self.go_on(Pc::Return(half.back), half.end, self.at.found.max(found))
             }
             _ => {
                 let why = "the C frames of a callback were given up when a panic passed it".to_owned();

@@ -263,7 +263,7 @@ impl<'a> Walker<'a> {
     pub(crate) fn plain_step(&self, at: &Cursor, near: &mut Near, stacks: &Stacks) -> Option<(RawFrame, Cursor)> {
         let range = stacks.goroutine.filter(|range| range.contains(at.sp))?;
         let site = near.site(self.sites, at.pc, self.code)?;
-        let delta = site.delta.filter(|_| site.role == FuncRole::Plain && !site.top_frame && !site.sp_write)?;
+        let delta = site.delta.filter(|_| site.is_plain())?;
         let slot = at.sp.checked_add(delta).filter(|slot| *slot < range.end)?;
         let end = slot.checked_add(WORD).filter(|end| *end <= range.end)?;
         let back = near.ptr(self.mem, slot).ok().filter(|back| !back.is_null() && !is_uretprobe(*back))?;

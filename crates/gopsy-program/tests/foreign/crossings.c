@@ -9,6 +9,8 @@
 extern void goBack(uintptr_t depth);
 extern void goPanics(void);
 extern void goBlocks(void);
+extern void goQuiet(void);
+extern void goNests(void);
 
 // None of these may be a tail call: each does something behind it.
 volatile int after;
@@ -59,3 +61,5 @@ static void *c_thread(void *unused) { c_sleep(); after++; return 0; }
 __attribute__((noinline)) void c_start(void) { pthread_t t; pthread_create(&t, 0, c_thread, 0); after++; }
 static void *c_thread_back(void *unused) { c_back(0); after++; return 0; }
 __attribute__((noinline)) void c_start_back(void) { pthread_t t; pthread_create(&t, 0, c_thread_back, 0); sleep(1000); }
+static void *c_thread_nest(void *unused) { goQuiet(); goNests(); after++; return 0; }
+__attribute__((noinline)) void c_start_nest(void) { pthread_t t; pthread_create(&t, 0, c_thread_nest, 0); sleep(1000); }

@@ -17,6 +17,7 @@ void c_sleep(void);
 void c_wait(void);
 void c_start(void);
 void c_start_back(void);
+void c_start_nest(void);
 */
 import "C"
 
@@ -35,6 +36,12 @@ func goBack(depth C.uintptr_t) {
 
 //export goPanics
 func goPanics() { panic("in a callback") }
+
+//export goNests
+func goNests() { C.c_panics() }
+
+//export goQuiet
+func goQuiet() {}
 
 //export goBlocks
 func goBlocks() { <-make(chan int) }
@@ -64,6 +71,9 @@ func panics() { C.c_panics() }
 func fromThread() { C.c_start_back() }
 
 //go:noinline
+func nestOnThread() { C.c_start_nest() }
+
+//go:noinline
 func blocked() {
 	go reader()
 	go sleeper()
@@ -90,6 +100,7 @@ func main() {
 	ways := map[string]func(){
 		"fault": fault, "large": large, "abort": abort, "jump": jump, "handled": handled, "nested": nested,
 		"panics": panics, "blocked": blocked, "thread": fromThread,
+		"nest": nestOnThread,
 	}
 	ways[os.Args[1]]()
 }
