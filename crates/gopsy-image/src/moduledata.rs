@@ -230,7 +230,14 @@ impl ModuleData {
     /// As [`ModuleData::read`].
     pub fn read_of(stated: &dyn Stated, address: LinkAddr, minor: Option<u32>) -> Result<ModuleData, ImageError> {
         let words = Words::read(stated, address)?;
-        let mut fits: Vec<&'static Layout> = LAYOUTS.iter().filter(|l| words.fit(stated, l)).collect();
+        let fitting = |lost| -> Vec<&'static Layout> {
+            LAYOUTS.iter().filter(|layout| words.fit(stated, layout, lost)).collect()
+        };
+        let mut fits = fitting(false);
+        if fits.is_empty() {
+            // The next may be one of a file that is not here.
+            fits = fitting(true);
+        }
         // The linker writes 1 into an executable's first module, 0 into all others.
         let main = |l: &&Layout| bytes::u8(&words.bytes, l.has_main) == Some(1);
         if fits.iter().any(main) {
@@ -478,16 +485,19 @@ impl Words {
         if own { sections } else { Vec::new() }
     }
 
-    /// Whether the words have this layout.
-    fn fit(&self, stated: &dyn Stated, layout: &Layout) -> bool {
+    /// Whether the words have this layout; where the header of the next module's pclntab may be `lost`, it is not asked for.
+    fn fit(&self, stated: &dyn Stated, layout: &Layout, lost: bool) -> bool {
         let fits = || -> Option<bool> {
             let (text, etext) = (self.address(TEXT)?, self.address(ETEXT)?);
             let (types, etypes) = (self.address(layout.types)?, self.address(layout.etypes)?);
             let (next, has_main) = (self.address(layout.next)?, bytes::u8(&self.bytes, layout.has_main)?);
             let (name, name_len) = (self.address(layout.module_name)?, self.word(layout.module_name.checked_add(8)?)?);
             let named = name_len == 0 || (name_len < 4096 && stated.word(name).is_some());
-            let header = || stated.word(stated.word(next).map(LinkAddr)?);
-            let follows = next.0 == 0 || header().is_some_and(pclntab::is_magic);
+            let follows = next.0 == 0
+                || stated.word(next).is_some_and(|header| match stated.word(LinkAddr(header)) {
+                    Some(word) => pclntab::is_magic(word),
+                    None => lost && header != 0,
+                });
             let size = etext.offset_from(text)?.checked_add(MAX_BEHIND)?;
             let covers = match self.text_sections(stated, layout).as_deref() {
                 Some([first, ..]) if first.base == text => first.offset < first.end && first.end <= size,

@@ -23,6 +23,8 @@ fn frames(stack: &Stack) -> Vec<(String, Option<i64>, Option<u64>)> {
 /// A death: what the core says, what was printed, the executable.
 struct Death {
     core: CoreEvidence,
+    /// Without the plugin's file.
+    alone: CoreEvidence,
     printed: Vec<u8>,
     host: Arc<Image>,
 }
@@ -34,7 +36,9 @@ impl Death {
         let host = folder.path().join("host");
         let core = CoreEvidence::open(&died.core, Some(&host)).unwrap();
         let host = Arc::new(Image::parse(Arc::new(std::fs::read(&host).unwrap())).unwrap());
-        Death { core, printed: died.stderr, host }
+        std::fs::remove_file(folder.path().join("p.so")).unwrap();
+        let alone = CoreEvidence::open(&died.core, Some(&folder.path().join("host"))).unwrap();
+        Death { core, alone, printed: died.stderr, host }
     }
 
     fn text(&self) -> Program {
@@ -86,6 +90,16 @@ fn goroutines_in_a_plugin_are_as_the_runtime_printed_them() {
             let death = Death::of(&toolchain, mode, way);
             let (core, text) = (&death.core, death.text());
             assert!(core.notes().iter().all(|note| !note.contains("modules")), "{name}: {:?}", core.notes());
+            // Whose tables are missing without its file is said, and whose code that is. Where memory has them all, nothing is missing.
+            let notes = death.alone.notes().join("\n");
+            let lost = notes.contains(", of p.so: its tables: ");
+            assert!(lost == notes.contains("modules") && !notes.contains("executable's"), "{name}: {notes}");
+            let crashed = death.alone.stack(death.alone.crash().crashed.unwrap());
+            let unnamed = crashed.frames.iter().filter_map(|frame| frame.function.missing()).map(ToString::to_string);
+            let why = unnamed.chain(crashed.unavailable.as_deref().map(str::to_owned)).collect::<Vec<_>>().join("; ");
+            let named = frames(&crashed).iter().any(|frame| frame.0.ends_with(&format!(".{way}")));
+            let told = why.contains("p.so has code there") || why.contains("is in no Go function");
+            assert!(named != lost && told == lost, "{name}: {why} {:?}", frames(&crashed));
             let mut compared = 0;
             for id in text.stacks().filter(|id| text.goroutine(*id).role == Role::Goroutine) {
                 let number = text.goroutine(id).id.value().copied().filter(|number| *number > 0);

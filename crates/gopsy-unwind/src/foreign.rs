@@ -55,6 +55,8 @@ pub struct Symbolised {
 /// The files of a process with code that is not Go's, with what was read of their tables.
 pub struct Foreign {
     modules: Vec<Module>,
+    /// Where files were loaded that cannot be read, and their names.
+    missing: Vec<(Range, Rc<str>)>,
     kept: RefCell<Kept>,
     lines: RefCell<KeptLines>,
     budget: Cell<u64>,
@@ -63,7 +65,7 @@ pub struct Foreign {
 impl Default for Foreign {
     fn default() -> Self {
         let (kept, lines) = (RefCell::default(), RefCell::default());
-        Foreign { modules: Vec::new(), kept, lines, budget: cfi::budget() }
+        Foreign { modules: Vec::new(), missing: Vec::new(), kept, lines, budget: cfi::budget() }
     }
 }
 
@@ -79,6 +81,17 @@ impl Foreign {
         let executable = image.segments().iter().filter(|s| s.executable);
         let code = executable.map(|s| Range::new(bias.load(s.address), s.memory_size)).collect();
         self.modules.push(Module { image, bias, name: name.into(), code, tables: OnceCell::new() });
+    }
+
+    /// Adds where a file was loaded that is not here, or not proved to be the one that was loaded.
+    pub fn add_missing(&mut self, mapped: impl IntoIterator<Item = Range>, name: &str) {
+        let name: Rc<str> = name.into();
+        self.missing.extend(mapped.into_iter().map(|range| (range, Rc::clone(&name))));
+    }
+
+    /// The name of the file that was loaded there and cannot be read.
+    pub(crate) fn missing_at(&self, pc: Addr) -> Option<Rc<str>> {
+        self.missing.iter().find(|(range, _)| range.contains(pc)).map(|(_, name)| Rc::clone(name))
     }
 
     /// The file whose code holds that address.

@@ -279,7 +279,12 @@ fn foreign_frame(raw: &RawFrame, source: Option<&SourceFrame>, foreign: &Foreign
             let name = format!("{}+{:#x}", s.name, s.offset.saturating_add(behind));
             (Known::have(FunctionName(name.into()), trust.max(Trust::Table), Source::Binary), none())
         }
-        (None, None) => (Known::Missing(Missing::Unreadable(NO_FILE.into())), none()),
+        (None, None) => {
+            let file = foreign.missing_at(raw.pc.lookup());
+            let why =
+                file.map(|file| format!("{file} has code there, and is not here or not proved to be the one that ran"));
+            (Known::Missing(Missing::Unreadable(why.as_deref().unwrap_or(NO_FILE).into())), none())
+        }
     };
     Frame {
         function,

@@ -37,12 +37,15 @@ pub(super) fn load(
                     foreign.add(found.image, bias, name);
                 }
             }
-            Err(_) => missing.push(name),
+            Err(_) => {
+                foreign.add_missing(file.mappings.iter().map(|mapping| mapping.range), &name);
+                missing.push(name);
+            }
         }
     }
     if !missing.is_empty() {
         notes.push(format!(
-            "files of the process that are not here or not proved to be those that ran, so that C frames may be missing: {}",
+            "files of the process that are not here or not proved to be those that ran, so that frames of theirs may be missing: {}",
             missing.join(", ")
         ));
     }
@@ -70,7 +73,7 @@ pub(super) fn up_to_its_beginning(core: &Core, walk: Walk, registers: &Registers
 }
 
 /// What a file is called where its path is too long. In a damaged core it may have no name.
-fn base_name(path: &[u8]) -> String {
+pub(super) fn base_name(path: &[u8]) -> String {
     use std::os::unix::ffi::OsStrExt;
     let name = Path::new(std::ffi::OsStr::from_bytes(path)).file_name();
     name.map_or_else(|| "a file without a name".to_owned(), |name| name.to_string_lossy().into_owned())

@@ -1,5 +1,6 @@
 //! The Go modules of a process beside its executable: plugins, and code that the program generated (`runtime.moduledata.next`).
 
+use super::foreign::base_name;
 use gopsy_image::{GoModule, Image, ImageError, ModuleData};
 use gopsy_mem::{Addr, Bias, LinkAddr, MemoryExt};
 use gopsy_runtime::{Release, StatedVersion};
@@ -55,11 +56,11 @@ impl Modules {
                 }
                 Ok(data) => data,
                 Err(error) => {
-                    modules.broken = Some(format!("the module at {at}: {}", unread(core, at, &error)));
+                    modules.broken = Some(format!("{}: {}", called(core, at), unread(core, at, &error)));
                     return modules;
                 }
             };
-            let next = data.next;
+            let (next, header) = (data.next, data.pc_header);
             tables = tables.saturating_add(data.table_size());
             if tables > MAX_TABLES {
                 modules.broken = Some(format!("the tables of its modules up to {at} have {tables} bytes"));
@@ -68,12 +69,23 @@ impl Modules {
             match GoModule::of(core, data) {
                 Ok(module) => modules.list.push(module),
                 // The next may be there.
-                Err(error) => modules.broken = Some(format!("the module at {at}: {error}")),
+                Err(error) => {
+                    modules.broken = Some(match core.u64(Addr(header.0)) {
+                        Ok(_) => format!("{}: {error}", called(core, at)),
+                        Err(fault) => format!("{}: its tables: {fault}", called(core, at)),
+                    });
+                }
             }
             at = next;
         }
         modules
     }
+}
+
+/// `the module at 0x7f51c4533020, of p.so`
+fn called(core: &Core, at: LinkAddr) -> String {
+    let file = core.mapping_at(Addr(at.0)).map(|mapping| base_name(&mapping.path));
+    format!("the module at {at}{}", file.map_or_else(String::new, |file| format!(", of {file}")))
 }
 
 /// Bytes of a moduledata; the largest has some 600 (Go 1.27).
