@@ -89,8 +89,7 @@ fn ask(mut core: Core) -> (usize, usize, String, Vec<u8>) {
             let image = Arc::new(image);
             core.attach_file(&file, &image);
             core.attach(&image);
-            let _ =
-                Finder { debug_dirs: Vec::new(), ..Finder::default() }.find_debug(&image, "/nowhere/x".as_ref());
+            let _ = Finder { debug_dirs: Vec::new(), ..Finder::default() }.find_debug(&image, "/nowhere/x".as_ref());
         }
     }
     drop(Finder { debug_dirs: Vec::new(), ..Finder::default() }.program(&mut core));

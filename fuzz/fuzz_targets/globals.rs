@@ -93,8 +93,7 @@ impl Code for Program {
 
     fn functions(&self, name: &str) -> Vec<FunctionCode<'_>> {
         let all = self.0.iter().enumerate().filter(|(_, (other, _))| *other == name);
-        all.map(|(i, (_, code))| FunctionCode { entry: LinkAddr(FUNCTION * i as u64), bytes: code })
-            .collect()
+        all.map(|(i, (_, code))| FunctionCode { entry: LinkAddr(FUNCTION * i as u64), bytes: code }).collect()
     }
 
     fn is_variable(&self, at: LinkAddr) -> bool {

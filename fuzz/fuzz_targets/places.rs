@@ -45,21 +45,22 @@ fn elf(input: &Input<'_>) -> Vec<u8> {
     let mut headers = vec![0u8; 64];
     let mut program = [0u8; 56].to_vec();
     out.extend([0; 56]);
-    let mut add = |out: &mut Vec<u8>, (name, kind, flags, address, data, link, size): Section<'_>, names: &mut Vec<u8>| {
-        headers.extend((names.len() as u32).to_le_bytes());
-        headers.extend(kind.to_le_bytes());
-        for word in [flags, address, out.len() as u64, data.len() as u64] {
-            headers.extend(word.to_le_bytes());
-        }
-        headers.extend(link.to_le_bytes());
-        headers.extend(0u32.to_le_bytes());
-        for word in [1, size] {
-            headers.extend(word.to_le_bytes());
-        }
-        names.extend(name.bytes());
-        names.push(0);
-        out.extend(data);
-    };
+    let mut add =
+        |out: &mut Vec<u8>, (name, kind, flags, address, data, link, size): Section<'_>, names: &mut Vec<u8>| {
+            headers.extend((names.len() as u32).to_le_bytes());
+            headers.extend(kind.to_le_bytes());
+            for word in [flags, address, out.len() as u64, data.len() as u64] {
+                headers.extend(word.to_le_bytes());
+            }
+            headers.extend(link.to_le_bytes());
+            headers.extend(0u32.to_le_bytes());
+            for word in [1, size] {
+                headers.extend(word.to_le_bytes());
+            }
+            names.extend(name.bytes());
+            names.push(0);
+            out.extend(data);
+        };
     for section in sections {
         if section.0 == ".text" {
             program.clear();

@@ -5,7 +5,7 @@
 #![no_main]
 
 use gopsy_image::Image;
-use gopsy_mem::{Addr, Bias, Fault, Memory, MemoryExt};
+use gopsy_mem::{Addr, Bias, Fault, Memory, MemoryExt, Range};
 use gopsy_model::Source;
 use gopsy_runtime::{Layouts, Runtime, WaitsAt, Witness};
 use gopsy_target::{Core, finder};
@@ -18,6 +18,8 @@ use std::sync::Arc;
 const SAMPLE: usize = 64;
 /// Goroutines that are asked where only a few are.
 const FEW: usize = 8;
+/// Bytes of memory in which goroutines are searched for.
+const SEARCHED: u64 = 16 << 10;
 /// Words of the core that are replaced at most.
 const PATCHES: usize = 16;
 
@@ -29,6 +31,8 @@ struct Sound {
     words: Vec<u64>,
     /// Where the pointer to a type's description stands, with a pointer to a value behind it perhaps.
     values: Vec<Addr>,
+    /// Where some goroutines stand.
+    searched: Vec<Range>,
 }
 
 thread_local! {
@@ -60,14 +64,18 @@ fn sound() -> Sound {
     let types = gopsy_image::TypeSection::of(image.module_data().expect("moduledata")).loaded(bias);
     let words = |values: &[Addr]| {
         let changed = Changed { core: &core, patches: HashMap::new(), read: RefCell::new(BTreeSet::new()) };
-        ask(&changed, &Runtime::new(&changed, &layouts, bias, Source::Core), values, Part::All, false);
+        let asked = Asked { values, searched: &[] };
+        ask(&changed, &Runtime::new(&changed, &layouts, bias, Source::Core), &asked, Part::All, false);
         changed.read.into_inner().into_iter().collect::<Vec<u64>>()
     };
     let leads_to_type = |at: &Addr| core.u64(*at).is_ok_and(|word| (types.types.0..types.etypes.0).contains(&word));
     let values: Vec<Addr> = words(&[]).into_iter().map(Addr).filter(leads_to_type).take(SAMPLE).collect();
     let words = words(&values);
     eprintln!("{} words, {} values", words.len(), values.len());
-    Sound { core, layouts, bias, words, values }
+    let goroutines =
+        Runtime::new(&core, &layouts, bias, Source::Core).possible_goroutines(&[]).expect("goroutines").addresses;
+    let first = goroutines.into_iter().min().expect("a goroutine");
+    Sound { searched: vec![Range::new(first, SEARCHED)], core, layouts, bias, words, values }
 }
 
 /// The memory of the core, but for some of its words.
@@ -126,8 +134,15 @@ impl Said {
     }
 }
 
+/// What is asked for.
+struct Asked<'a> {
+    values: &'a [Addr],
+    /// Where goroutines are searched for when their list is damaged.
+    searched: &'a [Range],
+}
+
 /// What can be asked.
-fn ask(memory: &dyn Memory, runtime: &Runtime<'_>, values: &[Addr], part: Part, compared: bool) -> Vec<String> {
+fn ask(memory: &dyn Memory, runtime: &Runtime<'_>, asked: &Asked<'_>, part: Part, compared: bool) -> Vec<String> {
     let mut said = Said { compared, words: Vec::new() };
     let asks = |one: Part| part == Part::All || part == one;
     let floats = || gopsy_runtime::FloatFormat::Shortest;
@@ -154,7 +169,7 @@ fn ask(memory: &dyn Memory, runtime: &Runtime<'_>, values: &[Addr], part: Part, 
         _ => (0, 0),
     };
     if count > 0 {
-        let goroutines = match runtime.possible_goroutines() {
+        let goroutines = match runtime.possible_goroutines(asked.searched) {
             Ok(goroutines) => goroutines.addresses,
             Err(error) => return vec![error.to_string()],
         };
@@ -164,7 +179,7 @@ fn ask(memory: &dyn Memory, runtime: &Runtime<'_>, values: &[Addr], part: Part, 
             ask_goroutine(&mut said, runtime, at, &floats);
         }
     }
-    for at in values.iter().filter(|_| asks(Part::Values)) {
+    for at in asked.values.iter().filter(|_| asks(Part::Values)) {
         if let (Ok(descriptor), Ok(data)) = (memory.ptr(*at), memory.ptr(Addr(at.0.wrapping_add(8)))) {
             said.say(runtime.value(descriptor, data, &|entry| Some(entry.to_string().into())));
         }
@@ -235,9 +250,10 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         _ => Part::Goroutines(usize::from(changes[0])),
     };
     let compared = changes[1] & 15 == 0;
-    let said = ask(&changed, &runtime, &sound.values, part, compared);
+    let asked = Asked { values: &sound.values, searched: &sound.searched };
+    let said = ask(&changed, &runtime, &asked, part, compared);
     if compared {
-        assert!(said == ask(&changed, &runtime, &sound.values, part, compared), "two answers to one question");
+        assert!(said == ask(&changed, &runtime, &asked, part, compared), "two answers to one question");
     }
     if changes[1] & 15 == 1 {
         drop(runtime.prove(&Witness { function: &|_| None, tids: &HashSet::new() }));
