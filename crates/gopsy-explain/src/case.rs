@@ -178,7 +178,9 @@ impl<'p> Case<'p> {
             Headline::Exception(e) if e.code == 0xc000_0005 => e.information.get(1).copied(),
             _ => None,
         });
-        of_headline.or_else(|| self.signal().and_then(|s| s.address.value().copied()))
+        // Of a signal that a process sent (si_code 0 and below) that word holds who did.
+        let raised = |s: &&Signal| s.code.value().is_none_or(|code| *code > 0);
+        of_headline.or_else(|| self.signal().filter(raised).and_then(|s| s.address.value().copied()))
     }
 
     pub(crate) fn fault_pc(&self) -> Option<u64> {

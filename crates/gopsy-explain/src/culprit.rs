@@ -3,7 +3,7 @@
 use crate::case::{Case, names, path_below_panic};
 use crate::packages::{Owner, is_carrier};
 use crate::recursion::Cycle;
-use gopsy_model::{Culprit, Frame, Goroutine, Headline, Kind, Role, Stack};
+use gopsy_model::{Culprit, Frame, Goroutine, Headline, Kind, Role, Stack, Status};
 
 /// The culprit as the design defines it: the top frame of the user's code on the path that failed; the runtime and
 /// the standard library only if that is all there is.
@@ -14,15 +14,25 @@ pub(crate) fn find(case: &Case<'_>) -> Option<Culprit> {
         Kind::RuntimeThrow if case.message().starts_with("runtime.Goexit called in a thread") => on_system_stack(case),
         // Who waits has nothing to do with it.
         Kind::Signalled if case.sent_by_itself() => None,
+        // It stood there when somebody sent the signal; others, that wait, have no more to do with it.
+        Kind::Signalled if executes(case) => of_crashed(case),
         Kind::TestTimeout | Kind::AllAsleep | Kind::GoexitDeadlock | Kind::Dump | Kind::Signalled => {
             let in_bubble = |id| case.program.goroutine(id).bubble.is_some();
             if is_synctest(case) && !case.program.stacks().take(crate::case::MAX_GOROUTINES).any(in_bubble) {
                 return of_crashed(case);
             }
-            waiting(case).or_else(|| of_crashed(case))
+            // The runtime's own goroutines wait in every program.
+            let is_runtime = |culprit: &Culprit| culprit.function.starts_with("runtime.");
+            waiting(case).or_else(|| of_crashed(case).filter(|culprit| !is_runtime(culprit)))
         }
         _ => of_crashed(case),
     }
+}
+
+/// Whether the goroutine of the thread that took the signal was executing, or in a system call or in C.
+fn executes(case: &Case<'_>) -> bool {
+    let status = case.program.crashed().and_then(|id| case.program.goroutine(id).status.into_value());
+    status.is_some_and(|status| matches!(status, Status::Running | Status::Syscall))
 }
 
 fn is_synctest(case: &Case<'_>) -> bool {
@@ -100,12 +110,20 @@ fn rank(case: &Case<'_>, frame: &Frame) -> u8 {
         Owner::Own | Owner::Dependency => 6,
         Owner::Messenger => 5,
         Owner::Standard => 4,
+        Owner::Foreign if is_of_c_library(frame) => 2,
         Owner::Foreign => 3,
         // A wrapper that nobody wrote counts only if nothing else is there.
         Owner::Generated => 2,
         Owner::Runtime => 1,
         Owner::Carrier => 0,
     }
+}
+
+/// Whether a frame is in a file that comes with every compiler of C: how `abort` ends, how a thread begins.
+fn is_of_c_library(frame: &Frame) -> bool {
+    const LIBRARIES: [&str; 8] =
+        ["libc.so", "libc-", "libpthread", "ld-linux", "ld-musl", "libstdc++.so", "libgcc_s.so", "[vdso]"];
+    frame.module.value().is_some_and(|module| LIBRARIES.iter().any(|library| module.starts_with(library)))
 }
 
 fn choose(case: &Case<'_>, frames: &[Frame], goroutine: Option<u64>) -> Option<Culprit> {

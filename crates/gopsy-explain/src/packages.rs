@@ -1,6 +1,6 @@
 //! Whose code a frame is.
 
-use gopsy_model::{Frame, Stack};
+use gopsy_model::{Frame, FunctionName, Stack};
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
@@ -97,7 +97,7 @@ impl Owners {
         if is_generated(local, file.as_deref()) {
             return Owner::Generated;
         }
-        if self.is_standard(package, file.as_deref()) {
+        if self.is_standard(name, package, file.as_deref()) {
             // A test of the library is the program that somebody runs.
             let test = file.as_deref().is_some_and(|f| f.ends_with("_test.go"));
             return if test { Owner::Own } else { Owner::Standard };
@@ -115,7 +115,7 @@ impl Owners {
     }
 
     /// The package is of the standard library, and nothing about the file says otherwise.
-    fn is_standard(&self, package: &str, file: Option<&str>) -> bool {
+    fn is_standard(&self, name: &FunctionName, package: &str, file: Option<&str>) -> bool {
         let listed = STANDARD.contains(package);
         let Some(file) = file else { return listed };
         let Some(folder) = file.rfind('/').map(|i| &file[..i]) else { return listed };
@@ -127,7 +127,8 @@ impl Owners {
             // name an instantiated closure carries.
             let inside = inside.strip_prefix("pkg/").unwrap_or(inside);
             let known = inside.rfind('/').is_some_and(|i| STANDARD.contains(&inside[..i]));
-            return known && !inside.starts_with("cmd/") && package != "main";
+            let of_program = package == "main" && !name.as_str().contains("[...]");
+            return known && !inside.starts_with("cmd/") && !of_program;
         }
         if listed {
             // The folder must be that of the package, or at least one of the library's: files of runtime hold functions

@@ -35,6 +35,16 @@ pub(crate) fn find<'c>(case: &'c Case<'_>) -> Option<PassedOn<'c>> {
     Some(PassedOn { by: Some(by), quoted: None })
 }
 
+/// Who panicked last, if that only raises again what it has recovered: `iter.Pull` of what the iterator does, `sync.OnceFunc`, `OnceValue`
+/// and `OnceValues` of what their function does (`iter/iter.go`, `sync/oncefunc.go`).
+pub(crate) fn raiser_again<'c>(case: &'c Case<'_>) -> Option<&'c Frame> {
+    let Some(Headline::Panic(_)) = case.headline else { return None };
+    let by = case.path().first().filter(|by| case.owner(by) == Owner::Standard)?;
+    let pulls = by.function.value().is_some_and(|name| name.as_str().starts_with("iter.Pull"));
+    let once = by.file.value().is_some_and(|file| file.ends_with("sync/oncefunc.go"));
+    (pulls || once).then_some(by)
+}
+
 /// Panics that only the runtime raises: between `panic` and the code that failed stands a function of it.
 fn is_of_runtime(kind: Kind) -> bool {
     matches!(

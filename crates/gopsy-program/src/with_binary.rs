@@ -181,6 +181,11 @@ fn fit(text: &Program, functions: &HashMap<&str, Vec<Func<'_>>>, main: Option<&s
         };
         let lines: Vec<i64> = named.iter().flat_map(|func| lines_at(func, *offset)).collect();
         if lines.contains(line) {
+            // Two builds of one source have the same lines at the same distances, and the functions at other addresses.
+            if let Some((stated, built)) = homes.moved(&frame, *offset, named) {
+                fit.no(|| format!("{}: the text says that it begins at {stated}, the binary {built}", name.as_str()));
+                continue;
+            }
             fit.same = fit.same.saturating_add(1);
             fit.own = fit.own.saturating_add(usize::from(is_own(name, main)));
             continue;
@@ -246,6 +251,15 @@ impl<'a> Homes<'a> {
         };
         let bias = if image.relocatable() { frames(text).find_map(moved) } else { Some(0) };
         Homes { table, bias, plugins: OnceCell::new() }
+    }
+
+    /// Where a frame's function begins by its pc, and by the binary, if that is elsewhere.
+    fn moved(&self, frame: &Frame, offset: u64, named: &[Func<'_>]) -> Option<(LinkAddr, LinkAddr)> {
+        let pc = frame.pc.value()?.wrapping_sub(self.bias?);
+        let stated = LinkAddr(pc.wrapping_sub(offset));
+        let first = named.first()?.entry();
+        let elsewhere = self.of_frame(frame) == Home::Here && named.iter().all(|func| func.entry() != stated);
+        elsewhere.then_some((stated, first))
     }
 
     fn of_frame(&self, frame: &Frame) -> Home {

@@ -75,7 +75,9 @@ impl AroundGoroutine {
     pub(crate) fn of(case: &Case<'_>) -> AroundGoroutine {
         let Some(shown) = case.stack_to_show() else { return AroundGoroutine::default() };
         let callers = case.program.called_from_c(shown);
-        let Some(id) = case.program.crash().system_stack.filter(|id| *id != shown) else {
+        // It is of the goroutine that its thread ran, and of no other.
+        let is_its = |id: &StackId| *id != shown && case.program.crashed() == Some(shown);
+        let Some(id) = case.program.crash().system_stack.filter(is_its) else {
             return AroundGoroutine { callers, ..AroundGoroutine::default() };
         };
         let stack = case.program.stack(id);

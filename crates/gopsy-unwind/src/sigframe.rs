@@ -4,12 +4,15 @@
 use gopsy_mem::{Addr, Fault, Memory, MemoryExt};
 
 /// `uc_mcontext` begins behind uc_flags, uc_link and uc_stack; offsets below are from the start of `struct ucontext`.
+const UC_LINK: u64 = 8;
 const RSP: u64 = 160;
 const RIP: u64 = 168;
 const CS: u64 = 184;
 const FS: u64 = 188;
 /// `struct ucontext` takes 304 bytes; siginfo follows.
 const SIGINFO: u64 = 304;
+/// All of `uc_flags`: `UC_FP_XSTATE`, `UC_SIGCONTEXT_SS`, `UC_STRICT_RESTORE_SS` (`arch/x86/include/uapi/asm/ucontext.h`).
+const UC_FLAGS: u64 = 7;
 /// The code segment of 64-bit user code (`__USER_CS`).
 const USER_CS: u16 = 0x33;
 
@@ -38,7 +41,8 @@ const REGISTERS: [(&str, u64); 18] = [
 /// What was interrupted by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignalFrame {
-    /// The signal.
+    /// The signal; 0 where the kernel wrote none: it does for handlers that were installed with `SA_SIGINFO` only, as Go's are. For another
+    /// there may stand what an earlier signal has left.
     pub number: u32,
     /// `si_code`: who sent it or why.
     pub code: i32,
@@ -68,8 +72,15 @@ impl SignalFrame {
             sp: mem.ptr(at(RSP))?,
             ucontext,
         };
-        let plausible = mem.u16(at(CS))? == USER_CS && (1..=64).contains(&frame.number);
-        Ok(plausible.then_some(frame))
+        if mem.u16(at(CS))? != USER_CS {
+            return Ok(None);
+        }
+        if (1..=64).contains(&frame.number) {
+            return Ok(Some(frame));
+        }
+        // What the kernel writes into each: flags of which there are three, and no link.
+        let is_frame = mem.u64(at(0))? <= UC_FLAGS && mem.u64(at(UC_LINK))? == 0;
+        Ok(is_frame.then_some(SignalFrame { number: 0, code: 0, address: 0, ..frame }))
     }
 
     /// The registers of the interrupted code, in the order in which the runtime prints them.

@@ -138,3 +138,21 @@ fn a_core_that_has_its_text_is_not_held_against_others() {
     let page = explain(path, &["."]);
     assert_eq!(page.matches("ANOTHER death").count(), 2, "{page}");
 }
+
+/// Two builds of one source have the same lines at the same distances.
+#[test]
+fn a_text_whose_functions_stand_at_other_addresses_is_of_another_build() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    unpack("nilfield", &path.join("nilfield"));
+    let moved = |line: &str| match line.split_once(" pc=0x").filter(|_| line.starts_with("\t")) {
+        Some((before, pc)) => format!("{before} pc={:#x}\n", u64::from_str_radix(pc.trim(), 16).unwrap() + 0x1000),
+        None => format!("{line}\n"),
+    };
+    fs::write(path.join("same.txt"), text()).unwrap();
+    fs::write(path.join("moved.txt"), text().lines().map(moved).collect::<String>()).unwrap();
+    let page = explain(path, &["--bin", "nilfield", "same.txt"]);
+    assert!(page.contains("the text fits nilfield: "), "{page}");
+    let page = explain(path, &["--bin", "nilfield", "moved.txt"]);
+    assert!(page.starts_with("the text is NOT of nilfield: ") && page.contains(", the binary 0x"), "{page}");
+}

@@ -1,52 +1,137 @@
-//! Processes that a thread ended of which the Go runtime does not know, or is not known.
+//! Threads of C, and handlers of C: whose death it was where the Go runtime does not tell.
 #![allow(clippy::unwrap_used)]
 
 mod asked;
 
 use asked::json;
-use gopsy_testing::{BuildMode, NEWEST, dies, each_built};
+use gopsy_testing::{BuildMode, Built, NEWEST, dies, each_built};
+use serde_json::Value;
 
-/// A thread of C that no signal handler protects, while Go waits in C; and C that aborts in a goroutine's call.
+/// Deaths by C: a thread of C that Go does not know, with the signal handlers of Go and without; C that aborts in a goroutine's call; a
+/// fault in Go whose handler in C, installed with and without `SA_SIGINFO`, aborts; signals that C raises, or that somebody sends while
+/// C runs.
 const SOURCE: &str = r#"
 package main
 
 // #include <pthread.h>
 // #include <signal.h>
 // #include <stdlib.h>
+// #include <string.h>
 // #include <unistd.h>
-// static void *follow(void *p) { signal(SIGSEGV, SIG_DFL); *(volatile int*)8 = 1; return p; }
-// static void start(void) { pthread_t t; pthread_create(&t, 0, follow, 0); sleep(30); }
+// static volatile int running;
+// static void *follow(void *p) { if (p) signal(SIGSEGV, SIG_DFL); *(volatile int*)8 = 1; return p; }
+// static void start(void *how) { pthread_t t; pthread_create(&t, 0, follow, how); sleep(30); }
+// static void *sends(void *p) { usleep(100000); kill(getpid(), SIGBUS); return p; }
 // static void stop(void) { abort(); }
+// static void spin(void) { pthread_t t; pthread_create(&t, 0, sends, 0); for (;;) running++; }
+// static void raises(void) { raise(SIGSEGV); running++; }
+// static void gives_up(int number) { abort(); }
+// static void gives_up_told(int number, siginfo_t *info, void *context) { abort(); }
+// static void handle(int told) {
+//	struct sigaction own;
+//	memset(&own, 0, sizeof own);
+//	own.sa_flags = SA_ONSTACK | (told ? SA_SIGINFO : 0);
+//	if (told) own.sa_sigaction = gives_up_told; else own.sa_handler = gives_up;
+//	sigaction(SIGSEGV, &own, 0);
+// }
 import "C"
 
-import "os"
+import (
+	"os"
+	"unsafe"
+)
+
+var none *int
+
+//go:noinline
+func fault() int { return *none }
+
+//go:noinline
+func calls(how string) {
+	switch how {
+	case "thread":
+		C.start(nil)
+	case "unhandled":
+		C.start(unsafe.Pointer(&none))
+	case "stop":
+		C.stop()
+	case "raises":
+		C.raises()
+	case "spin":
+		C.spin()
+	}
+}
 
 func main() {
-	if os.Args[1] == "stop" {
-		C.stop()
+	block := make(chan int)
+	go func() { <-block }()
+	switch how := os.Args[1]; how {
+	case "handled", "handled-told":
+		C.handle(C.int(len(how) / 10))
+		os.Exit(fault())
+	default:
+		calls(how)
 	}
-	C.start()
 }
 "#;
 
 const WAYS: [(&str, BuildMode); 4] =
     [("1.16", BuildMode::Cgo), ("1.20", BuildMode::Cgo), ("1.24", BuildMode::Cgo), (NEWEST, BuildMode::Cgo)];
 
+fn explained(built: &Built<'_>, how: &str) -> Value {
+    json("explain", &dies(built.folder, &format!("./app {how}"), &[]).unwrap().core, &[])
+}
+
+/// The kind, the cause, the function to open.
+fn told(said: &Value) -> [&str; 3] {
+    let verdict = &said["verdict"];
+    [&verdict["kind"], &verdict["cause"], &verdict["culprit"]["function"]].map(|word| word.as_str().unwrap_or(""))
+}
+
 #[test]
 fn a_thread_of_c_that_go_does_not_know_is_who_failed() {
     each_built(SOURCE, true, &WAYS, |built| {
-        let died = dies(built.folder, "./app thread", &[]).unwrap();
-        let said = json("explain", &died.core, &[]);
-        let (verdict, name) = (&said["verdict"], &built.name);
-        assert_eq!(
-            (&verdict["kind"], &verdict["cause"], &verdict["culprit"]["function"]),
-            (&"native-fault".into(), &"null-in-c".into(), &"follow".into()),
-            "{name}: {said:#}"
-        );
-        assert!(said["notes"].to_string().contains("none of the Go runtime's"), "{name}: {said:#}");
-        // Its goroutines are there, too.
-        let goroutines = json("stacks", &died.core, &[])["groups"].to_string();
-        assert!(goroutines.contains("main.main") && goroutines.contains("\"follow\""), "{name}: {goroutines}");
+        for how in ["thread", "unhandled"] {
+            let died = dies(built.folder, &format!("./app {how}"), &[]).unwrap();
+            let said = json("explain", &died.core, &[]);
+            assert_eq!(told(&said), ["native-fault", "null-in-c", "follow"], "{} {how}: {said:#}", built.name);
+            assert!(said["notes"].to_string().contains("none of the Go runtime's"), "{} {how}: {said:#}", built.name);
+            // Its goroutines are there, too.
+            let goroutines = json("stacks", &died.core, &[])["groups"].to_string();
+            assert!(
+                goroutines.contains("main.main") && goroutines.contains("\"follow\""),
+                "{}: {goroutines}",
+                built.name
+            );
+        }
+    });
+}
+
+/// The kernel tells a handler which signal it is, and where, only if it was installed with `SA_SIGINFO`.
+#[test]
+fn a_fault_that_c_handles_is_followed_to_the_goroutine() {
+    each_built(SOURCE, true, &WAYS, |built| {
+        for how in ["handled", "handled-told"] {
+            let said = explained(built, how);
+            let [kind, _, function] = told(&said);
+            assert_eq!((kind, function), ("native-abort", "main.fault"), "{} {how}: {said:#}", built.name);
+        }
+    });
+}
+
+#[test]
+fn a_signal_that_was_sent_blames_nobody_who_waits() {
+    each_built(SOURCE, true, &WAYS, |built| {
+        let said = explained(built, "raises");
+        // Go 1.16 goes on from there on the goroutine's stack, as if that had called it.
+        let old = built.name.starts_with("go1.16");
+        let expected = if old { ["signalled", "unknown", ""] } else { ["signalled", "program-check", "raises"] };
+        assert_eq!(told(&said), expected, "{}: {said:#}", built.name);
+        // What C did on its thread is shown with the goroutine that called it.
+        let said = explained(built, "spin");
+        let [kind, _, function] = told(&said);
+        assert_eq!(kind, "signalled", "{}: {said:#}", built.name);
+        assert_ne!(function, "main.main.func1", "{}: {said:#}", built.name);
     });
 }
 

@@ -45,7 +45,16 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
         .iter()
         .find(|f| case.owner(f) == crate::packages::Owner::Messenger)
         .and_then(|f| f.function.value());
+    let again = crate::passed_on::raiser_again(case);
     let (what, called) = match case.headline {
+        Some(_) if let Some(by) = again => (
+            format!(
+                "the program stopped itself in a function that {} had called, which raised the panic again: {}",
+                place(by),
+                short(message)
+            ),
+            case.fact(format!("Go code called panic with this value: {}", short(message))),
+        ),
         Some(_) if nil => (
             format!("the program stopped itself{at} by panic(nil), or by panic with a value that was nil"),
             case.fact("Go code called panic with nil"),

@@ -21,7 +21,7 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
         return vec![draft("sent-from-outside", sentence).because(fact(format!("{who} sent {name}"))).done()];
     }
     let itself = fact(format!("the sender, {who}, is the program itself"));
-    vec![match sending(case) {
+    vec![match sending_in_c(case).or_else(|| sending(case)) {
         Some((at, culprit)) => draft("sent-by-itself", format!("the program sent {name} to itself, in {at}"))
             .claims(Cause::ProgramCheck, Confidence::Likely)
             .because(itself)
@@ -46,14 +46,44 @@ fn called(sender: &Sender) -> String {
 }
 
 /// Calls that send signals.
-const CALLS: [&str; 6] = [
+const CALLS: [&str; 7] = [
     "syscall.Kill",
+    "syscall.Tgkill",
     "golang.org/x/sys/unix.Kill",
     "golang.org/x/sys/unix.Tgkill",
     "os.(*Process).Signal",
     "os.(*Process).signal",
     "os.(*Process).Kill",
 ];
+
+/// Functions of C that send signals, as libc calls them.
+const CALLS_OF_C: [&str; 10] = [
+    "kill",
+    "__GI___kill",
+    "__kill",
+    "raise",
+    "__GI_raise",
+    "pthread_kill",
+    "__pthread_kill_implementation",
+    "__pthread_kill_internal",
+    "tgkill",
+    "sigqueue",
+];
+
+/// Who called one of C's on the thread that took the signal: a place in C, and the frame to open.
+fn sending_in_c(case: &Case<'_>) -> Option<(String, Culprit)> {
+    let system = case.frames.system.as_ref().map_or(&[][..], |stack| &stack.frames);
+    [system, case.frames.stack()].into_iter().find_map(|frames| {
+        let calls = |frame: &gopsy_model::Frame| {
+            frame.foreign && frame.function.value().is_some_and(|name| CALLS_OF_C.contains(&name.as_str()))
+        };
+        let innermost = frames.iter().take_while(|frame| frame.foreign).position(calls)?;
+        let caller = frames.iter().skip(innermost).find(|frame| !calls(frame))?;
+        caller.function.value()?;
+        let why = "it called what sends a signal".to_owned();
+        Some((place(caller), culprit(caller, case.goroutine_id(), Some(why))))
+    })
+}
 
 /// Who stands in such a call: the frame that somebody wrote, as a place and as a culprit. Of several places none: one of them sent it.
 fn sending(case: &Case<'_>) -> Option<(String, Culprit)> {

@@ -4,7 +4,7 @@ use super::{draft, place};
 use crate::case::{Case, MAX_GOROUTINES, names};
 use crate::culprit::culprit;
 use crate::packages::Owner;
-use gopsy_model::{Cause, Confidence, Finding, Frame, Goroutine, Kind, Role, Source, Stack};
+use gopsy_model::{Cause, Confidence, Finding, Frame, Goroutine, Kind, Role, Source, Stack, WaitsAt};
 use std::collections::HashMap;
 
 /// So many goroutines at one place are called many.
@@ -186,6 +186,14 @@ fn self_deadlock(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
     out
 }
 
+/// The channel that a goroutine waits at alone, and how many elements it has room for: as a core has it.
+fn channel_of(goroutine: &Goroutine) -> Option<(u64, Option<u64>)> {
+    match goroutine.waits_at.value()?.as_slice() {
+        [WaitsAt::Channel { address, capacity, .. }] => Some((*address, capacity.value().copied())),
+        _ => None,
+    }
+}
+
 /// All goroutines are asleep: what does the one that matters wait for?
 fn asleep(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
     if case.message().starts_with("deadlock: ") {
@@ -242,14 +250,23 @@ fn asleep(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
                 d.advise("find who should send, or close the channel, and why it returned; a range over a channel ends only when it is closed")
             }
         }
-        For::Send => draft(
-            "nobody-receives",
-            format!("{who} waits to send{at}, and no goroutine is left that could receive"),
-        )
-        .claims(Cause::NobodyReceives, if receivers { Confidence::Possible } else { likely })
-        .advise(
-            "an unbuffered channel needs its receiver at the same time: start it first, or make room in the channel",
-        ),
+        For::Send => {
+            let channel = channel_of(&subject.goroutine);
+            // Who waits to send on another channel may be the receiver of this one: a circle.
+            let elsewhere = |w: &&&Waiter| w.what == For::Send && channel_of(&w.goroutine) != channel;
+            let circle = channel.is_some() && numbered.iter().any(|w| elsewhere(&w));
+            let left = match others {
+                0 => "no goroutine is left that could receive",
+                _ => "none of those that are left receives from it",
+            };
+            let advice = match channel.and_then(|(_, capacity)| capacity).filter(|capacity| *capacity > 0) {
+                Some(full) => format!("the channel's buffer of {full} is full: look for who should receive, and why it does not"),
+                None => "an unbuffered channel needs its receiver at the same time: start it first, or make room in the channel".to_owned(),
+            };
+            draft("nobody-receives", format!("{who} waits to send{at}, and {left}"))
+                .claims(Cause::NobodyReceives, if receivers || circle { Confidence::Possible } else { likely })
+                .advise(advice)
+        }
         For::WaitGroup => {
             let alone = numbered.len() == 1;
             draft("waitgroup-never-done", format!("{who} waits for a WaitGroup{at} whose Done calls will not come"))

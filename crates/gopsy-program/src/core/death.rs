@@ -20,6 +20,9 @@ const SIGABRT: u32 = 6;
 
 /// What is said of a process that lives on.
 const NOTHING_ENDED: &str = "nothing had ended the process when the core was written";
+/// What is said where a debugger came first.
+const STOPPED_AT_SIGNAL: &str =
+    "a debugger wrote the core when a thread took the signal; the runtime was not dying of it";
 /// What is known where the goroutine of a panic is not.
 const WHOSE_PANIC: &str =
     "a thread stands where a panic that nobody recovered ends the process; whose it is is not known";
@@ -72,9 +75,7 @@ impl CoreEvidence {
             How::Thrown => self.thrown(&runtime, culprit, thread),
             How::Dying => Told::nothing("whether the program panicked or the runtime threw is not known"),
             How::Signalled if died => Told::nothing("a signal ended the process without the runtime's doing"),
-            How::Signalled if told_beside.is_some() => Told::nothing(
-                "a debugger wrote the core when a thread took the signal; the runtime was not dying of it",
-            ),
+            How::Signalled if told_beside.is_some() => Told::nothing(STOPPED_AT_SIGNAL),
             How::Signalled => Told::nothing(self.nobodys_end()),
         };
         let own = |entry: &Entry| address.is_some_and(|a| *entry == Entry::Goroutine(a));
@@ -113,13 +114,27 @@ impl CoreEvidence {
         };
     }
 
+    /// Whether a thread of C has that m and its g only to handle the signal that ended it (`badsignal` in `runtime/signal_unix.go`).
+    pub(super) fn is_lent(&self, culprit: &Culprit) -> bool {
+        let code = self.code();
+        let thread = self.threads.iter().position(|m| m.address == culprit.m.address);
+        let lent = |walk: &Walk| {
+            let called = walk.frames.iter().any(|f| code.raw_name(f.func) == Some(b"runtime.badsignal"));
+            called && walk.frames.iter().all(|f| f.on != On::Goroutine)
+        };
+        culprit.how == How::Signalled && thread.and_then(|t| self.of_thread(t)).is_some_and(lent)
+    }
+
     /// The end of a process by a thread that is none of the runtime's: C's own, or one that the runtime's list has lost.
     pub(super) fn describe_outsider(&mut self) {
         let code = self.code();
         let kernels =
             |number: usize| self.core.threads().get(number).map(|thread| self.foreign_walk(None, &thread.registers));
-        let may_have = completeness::may_have_died(&self.core) && self.at_end_of_panic().is_none();
-        let ended = Ended::of(&self.core, &code, &kernels).filter(|_| may_have);
+        let died = completeness::may_have_died(&self.core);
+        // A debugger may have stopped it at the signal.
+        let stopped = |ended: &Ended| self.core.threads().get(ended.thread).is_some_and(has_failed);
+        let may_have = |ended: &Ended| self.at_end_of_panic().is_none() && (died || stopped(ended));
+        let ended = Ended::of(&self.core, &code, &kernels).filter(may_have);
         let Some(ended) = ended else { return self.note(self.nobodys_end()) };
         let (why, note) = if self.all_threads {
             (Missing::NotApplicable, "the thread that ended the process is none of the Go runtime's")
@@ -131,6 +146,9 @@ impl CoreEvidence {
         ended.tell(&self.core, &code, &why, &mut crash);
         let said = ended.add_last_words(&self.core, &code, &self.runtime(), &mut crash);
         self.note(note);
+        if !died {
+            self.note(STOPPED_AT_SIGNAL);
+        }
         self.notes.extend(said);
         let id = self.entries.len();
         self.entries.push(Entry::Thread(ended.thread));
@@ -183,10 +201,39 @@ impl CoreEvidence {
         let m = self.threads.get(thread)?.id.clone();
         let of_kernel = self.core.threads().get((*self.kernel_threads.get(thread)?)?)?;
         let in_foreign_code = !self.in_go(of_kernel.registers.pc());
-        // A debugger stops a thread by signals of its own, too.
-        let number = of_kernel.siginfo.map(|info| info.number).and_then(|n| u32::try_from(n).ok());
-        let failed = number.is_some_and(|n| n == SIGABRT || (n != SIGTRAP && has_fault_address(n)));
-        taken(&self.core, of_kernel).filter(|_| died || failed).map(|signal| Signal { m, in_foreign_code, ..signal })
+        if let Some(fault) = self.raised_again(thread, of_kernel) {
+            return Some(Signal { m, ..fault });
+        }
+        taken(&self.core, of_kernel).filter(|_| died || has_failed(of_kernel)).map(|signal| Signal {
+            m,
+            in_foreign_code,
+            ..signal
+        })
+    }
+
+    /// The fault of which a handler made the thread die: it raised the same signal once more.
+    fn raised_again(&self, thread: usize, of_kernel: &Thread) -> Option<Signal> {
+        let number = u32::try_from(of_kernel.siginfo.filter(|info| info.code <= 0)?.number).ok()?;
+        let walk = self.foreign_walk(self.threads.get(thread), &of_kernel.registers);
+        let first = walk.signals.last().filter(|_| number != SIGABRT)?;
+        let in_foreign_code = !self.in_go(first.pc);
+        let nobody = Known::Missing(Missing::NotApplicable);
+        if first.number == number && first.code > 0 {
+            return Some(Signal {
+                in_foreign_code,
+                ..fatal_signal(first, &nobody, Known::Missing(Missing::NotApplicable))
+            });
+        }
+        // For a handler without `SA_SIGINFO` the kernel writes no more than what was interrupted.
+        let untold = first.number == 0 && has_fault_address(number);
+        let lost = || Missing::NotInCore;
+        untold.then(|| Signal {
+            code: Known::Missing(lost()),
+            address: Known::Missing(lost()),
+            sender: Known::Missing(lost()),
+            in_foreign_code,
+            ..fatal_signal(&SignalFrame { number, ..*first }, &nobody, Known::Missing(lost()))
+        })
     }
 
     /// How a thread died. Where the runtime's own word on it is not proved, by what stands on its stacks.
@@ -259,7 +306,7 @@ impl CoreEvidence {
         };
         let code = self.code();
         if walk.frames.iter().any(|f| code.raw_name(f.func) == Some(b"runtime.sighandler")) {
-            return match walk.signals.last() {
+            return match walk.signals.iter().rfind(|frame| frame.number != 0) {
                 Some(frame) => {
                     let before = no_more_stack(walk, &code).filter(|_| frame.number == SIGTRAP);
                     self.signalled(runtime, frame, culprit, before)
@@ -335,6 +382,10 @@ impl CoreEvidence {
 
 fn signal(found: &GoSignal, m: &M) -> Signal {
     let (name, description) = split_text(found.number, &found.text);
+    let told = found.code.value().zip(found.address.value()).and_then(|(code, address)| {
+        let number = i32::try_from(found.number).ok()?;
+        Some(SigInfo { number, code: i32::try_from(*code).ok()?, address: *address })
+    });
     Signal {
         name,
         description,
@@ -344,7 +395,7 @@ fn signal(found: &GoSignal, m: &M) -> Signal {
         m: m.id.clone(),
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
-        sender: Known::Missing(Missing::NotApplicable),
+        sender: told.map_or(Known::Missing(Missing::NotApplicable), |told| sender(&told)),
     }
 }
 
@@ -416,6 +467,12 @@ fn sender(info: &SigInfo) -> Known<Sender> {
         }
         None => Known::Missing(Missing::NotApplicable),
     }
+}
+
+/// Whether a thread that lives has taken a signal of which processes die. A debugger stops a thread by signals of its own, too.
+fn has_failed(thread: &Thread) -> bool {
+    let number = thread.siginfo.map(|info| info.number).and_then(|n| u32::try_from(n).ok());
+    number.is_some_and(|n| n == SIGABRT || (n != SIGTRAP && has_fault_address(n)))
 }
 
 /// The signal that a thread took when the process ended, as the kernel has it.

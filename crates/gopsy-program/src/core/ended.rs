@@ -81,6 +81,10 @@ impl Dying {
 
 /// Whether a handler's frames, innermost first, are of one that ends the process, or waits for other threads to print themselves first.
 fn does_not_come_back(handler: &[Option<&[u8]>]) -> bool {
+    // On a thread of C, for a signal that Go has no use for.
+    if handler.contains(&Some(b"runtime.raisebadsignal")) {
+        return true;
+    }
     let Some(at) = handler.iter().position(|name| *name == Some(b"runtime.sighandler")) else { return false };
     let (inner, _) = handler.split_at(at);
     let ends = |name: &[u8]| matches!(name, b"runtime.dieFromSignal" | b"runtime.crash" | b"runtime.fatalsignal");
@@ -94,7 +98,7 @@ fn death(walk: &Walk, code: &Code<'_>) -> Option<Death> {
     let Dying { begins, handler } = Dying::of(&names)?;
     // Where C has handlers of its own, which signal is whose does not show.
     let each = names.iter().filter(|name| threads::is_handler(**name)).count() == walk.signals.len();
-    let signal = |number: usize| walk.signals.get(number).copied().filter(|_| each);
+    let signal = |number: usize| walk.signals.get(number).copied().filter(|frame| each && frame.number != 0);
     Some(Death { begins, how: handler.map_or(How::Thrown, |number| How::Signalled(signal(number))) })
 }
 

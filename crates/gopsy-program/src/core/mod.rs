@@ -247,8 +247,8 @@ impl CoreEvidence {
         evidence.notes.extend(missing);
         let has_died = completeness::may_have_died(&evidence.core) || evidence.at_end_of_panic().is_some();
         match evidence.whose_end(culprit) {
-            Some(culprit) => evidence.describe(&culprit),
-            None => evidence.describe_outsider(),
+            Some(culprit) if !evidence.is_lent(&culprit) => evidence.describe(&culprit),
+            _ => evidence.describe_outsider(),
         }
         evidence.crash.unread = evidence.crash.headlines.is_empty() && has_died;
         Ok(evidence)

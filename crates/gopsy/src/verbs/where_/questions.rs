@@ -247,7 +247,7 @@ impl Question<'_> {
         let gone = |t: &&Interrupted| !core.threads().iter().any(|own| own.tid == t.tid && own.registers.pc() == pc);
         let stood = handling.iter().filter(|t| t.pc == pc).filter(gone).map(|t| ThreadAt {
             tid: u64::from(t.tid),
-            signal: Some(signal_name(u64::from(t.signal))),
+            signal: (t.signal != 0).then(|| signal_name(u64::from(t.signal))),
             interrupted: true,
             registers: t.registers.clone(),
             operand: operand(&|name| t.registers.iter().find(|(of, _)| *of == name).map(|(_, value)| *value)),
