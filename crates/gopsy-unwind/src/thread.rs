@@ -35,6 +35,8 @@ struct Thread<'w> {
     callback_sp: Option<Addr>,
     /// What runs deferred functions was passed: callbacks further out may have been given up.
     panicked: bool,
+    /// Where the function of the innermost callback begins.
+    exported: Option<Addr>,
     signals: Vec<SignalFrame>,
     lost: Vec<Lost>,
     near: Near,
@@ -74,6 +76,7 @@ impl Walker<'_> {
             registers: *registers,
             callback_sp: stacks.system_sp,
             panicked: false,
+            exported: None,
             signals: Vec::new(),
             lost: Vec::new(),
             near: Near::default(),
@@ -151,6 +154,9 @@ impl Thread<'_> {
     /// A Go frame.
     fn leave_go(&mut self, site: &Site, visit: &mut dyn FnMut(&RawFrame)) -> Step {
         self.panicked |= site.panics;
+        if site.exported {
+            self.exported = self.walker.code.func(site.func).map(|(func, bias)| bias.load(func.entry()));
+        }
         let (on, limit) = self.stack(self.at.sp);
         let Some(delta) = site.delta else {
             visit(&self.frame(Some(site), on, None));
@@ -324,8 +330,12 @@ impl Thread<'_> {
     /// gives that half up when a panic passes: what `m.g0.sched.sp` leads to then is another's, or what a callback has left that was
     /// over long before. Unless memory still holds it, the walk goes on as the runtime's does.
     fn callers_of_callback(&mut self, site: &Site, delta: u64, end: Addr) -> Step {
-        let kept = self.callback_sp.filter(|_| !self.panicked);
-        let half = kept.and_then(|sp| handover::system_half(self.walker, sp, delta)).map(|half| (half, Found::Table));
+        let half = self.callback_sp.and_then(|sp| Some((sp, handover::system_half(self.walker, sp, delta)?)));
+        let half = match half {
+            Some((_, half)) if !self.panicked => Some((half, Found::Table)),
+            Some((sp, half)) if self.is_first_of_thread(sp, &half, end) => Some((half, Found::FramePointer)),
+            _ => None,
+        };
         let searched =
             || handover::searched_half(self.walker, self.at.sp, delta).map(|half| (half, Found::FramePointer));
         match half.or_else(searched) {
@@ -339,6 +349,18 @@ impl Thread<'_> {
                 self.return_from(site, end)
             }
         }
+    }
+
+    /// Whether the half of a callback at `sp` is that of the outermost one, for which C's thread was lent an m: then `m.g0.sched.sp` was
+    /// set to where it stands before it was saved there (`needm` and `cgocallback`), and giving it up changes nothing. Its function
+    /// is the one that this goroutine began with, where that is known. `end` is where the goroutine's half ends.
+    fn is_first_of_thread(&self, sp: Addr, half: &handover::SystemHalf, end: Addr) -> bool {
+        let back = end.checked_sub(WORD).and_then(|slot| self.walker.mem.ptr(slot).ok());
+        let began = back.and_then(|back| self.walker.sites.at(Pc::Return(back), self.walker.code));
+        let function = || self.walker.mem.ptr(half.end).ok();
+        began.is_some_and(|site| site.top_frame)
+            && half.outer_sp == Some(sp)
+            && self.exported.is_none_or(|own| function() == Some(own))
     }
 
     /// The goroutine's stack pointer, or that of who called C on the system stack already.

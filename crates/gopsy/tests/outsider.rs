@@ -24,6 +24,7 @@ package main
 // static void *sends(void *p) { usleep(100000); kill(getpid(), SIGBUS); return p; }
 // static void stop(void) { abort(); }
 // static void spin(void) { pthread_t t; pthread_create(&t, 0, sends, 0); for (;;) running++; }
+// static void faults(void) { *(volatile int*)8 = 1; running++; }
 // static void raises(void) { raise(SIGSEGV); running++; }
 // static void gives_up(int number) { abort(); }
 // static void gives_up_told(int number, siginfo_t *info, void *context) { abort(); }
@@ -57,6 +58,9 @@ func calls(how string) {
 		C.stop()
 	case "raises":
 		C.raises()
+	case "nested":
+		C.handle(1)
+		C.faults()
 	case "spin":
 		C.spin()
 	}
@@ -116,6 +120,20 @@ fn a_fault_that_c_handles_is_followed_to_the_goroutine() {
             let [kind, _, function] = told(&said);
             assert_eq!((kind, function), ("native-abort", "main.fault"), "{} {how}: {said:#}", built.name);
         }
+    });
+}
+
+/// The signal that ended the process came in a handler: that stands further in than what it handled.
+#[test]
+fn a_handler_that_dies_is_shown_with_what_it_handled() {
+    each_built(SOURCE, true, &WAYS, |built| {
+        let said = explained(built, "nested");
+        let [kind, _, function] = told(&said);
+        assert_eq!((kind, function), ("native-abort", "main.calls"), "{}: {said:#}", built.name);
+        let frames = said["native"]["frames"].as_array().unwrap();
+        let at = |name: &str| frames.iter().position(|frame| frame["function"] == name);
+        let order = [at("abort"), at("gives_up_told"), at("faults")];
+        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{}: {order:?} {frames:#?}", built.name);
     });
 }
 

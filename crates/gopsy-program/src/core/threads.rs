@@ -228,14 +228,23 @@ impl CoreEvidence {
         if self.killed == Some(thread) && walk.frames.first().is_some_and(|f| f.on == On::Signal) {
             return 0..walk.frames.iter().take_while(|f| f.on != On::Goroutine).count();
         }
-        // What stands on the signal stack came later.
-        let interrupted = walk.frames.iter().rposition(|f| f.on == On::Signal).map_or(0, |last| last.saturating_add(1));
+        // What Go does on the signal stack came later. What its handler interrupted may be a handler of C's on that stack, or one of
+        // C's called it: then that was interrupted which the kernel's frame says.
+        let in_handler = |f: &RawFrame| f.on == On::Signal && f.foreign.is_none();
+        let last = walk.frames.iter().rposition(in_handler).map_or(0, |last| last.saturating_add(1));
+        let outside = walk.frames.iter().rposition(|f| f.on == On::Signal).map_or(0, |last| last.saturating_add(1));
+        let of_kernel = || walk.frames.iter().skip(last).position(|f| f.found == Found::Context);
+        let interrupted = match last {
+            0 => outside,
+            _ => of_kernel().map_or(outside, |more| last.saturating_add(more)),
+        };
         let begin = match threw(walk, code) {
             Some(at) if at >= interrupted => at,
             _ => interrupted,
         };
         let rest = || walk.frames.iter().skip(begin);
-        let len = rest().take_while(|f| matches!(f.on, On::System | On::Other)).count();
+        let in_c = |f: &RawFrame| f.on == On::Signal && f.foreign.is_some();
+        let len = rest().take_while(|f| matches!(f.on, On::System | On::Other) || in_c(f)).count();
         // A handler that ran on this very stack is the outermost that the runtime prints of it.
         let handler =
             rest().take(len).position(|f| is_handler(code.raw_name(f.func))).map_or(len, |at| at.saturating_add(1));
