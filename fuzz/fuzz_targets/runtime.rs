@@ -256,6 +256,6 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         assert!(said == ask(&changed, &runtime, &asked, part, compared), "two answers to one question");
     }
     if changes[1] & 15 == 1 {
-        drop(runtime.prove(&Witness { function: &|_| None, tids: &HashSet::new() }));
+        drop(runtime.prove(&Witness { function: &|_| None, tids: &HashSet::new(), parent: None }));
     }
 });

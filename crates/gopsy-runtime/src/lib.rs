@@ -57,7 +57,7 @@ pub use labels::Label;
 pub use layouts::{Basis, Layouts};
 pub use m::{M, Threads};
 pub use panics::Panic;
-pub use proof::{Proof, Refuted, Witness};
+pub use proof::{Proof, Refuted, Witness, forked_by};
 pub use reader::{Runtime, missing};
 pub use release::Release;
 pub use scheduler::{P, PStatus, Scheduler};

@@ -9,7 +9,7 @@
 //! Memory may be damaged: that is why its program is looked at. A member holds if nearly all goroutines or threads agree.
 
 use crate::g::GSCAN;
-use crate::{Basis, Layouts, Runtime, RuntimeError, Threads};
+use crate::{Basis, Layouts, M, Runtime, RuntimeError, Threads};
 use gopsy_mem::{Addr, Bias, Memory, MemoryExt, Range};
 use gopsy_model::{Source, Status};
 use std::collections::HashSet;
@@ -40,6 +40,8 @@ pub struct Witness<'a> {
     pub function: &'a dyn Fn(Addr) -> Option<(&'a [u8], bool)>,
     /// The threads that the kernel knew.
     pub tids: &'a HashSet<u64>,
+    /// The thread that started this process, if it has one thread only: where it forked it, its own number is what the child's m has.
+    pub parent: Option<u64>,
 }
 
 /// What a proof found.
@@ -152,6 +154,15 @@ impl Layouts {
     }
 }
 
+/// The thread that forked this process, if that is what it is: its only thread has none of the numbers, and the one of who started it has
+/// an m. Of the others there is the memory, and no thread.
+#[must_use]
+pub fn forked_by(threads: &[M], tids: &HashSet<u64>, parent: Option<u64>) -> Option<u64> {
+    let mut numbers = threads.iter().filter_map(|m| m.tid.value().copied());
+    let parent = parent.filter(|_| tids.len() == 1 && !numbers.clone().any(|tid| tids.contains(&tid)))?;
+    numbers.any(|tid| tid == parent).then_some(parent)
+}
+
 impl Runtime<'_> {
     /// Holds the layouts against the memory.
     #[must_use]
@@ -200,14 +211,15 @@ impl Runtime<'_> {
 
     fn prove_threads(&self, threads: &Threads, witness: &Witness<'_>) -> OfM {
         let (mut votes, mut ids, mut dying) = (OfM::default(), HashSet::new(), 0usize);
+        let forked = forked_by(&threads.list, witness.tids, witness.parent);
         for m in &threads.list {
             let points_back =
                 |g: Addr| self.pointer(g, &[("runtime.g", "m")]).into_value().is_some_and(|back| back == m.address);
             votes.id.cast(m.id.value().is_some_and(|id| *id < MAX_GOID && ids.insert(*id)));
             let tid = m.tid.value().copied().unwrap_or(u64::MAX);
             // A thread that has not started yet has no number, and one that was just made may be missing in a core.
-            if tid != 0 {
-                votes.tid.cast(witness.tids.contains(&tid));
+            if tid != 0 && forked.is_none_or(|parent| parent == tid) {
+                votes.tid.cast(forked.is_some() || witness.tids.contains(&tid));
             }
             if let Some(g) = m.curg.value().filter(|g| !g.is_null()) {
                 votes.curg.cast(points_back(*g));

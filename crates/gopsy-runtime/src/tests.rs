@@ -127,7 +127,7 @@ impl Memory for Saved {
 fn a_process_that_has_hardly_begun_is_not_damaged() {
     let proof = |memory: &SliceMemory, tid: u64| {
         let (function, tids) = (|_: Addr| None, HashSet::from([tid]));
-        check(memory, |runtime| runtime.prove(&Witness { function: &function, tids: &tids }))
+        check(memory, |runtime| runtime.prove(&Witness { function: &function, tids: &tids, parent: None }))
     };
     // Goroutines are listed, and the thread has its number, as soon as there are any.
     let none = memory().with(Addr(0x60_0000 + BIAS), words(&[0, 0, 0]));
@@ -142,7 +142,8 @@ fn a_process_that_has_hardly_begun_is_not_damaged() {
     let chain = none.with(Addr(M0 + 0x20), words(&[0xdead_0000]));
     assert!(!proof(&chain, 4242).silent);
     let tids = HashSet::from([4242]);
-    let cut = check(&Saved(chain), |runtime| runtime.prove(&Witness { function: &|_| None, tids: &tids }));
+    let cut =
+        check(&Saved(chain), |runtime| runtime.prove(&Witness { function: &|_| None, tids: &tids, parent: None }));
     assert!(cut.silent && cut.refuted.is_some(), "{cut:?}");
     // A goroutine of which nothing fits.
     let wrong = proof(&memory(), 4242);

@@ -17,6 +17,7 @@ package main
 // #include <signal.h>
 // #include <stdlib.h>
 // #include <string.h>
+// #include <sys/wait.h>
 // #include <unistd.h>
 // static volatile int running;
 // static void *follow(void *p) { if (p) signal(SIGSEGV, SIG_DFL); *(volatile int*)8 = 1; return p; }
@@ -25,6 +26,7 @@ package main
 // static void stop(void) { abort(); }
 // static void spin(void) { pthread_t t; pthread_create(&t, 0, sends, 0); for (;;) running++; }
 // static void faults(void) { *(volatile int*)8 = 1; running++; }
+// static void forks(void) { pid_t child = fork(); if (child == 0) faults(); waitpid(child, 0, 0); exit(3); }
 // static void raises(void) { raise(SIGSEGV); running++; }
 // static void gives_up(int number) { abort(); }
 // static void gives_up_told(int number, siginfo_t *info, void *context) { abort(); }
@@ -58,6 +60,8 @@ func calls(how string) {
 		C.stop()
 	case "raises":
 		C.raises()
+	case "forks":
+		C.forks()
 	case "nested":
 		C.handle(1)
 		C.faults()
@@ -120,6 +124,18 @@ fn a_fault_that_c_handles_is_followed_to_the_goroutine() {
             let [kind, _, function] = told(&said);
             assert_eq!((kind, function), ("native-abort", "main.fault"), "{} {how}: {said:#}", built.name);
         }
+    });
+}
+
+/// Of the parent's threads the child has the one that forked it, under another number.
+#[test]
+fn the_child_of_a_fork_is_read() {
+    each_built(SOURCE, true, &WAYS, |built| {
+        let said = explained(built, "forks");
+        let [_, cause, function] = told(&said);
+        assert_eq!((cause, function), ("null-in-c", "main.calls"), "{}: {said:#}", built.name);
+        let notes = said["notes"].to_string();
+        assert!(notes.contains(" forked this process") && !notes.contains("damaged"), "{}: {notes}", built.name);
     });
 }
 

@@ -72,7 +72,7 @@ impl Process<'_> {
             Some((func.raw_name()?, bias.load(func.entry()) == pc))
         };
         let tids = core.threads().iter().map(|t| u64::from(t.tid)).collect();
-        let witness = Witness { function: &function, tids: &tids };
+        let witness = Witness { function: &function, tids: &tids, parent: super::threads::parent(core) };
         let mut layouts = match Layouts::choose(candidates, core, bias, Source::Core, &witness) {
             Ok(layouts) => {
                 if let Basis::Nearest(near) = layouts.basis() {

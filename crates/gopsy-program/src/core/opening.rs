@@ -90,6 +90,11 @@ impl Found {
         let dead = |g: &Addr| runtime.status(*g).value() == Some(&Status::Dead);
         let goroutines = listed.addresses.into_iter().filter(|g| !dead(g)).collect();
         let died = core.threads().iter().find(|t| t.signal != 0).map(|t| t.tid);
+        let forked = super::threads::forked_by(&threads, core);
+        remarks.extend(forked.map(|parent| {
+            format!("thread {parent} of the program forked this process: of its parent's threads it has that one only")
+        }));
+        let died = died.map(|tid| forked.and_then(|parent| u32::try_from(parent).ok()).unwrap_or(tid));
         let culprit = runtime.culprit(&threads, died);
         Ok(Found { layouts, threads, all_threads, kernel_threads, goroutines, all_goroutines, culprit, remarks })
     }

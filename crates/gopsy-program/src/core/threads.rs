@@ -24,6 +24,17 @@ const DYING: &[&[u8]] = &[
     b"runtime.systemstack_switch",
 ];
 
+/// The thread that started a process of one thread.
+pub(super) fn parent(core: &Core) -> Option<u64> {
+    core.process().filter(|_| core.threads().len() == 1).map(|process| u64::from(process.parent))
+}
+
+/// The thread of the parent's that forked this process, if that is what it is.
+pub(super) fn forked_by(threads: &[M], core: &Core) -> Option<u64> {
+    let tids = core.threads().iter().map(|thread| u64::from(thread.tid)).collect();
+    gopsy_runtime::forked_by(threads, &tids, parent(core))
+}
+
 /// Which of the kernel's threads each of the runtime's is: the one whose number it has. One that has no number yet (`minit` tells
 /// it when it has let signals in) is the one that stands on one of its stacks; before it knows those, the one that is left over.
 pub(super) fn kernel_threads(runtime: &Runtime<'_>, threads: &[M], core: &Core) -> Vec<Option<usize>> {
@@ -32,6 +43,11 @@ pub(super) fn kernel_threads(runtime: &Runtime<'_>, threads: &[M], core: &Core) 
     let by_number: HashMap<u64, usize> = numbered.map(|(at, thread)| (u64::from(thread.tid), at)).collect();
     let mut found: Vec<Option<usize>> =
         threads.iter().map(|m| m.tid.value().and_then(|number| by_number.get(number).copied())).collect();
+    if let Some(parent) = forked_by(threads, core) {
+        let is_it = |m: &M| m.tid.value() == Some(&parent);
+        found.iter_mut().zip(threads).filter(|(_, m)| is_it(m)).for_each(|(found, _)| *found = Some(0));
+        return found;
+    }
     let is_new = |at: &usize| threads.get(*at).is_some_and(|m| m.tid.value() == Some(&0));
     let mut new: Vec<usize> = (0..threads.len()).filter(is_new).collect();
     if new.is_empty() {
