@@ -451,7 +451,9 @@ impl Thread<'_> {
             return Step::End(End::Limit);
         }
         let (on, _) = self.stack(self.at.sp);
-        let known = site.is_some() || self.foreign.find(self.at.pc.lookup()).is_some();
+        let at = self.at.pc.lookup();
+        // Of a file that is not here it is known that there is code.
+        let known = site.is_some() || self.foreign.find(at).is_some() || self.foreign.missing_at(at).is_some();
         if let Pc::Return(back) = self.at.pc
             && self.foreign.is_restorer(self.walker.mem, back)
         {
