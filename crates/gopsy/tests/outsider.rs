@@ -25,6 +25,10 @@ package main
 // static void *sends(void *p) { usleep(100000); kill(getpid(), SIGBUS); return p; }
 // static void stop(void) { abort(); }
 // static void spin(void) { pthread_t t; pthread_create(&t, 0, sends, 0); for (;;) running++; }
+// __attribute__((noinline)) static int deeper(volatile char *p) { volatile char own[1000]; own[9] = *p; return deeper(own) + own[9]; }
+// static void deep(void) { volatile char none = 0; running = deeper(&none); }
+// static const int fixed = 7;
+// static void writes(void) { *(volatile int*)&fixed = 8; running++; }
 // static void faults(void) { *(volatile int*)8 = 1; running++; }
 // static void forks(void) { pid_t child = fork(); if (child == 0) faults(); waitpid(child, 0, 0); exit(3); }
 // static void raises(void) { raise(SIGSEGV); running++; }
@@ -60,6 +64,10 @@ func calls(how string) {
 		C.stop()
 	case "raises":
 		C.raises()
+	case "deep":
+		C.deep()
+	case "writes":
+		C.writes()
 	case "forks":
 		C.forks()
 	case "nested":
@@ -124,6 +132,19 @@ fn a_fault_that_c_handles_is_followed_to_the_goroutine() {
             let [kind, _, function] = told(&said);
             assert_eq!((kind, function), ("native-abort", "main.fault"), "{} {how}: {said:#}", built.name);
         }
+    });
+}
+
+/// A fault in the frame at the stack pointer is the stack's end; elsewhere it is not.
+#[test]
+fn a_stack_of_c_that_ran_out_is_told_from_other_faults() {
+    // Before Go 1.21 the runtime throws at the fault, and says no address of it.
+    each_built(SOURCE, true, &[("1.21", BuildMode::Cgo), (NEWEST, BuildMode::Cgo)], |built| {
+        let said = explained(built, "deep");
+        assert_eq!(told(&said), ["native-fault", "unbounded-recursion", "main.calls"], "{}: {said:#}", built.name);
+        let said = explained(built, "writes");
+        assert_eq!(told(&said), ["native-fault", "unknown", "main.calls"], "{}: {said:#}", built.name);
+        assert!(said["findings"].to_string().contains("SEGV_ACCERR"), "{}: {said:#}", built.name);
     });
 }
 

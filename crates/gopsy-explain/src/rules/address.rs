@@ -36,9 +36,51 @@ pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     }
     match case.kind {
         Kind::UnexpectedFault | Kind::BusError => out.extend(fault(case, address)),
+        // What is near 0 is a null pointer in C.
+        Kind::NativeFault if address >= 0x1000 || is_non_canonical(case) => out.extend(fault(case, address)),
         _ => {}
     }
     out
+}
+
+/// So far below the stack pointer does a function of C touch its frame at once, at most: with `-fstack-clash-protection` a page.
+const BELOW_STACK: u64 = 64 << 10;
+
+/// C that touched its stack where that ends: the fault lies right below the stack pointer, or in what was pushed there.
+fn stack_of_c(case: &Case<'_>, address: u64, code: Option<i64>) -> Option<Finding> {
+    let registers = &case.crash().registers;
+    let sp = registers.iter().find(|(name, _)| &**name == "rsp").map(|(_, value)| *value)?;
+    let frames = case.frames.system.as_ref().map_or(case.frames.stack(), |stack| &stack.frames);
+    // The innermost frame reaches down to the stack pointer.
+    let own = frames.iter().find_map(|frame| Some((*frame.sp.value()?, *frame.fp.value()?)));
+    let end = own.filter(|(inner, _)| *inner == sp).map_or(sp.saturating_add(8), |(_, end)| end);
+    let reach = sp.checked_sub(BELOW_STACK)?..end;
+    // Elsewhere on a stack memory is mapped.
+    if case.kind != Kind::NativeFault || !matches!(code, Some(1 | 2)) || !reach.contains(&address) {
+        return None;
+    }
+    let repeats = crate::recursion::cycle(frames).is_some();
+    let d =
+        draft("stack-of-c", format!("a thread's stack of C ended at {address:#x}: what was called there did not fit"))
+            .because(case.said())
+            .because(case.fact(format!(
+                "the fault address {address:#x} lies in the frame that ends at the stack pointer, {sp:#x}, or right below: nothing can be written there"
+            )));
+    let d = if repeats {
+        d.claims(Cause::UnboundedRecursion, Confidence::Likely)
+            .because(case.fact("the same functions repeat on that stack"))
+            .advise("look for the recursion's end: what should stop it, and why it does not")
+    } else {
+        d.advise("look for large arrays on the stack, and for threads that were made with a small one (pthread_attr_setstacksize)")
+    };
+    Some(d.done())
+}
+
+/// Whether the processor refused an address and did not tell which: `SI_KERNEL` with 0, as a handler was told. Where none could run the
+/// kernel says the same of any fault.
+fn is_non_canonical(case: &Case<'_>) -> bool {
+    let handled = matches!(case.headline, Some(gopsy_model::Headline::Signal(_)));
+    handled && case.signal().is_some_and(|s| s.code.value() == Some(&0x80) && s.address.value() == Some(&0))
 }
 
 fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
@@ -103,6 +145,9 @@ fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
                 .advise("look for other crashes of this program: many faces of one death speak for damaged memory")
                 .done(),
         ];
+    }
+    if let Some(finding) = stack_of_c(case, address, code) {
+        return vec![finding];
     }
     if (0x1000..1 << 20).contains(&address) {
         return vec![
