@@ -32,7 +32,8 @@ pub fn info(info: &Info, view: &View) -> String {
     };
     canvas.sides(&Line::of(Ink::Bold, &info.target).dim(&format!("  {kind}")), &Line::new().dim(&right));
     if let Some(process) = &info.process {
-        self::process(&mut canvas, process);
+        let arguments = info.runtime.as_ref().and_then(|runtime| runtime.arguments.as_deref());
+        self::process(&mut canvas, process, arguments);
     }
     if let Some(why) = &info.no_program {
         canvas.gap();
@@ -180,7 +181,7 @@ fn ids(canvas: &mut Canvas, build: &Build) {
     }
 }
 
-fn process(canvas: &mut Canvas, process: &Process) {
+fn process(canvas: &mut Canvas, process: &Process, of_runtime: Option<&[String]>) {
     let name = process.name.as_deref().unwrap_or("name not known");
     let pid = process.pid.map_or_else(|| "pid not known".to_owned(), |pid| format!("pid {pid}"));
     let mut parts = vec![Line::of(Ink::Bold, name), Line::new().plain(&pid)];
@@ -191,8 +192,15 @@ fn process(canvas: &mut Canvas, process: &Process) {
         parts.push(Line::new().dim(&format!("uid {user}, gid {group}")));
     }
     canvas.parts("process", &parts);
-    if let Some(arguments) = &process.arguments {
-        canvas.field("arguments", &Line::new().plain(arguments));
+    // The runtime has them word for word. The kernel keeps the first 79 bytes, joined by blanks, and a debugger writes its own.
+    if let Some(all) = of_runtime.filter(|all| !all.is_empty()) {
+        let words: Vec<String> = all.iter().map(|word| quoted(word)).collect();
+        canvas.field("arguments", &Line::new().plain(&words.join(" ")));
+    } else if let Some(arguments) = &process.arguments {
+        canvas.field(
+            "arguments",
+            &Line::new().plain(arguments).dim("   as the core has them: 79 bytes at most, joined by blanks"),
+        );
     }
     let signal = process.signal.as_deref().unwrap_or("none: it was not ended by one, or the core does not say");
     canvas.field("signal", &Line::new().plain(signal));
@@ -270,20 +278,25 @@ fn runtime(canvas: &mut Canvas, info: &Info) {
     let mut parts: Vec<String> = runtime.stack_limit.map(|n| format!("{} a stack", bytes(n))).into_iter().collect();
     parts.extend(runtime.thread_limit.map(|n| plural(n, "thread")));
     field(canvas, "limits", &parts);
-    // The kernel keeps but the first 79 bytes of them.
-    let known = info.process.as_ref().and_then(|process| process.arguments.clone()).unwrap_or_default();
-    if let Some(arguments) = runtime.arguments.as_ref().map(|a| a.join(" ")).filter(|a| *a != known) {
-        canvas.field("arguments", &Line::new().plain(&arguments));
-    }
     if let Some(names) = runtime.environment.as_ref().filter(|names| !names.is_empty()) {
         let more = names.len().saturating_sub(NAMES);
         let shown = names.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>().join(" ");
         let line = Line::new().plain(&shown);
         let line = if more > 0 { line.dim(&format!(" … and {more} more; --json lists all")) } else { line };
-        canvas.field("environ", &line.dim("   names only"));
+        canvas.field("environ", &line.dim("   names only, as at the start"));
     }
     for why in &runtime.missing {
         canvas.field("", &Line::new().dim(&format!("not known: {why}")));
+    }
+}
+
+/// A word as a shell takes it: in quotes if it is empty, or has what divides words.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_=+./:,@%^~".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 
@@ -373,5 +386,16 @@ fn known_bugs(canvas: &mut Canvas, bugs: &[KnownIssue]) {
     for bug in bugs {
         let fixed = bug.fixed_in.as_deref().map(|f| format!("  fixed in {f}")).unwrap_or_default();
         canvas.wrap(2, 6, &Line::new().dim(&bug.id).plain("  ").plain(&bug.title).dim(&fixed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_are_told_apart() {
+        let words = ["./app", "-n=3", "a b", "", "it's", "*"].map(quoted);
+        assert_eq!(words, ["./app", "-n=3", "'a b'", "''", r"'it'\''s'", "'*'"]);
     }
 }
