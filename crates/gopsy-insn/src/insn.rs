@@ -1,6 +1,6 @@
 //! One instruction.
 
-use crate::{Access, Address, Effects, Mem, Operation};
+use crate::{Access, Address, Effects, Mem, Operation, RegPart};
 use iced_x86::{
     FlowControl, Formatter, GasFormatter, Instruction, InstructionInfoFactory, IntelFormatter, Mnemonic, OpKind,
 };
@@ -107,6 +107,12 @@ impl<A: Address> Insn<A> {
     #[must_use]
     pub fn operation(&self) -> Operation<A> {
         Operation::of(self)
+    }
+
+    /// The register whose value it puts on the stack, 8 bytes below the stack pointer.
+    #[must_use]
+    pub fn pushed(&self) -> Option<RegPart> {
+        crate::operation::pushed(self)
     }
 
     /// Everything it reads and writes, also what it does not spell out (the stack, flags).

@@ -128,6 +128,14 @@ impl<A: Address> Operation<A> {
     }
 }
 
+/// The register that goes onto the stack, 8 bytes below the stack pointer.
+pub(crate) fn pushed<A: Address>(insn: &Insn<A>) -> Option<RegPart> {
+    match operand(insn, 0) {
+        Some(Operand::Reg(part)) if insn.raw.mnemonic() == Mnemonic::Push && part.width == 8 => Some(part),
+        _ => None,
+    }
+}
+
 fn copy<A: Address>(to: Option<Operand<A>>, from: Option<Operand<A>>, extend: Extend) -> Operation<A> {
     // Only a wider register is filled up: what a store extends is nothing.
     let filled = |to: RegPart, width: u16| if to.width > width { extend } else { Extend::No };

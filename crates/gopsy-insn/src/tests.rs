@@ -277,6 +277,9 @@ fn what_is_not_spelled_out() {
     // 50+r: push rax.
     let push = one(&[0x50]);
     assert_eq!(push.mem(), None);
+    // Not of memory (push qword ptr [rbx]), and of no other instruction (pop rax).
+    assert_eq!((push.pushed().map(|part| part.reg), one(&[0xff, 0x33]).pushed()), (Some(Reg::Rax), None));
+    assert_eq!(one(&[0x58]).pushed(), None);
     let effects = push.effects();
     assert!(effects.reads(Reg::Rax) && effects.reads(Reg::Rsp) && effects.writes(Reg::Rsp));
     assert_eq!(effects.memory, [MemUse { mem: based(Reg::Rsp, -8, 8), access: Access::Write }]);

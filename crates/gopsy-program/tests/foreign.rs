@@ -80,6 +80,19 @@ fn crossings() {
     });
 }
 
+/// What `crosscall2` saves of C's registers is what C finds its frames by.
+#[test]
+fn c_that_counts_from_its_frame_pointer() {
+    each("crossings", &[Mode::Unoptimised], |built| {
+        let inner = ["c_fault", "c_outer", C, "main.fault", "main.goBack", GO, "c_back"];
+        let thread = dies(built, "thread", &[&inner[..], &["c_thread_back"]].concat());
+        assert!(is_certain(&thread), "{}: {thread:?}", built.name);
+        let again = [C, "main.goBack", GO, "c_back"];
+        let nested = [&inner[..], &again, &again, &[C, "main.nested", "main.main"]].concat();
+        assert!(is_certain(&dies(built, "nested", &nested)), "{}", built.name);
+    });
+}
+
 /// The function, the line in `crossings.c`, whether it is inlined.
 type Place<'a> = (&'a str, Option<u64>, bool);
 

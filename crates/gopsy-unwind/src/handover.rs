@@ -160,12 +160,19 @@ pub(crate) fn saved_registers(walker: &Walker<'_>, site: &Site, end: Addr) -> Ve
         if !matches!(insn.flow(), Flow::Next | Flow::Branch(_)) {
             break;
         }
-        let Operation::Store { to, from } = insn.operation() else { continue };
-        let (Some(number), Some(Reg::Rsp), None, None) = (dwarf(from), to.base, to.index, to.segment) else { continue };
+        let (from, below) = match (insn.pushed(), insn.operation()) {
+            (Some(from), _) => (from, WORD.cast_signed().saturating_neg()),
+            (None, Operation::Store { to, from })
+                if (to.base, to.index, to.segment) == (Some(Reg::Rsp), None, None) =>
+            {
+                (from, to.displacement)
+            }
+            _ => continue,
+        };
+        let Some(number) = dwarf(from) else { continue };
         let here = func.sp_delta(bias.unload(insn.address())).map(u64::from);
         let sp = here.and_then(|delta| end.checked_sub(WORD)?.checked_sub(delta));
-        let value =
-            sp.and_then(|sp| sp.0.checked_add_signed(to.displacement)).and_then(|at| walker.mem.u64(Addr(at)).ok());
+        let value = sp.and_then(|sp| sp.0.checked_add_signed(below)).and_then(|at| walker.mem.u64(Addr(at)).ok());
         if let Some(value) = value
             && CALLEE_SAVED.contains(&number)
             && !saved.iter().any(|(n, _)| *n == number)

@@ -103,8 +103,9 @@ impl CoreEvidence {
     pub(super) fn callers_in_c(&self, thread: usize) -> Option<Stack> {
         let code = self.code();
         let called = |f: &RawFrame| code.raw_name(f.func) == Some(b"runtime.cgocallback");
-        // Most are not: that costs no walk.
-        self.of_thread(thread).filter(|walk| walk.frames.iter().any(called))?;
+        // Most are not: that costs no walk. Go's own tables do not lead out of C that was called further in.
+        let may_be = |walk: &&Walk| walk.frames.iter().any(called) || self.stands_outside(walk, &code);
+        self.of_thread(thread).filter(may_be)?;
         let walk = self.foreign_walk(self.threads.get(thread), self.registers_of(thread)?);
         let go = walk.frames.iter().position(called)?;
         let first = walk.frames.iter().skip(go).position(|f| f.foreign.is_some())?.checked_add(go)?;

@@ -191,7 +191,7 @@ impl CoreEvidence {
 
     /// Whether a thread stands where Go's own tables do not lead on: in C, in `racecall`, or in what calls the vDSO. Where they do, a
     /// goroutine has left off (`mcall`, `systemstack`), or has not begun yet (`execute`).
-    fn stands_outside(&self, walk: &Walk, code: &Code<'_>) -> bool {
+    pub(super) fn stands_outside(&self, walk: &Walk, code: &Code<'_>) -> bool {
         let interrupted = walk.frames.iter().find(|f| f.on != On::Signal);
         interrupted_racecall(walk, code).is_some()
             || interrupted.is_none_or(|f| self.sites.visits_system_stack(f, code))

@@ -15,6 +15,8 @@ const VERSIONS: [&str; 6] = ["1.16", "1.18", "1.20", "1.21", "1.24", NEWEST];
 pub(crate) enum Mode {
     Plain,
     Pie,
+    /// C whose tables count from the frame pointer, cgo's glue too.
+    Unoptimised,
     /// C with tables for debuggers only.
     DebugFrame,
     /// C without tables, with frame pointers.
@@ -30,6 +32,7 @@ impl Mode {
     /// Flags of the C compiler.
     fn for_c(self) -> &'static str {
         match self {
+            Mode::Unoptimised => "-O0 -g",
             Mode::DebugFrame => "-O2 -g -fno-asynchronous-unwind-tables -fno-unwind-tables",
             Mode::FramePointers => "-O2 -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-omit-frame-pointer",
             Mode::NoTables => "-O2 -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer",
@@ -39,7 +42,9 @@ impl Mode {
 
     fn flags(self) -> &'static [&'static str] {
         match self {
-            Mode::Plain | Mode::NoC | Mode::DebugFrame | Mode::FramePointers | Mode::NoTables => &[],
+            Mode::Plain | Mode::NoC | Mode::Unoptimised | Mode::DebugFrame | Mode::FramePointers | Mode::NoTables => {
+                &[]
+            }
             Mode::Pie => &["-buildmode=pie"],
             Mode::RaceInternal => &["-race"],
             Mode::RaceExternal => &["-race", "-ldflags=-linkmode=external"],
