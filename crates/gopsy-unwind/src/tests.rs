@@ -225,8 +225,14 @@ fn through_the_signal_frame() {
         assert_eq!(trace(walk), expected);
         assert_eq!(walk.signals.iter().map(|s| s.number).collect::<Vec<_>>(), [6]);
     });
+    // For a handler without `SA_SIGINFO` the kernel does not write which signal it is.
+    check(&signalled(0x33, 99, 0x7000_0100), start, &stacks(), |walk| {
+        assert_eq!((walk.frames.len(), walk.signals.iter().map(|s| s.number).collect::<Vec<_>>()), (4, vec![0]));
+    });
     // What is no signal frame is not believed, and one that leads back to itself is not followed.
-    for memory in [signalled(0x23, 6, 0x7000_0100), signalled(0x33, 99, 0x7000_0100), signalled(0x33, 6, 0x7100_0700)] {
+    let flagged = signalled(0x33, 99, 0x7000_0100).with(Addr(0x7100_0800), 0x1000_u64.to_le_bytes());
+    let linked = signalled(0x33, 99, 0x7000_0100).with(Addr(0x7100_0808), 0x7000_0100_u64.to_le_bytes());
+    for memory in [signalled(0x23, 6, 0x7000_0100), flagged, linked, signalled(0x33, 6, 0x7100_0700)] {
         check(&memory, start, &stacks(), |walk| {
             assert!(matches!(walk.end, End::Broken(_)));
             assert_eq!(walk.frames.len(), 1);
