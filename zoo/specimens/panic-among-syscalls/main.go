@@ -33,5 +33,5 @@ func main() {
 	go reread(pipe[0])
 	time.Sleep(50 * time.Millisecond)
 	var routes []string
-	fmt.Println(routes[len(os.Args)+1]) // the death
+	fmt.Println(routes[len(os.Args)+1]) // culprit: there are none
 }
