@@ -7,7 +7,7 @@ use gopsy_mem::{Addr, MemoryExt};
 use gopsy_model::{
     Crash, Headline, HeldValue, Known, Missing, PanicLine, Registers, Sender, Signal, Source, Status, Str, Trust,
 };
-use gopsy_runtime::{Culprit, FloatFormat, GoSignal, How, M, Runtime};
+use gopsy_runtime::{Basis, Culprit, FloatFormat, GoSignal, How, M, Runtime};
 use gopsy_target::{Core, SigInfo, Thread, has_fault_address, signal_name};
 use gopsy_unwind::{Code, On, RawFrame, SignalFrame, Walk};
 
@@ -136,6 +136,11 @@ impl CoreEvidence {
         let may_have = |ended: &Ended| self.at_end_of_panic().is_none() && (died || stopped(ended));
         let ended = Ended::of(&self.core, &code, &kernels).filter(may_have);
         let Some(ended) = ended else { return self.note(self.nobodys_end()) };
+        let proved = self.threads.iter().all(|m| m.tid.value().is_some());
+        if !proved || matches!(self.layouts.basis(), Basis::Nearest(_)) {
+            return self
+                .note("who ended the process is not known: which of its threads are the runtime's is not proved");
+        }
         let (why, note) = if self.all_threads {
             (Missing::NotApplicable, "the thread that ended the process is none of the Go runtime's")
         } else {
