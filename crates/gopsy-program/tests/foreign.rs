@@ -222,68 +222,88 @@ fn threads_that_wait_in_c() {
     });
 }
 
-/// Kills a busy program until one of its threads is met in code of that name, and gives that thread's stack. On a machine
-/// with much else to do a thread is seldom met where it is most of its own time.
-fn busy(built: &Built, way: &str, within: &dyn Fn(&Frame) -> bool) -> Stack {
-    for _ in 0..200 {
-        let found = stacks(&built.killed(way));
-        if let Some(stack) = found.into_iter().find(|s| s.frames.iter().any(within)) {
-            return stack;
-        }
-    }
-    panic!("{} {way}: never there", built.name)
+/// One instruction after the other until the stack is another one.
+const CHANGE_STACKS: &str = "set $from = $rsp
+set $steps = 0
+while $rsp < $from + 65536 && $from - $rsp < 65536 && $steps < 1000
+stepi
+set $steps = $steps + 1
+end";
+
+/// One instruction after the other until another function is reached, from one of at most 512 bytes.
+const LEAVE: &str = "set $from = $pc
+set $steps = 0
+while $pc >= $from && $pc < $from + 512 && $steps < 1000
+stepi
+set $steps = $steps + 1
+end";
+
+/// The stack of the thread that was met, and that of the goroutine that is always busy, which is the first.
+fn met(built: &Built, way: &str, at: &str, go_on: &[&str]) -> Option<(Stack, Stack)> {
+    let core = built.met(way, at, go_on)?;
+    let in_main = |stack: &Stack| told(stack).last() == Some(&"main.main");
+    let names = |stack: &Stack| stack.frames.iter().map(|f| name(f).map(str::to_owned)).collect::<Vec<_>>();
+    let found = stacks(&core);
+    let all = || found.iter().map(names).collect::<Vec<_>>();
+    let thread =
+        found.iter().find(|s| in_main(s)).unwrap_or_else(|| panic!("{} {way}: {:?}", built.name, all())).clone();
+    let is_first = |id: &usize| core.goroutine(*id).id.value() == Some(&1);
+    Some((thread, core.stack((0..core.stack_count()).find(is_first).unwrap())))
+}
+
+/// The call of the clock that changes stacks: `time.now` does so itself since 1.17.
+fn clock_of(built: &Built) -> &'static str {
+    if built.name.starts_with("go1.16.") { "runtime.walltime1" } else { "time.now" }
 }
 
 #[test]
 fn the_clock_of_the_vdso() {
+    // The vDSO is mapped above everything else of the program's.
+    let step = ["stepi", "set $steps = $steps + 1", "end", "stepi 3"];
+    let into_the_vdso = [&["set $steps = 0", "while $pc < 0x700000000000 && $steps < 1000"][..], &step].concat();
     each("busy", &[Mode::NoC], |built| {
-        let stack = busy(built, "clock", &|f| f.foreign);
+        let Some((stack, first)) = met(built, "clock", clock_of(built), &into_the_vdso) else { return };
+        assert!(stack.frames.iter().any(|f| f.foreign), "{}: {stack:?}", built.name);
         assert_eq!(told(&stack), ["main.clock", "main.main"], "{}", built.name);
         assert!(is_certain(&stack), "{}", built.name);
-    });
-}
-
-#[test]
-fn the_race_detector() {
-    each("busy", &[Mode::RaceInternal, Mode::RaceExternal], |built| {
-        let stack = busy(built, "count", &|f| f.foreign && name(f).is_some_and(|n| n.starts_with("__tsan_")));
-        let names: Vec<_> = stack.frames.iter().filter_map(name).collect();
-        let hook = names.iter().position(|n| n.starts_with("__tsan_")).unwrap();
-        assert!(names[hook..].starts_with(&[names[hook], "racecall", "main.count"]), "{}: {names:?}", built.name);
-        assert_eq!(names.last(), Some(&"runtime.goexit"), "{}", built.name);
-        // What the Go linker has linked has no tables of C code.
-        assert_eq!(is_certain(&stack), built.mode == Mode::RaceExternal, "{}: {stack:?}", built.name);
+        assert_eq!(told(&first), ["main.clock", "main.main"], "{}", built.name);
     });
 }
 
 /// What calls the clock does so on its thread's system stack, while its goroutine has left off nowhere.
 #[test]
 fn on_the_way_to_the_clock() {
-    let calls = ["time.now", "runtime.walltime1", "runtime.nanotime1"];
     each("busy", &[Mode::NoC], |built| {
-        for _ in 0..200 {
-            let core = built.killed("clock");
-            let is_first = |id: &usize| core.goroutine(*id).id.value() == Some(&1);
-            let stack = core.stack((0..core.stack_count()).find(is_first).unwrap());
-            let names: Vec<_> = stack.frames.iter().filter_map(name).collect();
-            assert_eq!(told(&stack), ["main.clock", "main.main"], "{}: {names:?} {:?}", built.name, stack.unavailable);
-            assert_eq!((names.last(), &stack.unavailable), (Some(&"runtime.goexit"), &None), "{}", built.name);
+        // The first instruction on the other stack, and one where its pointer is aligned and the call prepared.
+        for further in ["stepi 0", "stepi 3"] {
+            let met = met(built, "clock", clock_of(built), &[CHANGE_STACKS, further]);
+            let Some((stack, first)) = met else { return };
+            let call = stack.frames.iter().position(|f| name(f) == Some(clock_of(built))).unwrap();
+            assert!(!stack.frames[..call].iter().any(|f| f.foreign), "{}: {stack:?}", built.name);
             // What is inlined has no stack pointer of its own.
-            let called_from_another_stack = |pair: &[(&str, u64)]| {
-                let [(call, sp), (_, outer)] = *pair else { return false };
-                calls.contains(&call) && sp.abs_diff(outer) > 1 << 20
-            };
-            // The call itself was interrupted, not the vDSO.
-            let not_in_c = |thread: &&Stack| !thread.frames.iter().any(|f| f.foreign);
-            let is_there = |thread: &Stack| {
-                let frames = thread.frames.iter().filter_map(|f| Some((name(f)?, *f.sp.value()?)));
-                frames.collect::<Vec<_>>().windows(2).any(called_from_another_stack)
-            };
-            if stacks(&core).iter().filter(not_in_c).any(is_there) {
-                return;
+            let pointers: Vec<_> = stack.frames[call..].iter().filter_map(|f| f.sp.value()).collect();
+            assert!(pointers[0].abs_diff(*pointers[1]) > 1 << 20, "{}: {stack:?}", built.name);
+            for stack in [&stack, &first] {
+                let names: Vec<_> = stack.frames.iter().filter_map(name).collect();
+                assert_eq!(told(stack), ["main.clock", "main.main"], "{}: {names:?}", built.name);
+                assert_eq!((names.last(), &stack.unavailable), (Some(&"runtime.goexit"), &None), "{}", built.name);
             }
         }
-        panic!("{}: never there", built.name)
+    });
+}
+
+#[test]
+fn the_race_detector() {
+    each("busy", &[Mode::RaceInternal, Mode::RaceExternal], |built| {
+        let Some((stack, first)) = met(built, "count", "racecall", &[LEAVE, "stepi 3"]) else { return };
+        let names: Vec<_> = stack.frames.iter().filter_map(name).collect();
+        let hook = names.iter().position(|n| n.starts_with("__tsan_")).unwrap();
+        assert!(stack.frames[hook].foreign, "{}: {stack:?}", built.name);
+        assert!(names[hook..].starts_with(&[names[hook], "racecall", "main.count"]), "{}: {names:?}", built.name);
+        assert_eq!(names.last(), Some(&"runtime.goexit"), "{}", built.name);
+        // What the Go linker has linked has no tables of C code.
+        assert_eq!(is_certain(&stack), built.mode == Mode::RaceExternal, "{}: {stack:?}", built.name);
+        assert_eq!((told(&first).first(), told(&first).last()), (Some(&"main.count"), Some(&"main.main")));
     });
 }
 
@@ -292,23 +312,14 @@ fn on_the_way_to_the_clock() {
 #[test]
 fn on_the_way_to_the_race_detector() {
     each("busy", &[Mode::RaceInternal, Mode::RaceExternal], |built| {
-        for _ in 0..200 {
-            let core = built.killed("count");
-            let is_first = |id: &usize| core.goroutine(*id).id.value() == Some(&1);
-            let first = (0..core.stack_count()).find(is_first).unwrap();
-            let stack = core.stack(first);
-            let names: Vec<_> = stack.frames.iter().filter_map(name).collect();
-            if names.is_empty() {
-                continue;
-            }
-            let (told, expected) = (told(&stack), (Some("main.count"), Some("main.main")));
+        for go_on in [&[CHANGE_STACKS][..], &[CHANGE_STACKS, "stepi"], &[LEAVE, "finish"]] {
+            let Some((_, first)) = met(built, "count", "racecall", go_on) else { return };
+            let names: Vec<_> = first.frames.iter().filter_map(name).collect();
+            assert_eq!(names.first(), Some(&"racecall"), "{}: {names:?}", built.name);
+            let (told, expected) = (told(&first), (Some("main.count"), Some("main.main")));
             assert_eq!((told.first().copied(), told.last().copied()), expected, "{}: {names:?}", built.name);
-            assert_eq!((names.last(), &stack.unavailable), (Some(&"runtime.goexit"), &None), "{}", built.name);
-            if names.first() == Some(&"racecall") {
-                return;
-            }
+            assert_eq!((names.last(), &first.unavailable), (Some(&"runtime.goexit"), &None), "{}", built.name);
         }
-        panic!("{}: never there", built.name)
     });
 }
 
@@ -316,29 +327,17 @@ fn on_the_way_to_the_race_detector() {
 #[test]
 fn the_race_detector_called_on_the_system_stack() {
     each("busy", &[Mode::RaceInternal, Mode::RaceExternal], |built| {
-        for _ in 0..200 {
-            let core = built.killed("spawn");
-            let found = stacks(&core);
-            let is_there = |s: &&Stack| {
-                let names: Vec<_> = s.frames.iter().map(name).collect();
-                let hook = names.iter().position(|n| *n == Some("racecall"));
-                let in_c = |at: usize| at.checked_sub(1).is_some_and(|inner| s.frames[inner].foreign);
-                hook.is_some_and(|at| in_c(at) && names.get(at + 1) == Some(&Some("runtime.racegostart")))
-            };
-            let Some(stack) = found.iter().find(is_there) else { continue };
-            let names: Vec<_> = stack.frames.iter().filter_map(name).collect();
-            let hook = names.iter().position(|n| *n == "racecall").unwrap();
-            let creation = ["racecall", "runtime.racegostart", "runtime.newproc1", "runtime.newproc.func1"];
-            assert!(names[hook..].starts_with(&creation), "{}: {names:?}", built.name);
+        let go_on = ["tbreak *'racecall'", "continue", LEAVE];
+        let Some((stack, first)) = met(built, "spawn", "runtime.racegostart", &go_on) else { return };
+        let names: Vec<_> = stack.frames.iter().filter_map(name).collect();
+        let hook = names.iter().position(|n| *n == "racecall").unwrap();
+        assert!(stack.frames[hook - 1].foreign, "{}: {stack:?}", built.name);
+        let creation = ["racecall", "runtime.racegostart", "runtime.newproc1", "runtime.newproc.func1"];
+        assert!(names[hook..].starts_with(&creation), "{}: {names:?}", built.name);
+        assert_eq!(names.last(), Some(&"runtime.goexit"), "{}", built.name);
+        for stack in [&stack, &first] {
             assert_eq!(told(stack), ["main.spawn", "main.main"], "{}: {names:?}", built.name);
-            assert_eq!(names.last(), Some(&"runtime.goexit"), "{}", built.name);
             assert_eq!(stack.unavailable, None, "{}: {stack:?}", built.name);
-            let is_first = |id: &usize| core.goroutine(*id).id.value() == Some(&1);
-            let first = core.stack((0..core.stack_count()).find(is_first).unwrap());
-            assert_eq!(first.unavailable, None, "{}", built.name);
-            assert_eq!(told(&first), ["main.spawn", "main.main"], "{}", built.name);
-            return;
         }
-        panic!("{}: never there", built.name)
     });
 }

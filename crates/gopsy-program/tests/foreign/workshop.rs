@@ -2,7 +2,6 @@
 
 use gopsy_program::CoreEvidence;
 use gopsy_testing::{NEWEST, Toolchain, core_in, core_pattern_problem, has_tool, skip};
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -68,15 +67,26 @@ impl Built {
         self.open(way)
     }
 
-    /// Kills it when it says that it is ready.
-    pub(crate) fn killed(&self, way: &str) -> CoreEvidence {
-        let mut child = self.run(way).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n", "{}", self.name);
-        Command::new("kill").args(["-ABRT", &child.id().to_string()]).status().unwrap();
-        child.wait().unwrap();
-        self.open(way)
+    /// Lets it be busy that way until its first thread stands at a function for the 100th time, goes on with gdb's commands
+    /// to where it should be met, and sends that thread a signal there. `None` says that gdb may not.
+    pub(crate) fn met(&self, way: &str, at: &str, go_on: &[&str]) -> Option<CoreEvidence> {
+        let (main, run, at) = (format!("tbreak main.{way}"), format!("run {way}"), format!("break *'{at}'"));
+        let pass = "handle SIGURG SIGABRT SIGQUIT nostop noprint pass";
+        let until = [pass, &main, &run, &at, "ignore $bpnum 100", "continue"];
+        let kill = ["delete", "set scheduler-locking off", "signal SIGABRT"];
+        let script: Vec<_> =
+            until.iter().chain(&["delete", "set scheduler-locking on"]).chain(go_on).chain(&kill).copied().collect();
+        std::fs::write(self.folder.path().join("script"), script.join("\n")).unwrap();
+        let mut shell = Command::new("sh");
+        let gdb = "ulimit -c unlimited && exec gdb -batch -nx -iex 'set auto-load off' -x script ./app";
+        shell.args(["-c", gdb]).current_dir(self.folder.path()).env("GOTRACEBACK", "crash").stdin(Stdio::null());
+        let said = shell.output().unwrap();
+        if core_in(self.folder.path()).is_none() {
+            let said = String::from_utf8_lossy(&said.stderr);
+            skip("zoo", &format!("{} {way}: there is no gdb, or it may not trace: {said}", self.name));
+            return None;
+        }
+        Some(self.open(way))
     }
 
     fn run(&self, way: &str) -> Command {
