@@ -178,9 +178,8 @@ impl<'p> Case<'p> {
             Headline::Exception(e) if e.code == 0xc000_0005 => e.information.get(1).copied(),
             _ => None,
         });
-        // Of a signal that a process sent (si_code 0 and below) that word holds who did.
-        let raised = |s: &&Signal| s.code.value().is_none_or(|code| *code > 0);
-        of_headline.or_else(|| self.signal().filter(raised).and_then(|s| s.address.value().copied()))
+        let raised = self.signal().filter(|signal| !signal.was_sent());
+        of_headline.or_else(|| raised.and_then(|signal| signal.address.value().copied()))
     }
 
     pub(crate) fn fault_pc(&self) -> Option<u64> {

@@ -15,7 +15,10 @@ pub(crate) fn find(case: &Case<'_>) -> Option<Culprit> {
         // Who waits has nothing to do with it.
         Kind::Signalled if case.sent_by_itself() => None,
         // It stood there when somebody sent the signal; others, that wait, have no more to do with it.
-        Kind::Signalled if executes(case) => of_crashed(case),
+        Kind::Signalled if executes(case) => {
+            let stood = || "it stood there when the signal came".to_owned();
+            of_crashed(case).map(|culprit| Culprit { why: culprit.why.or_else(|| Some(stood())), ..culprit })
+        }
         Kind::TestTimeout | Kind::AllAsleep | Kind::GoexitDeadlock | Kind::Dump | Kind::Signalled => {
             let in_bubble = |id| case.program.goroutine(id).bubble.is_some();
             if is_synctest(case) && !case.program.stacks().take(crate::case::MAX_GOROUTINES).any(in_bubble) {

@@ -31,9 +31,8 @@ pub(crate) fn read(program: &Program, frames: &Frames) -> Reading {
             kind = of_panicking(&names).unwrap_or(kind);
         }
         // Up to Go 1.20 this is what is said of any signal that arrives in C; its code says whether somebody sent it.
-        let sent = |signal: &Signal| signal.code.value().is_some_and(|code| matches!(code, 0 | -6));
         if matches!(headline, Headline::Fatal(message) if message.starts_with("unexpected signal during"))
-            && crash.signal.as_ref().is_some_and(sent)
+            && crash.signal.as_ref().is_some_and(Signal::was_sent)
         {
             kind = Kind::Signalled;
         }
@@ -183,11 +182,10 @@ fn begins_later(program: &Program) -> bool {
 }
 
 fn of_signal(signal: &Signal, frames: &Frames) -> Kind {
-    // si_code 0 is SI_USER: somebody sent it. -6 is SI_TKILL: the process itself did, as by raise(3); abort(3) ends so, and whoever has
-    // handled a fault and wants the process to die of it (`__restore_rt` returns to what was interrupted).
-    let handled = |name: &str| matches!(name, "__restore_rt" | "runtime.raisebadsignal" | "runtime.dieFromSignal");
+    // -6 is SI_TKILL: the process itself sent it, as by raise(3); abort(3) ends so, and the runtime of a fault that it has handled.
+    let handled = |name: &str| matches!(name, "runtime.raisebadsignal" | "runtime.dieFromSignal");
     let raised = || &*signal.name != "SIGABRT" && !frames.all_names().any(handled);
-    let sent = signal.code.value().is_some_and(|code| *code == 0 || (*code == -6 && raised()));
+    let sent = signal.was_sent() && (signal.code.value() != Some(&-6) || raised());
     match &*signal.name {
         "SIGQUIT" => Kind::Dump,
         _ if sent => Kind::Signalled,

@@ -25,6 +25,15 @@ pub struct Signal {
     pub sender: Known<Sender>,
 }
 
+impl Signal {
+    /// Whether a process sent it: `SI_USER`, `SI_QUEUE` or `SI_TKILL` (`sigaction(2)`). What stands in place of an address is then the
+    /// sender's.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        matches!(self.code.value(), Some(0 | -1 | -6))
+    }
+}
+
 /// Who sent a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sender {

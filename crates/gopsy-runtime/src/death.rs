@@ -30,19 +30,20 @@ pub struct Culprit {
 
 impl Runtime<'_> {
     /// The thread that crashed: one with `m.dying` set (`runtime.startpanic_m` sets it to 1; the threads that are made to
-    /// print themselves under `GOTRACEBACK=crash` leave it at 0), else the one that took the signal (`died_tid`). `None` when
+    /// print themselves under `GOTRACEBACK=crash` leave it at 0), else the one that took the signal (its number in `threads`). `None` when
     /// neither names a thread of the runtime.
     ///
     /// Of two that crashed at once the first prints itself and then waits for ever, while the second, when it has printed
     /// too, ends the process (`dopanic_m` in `runtime/panic.go`): so the one that did not take the signal was the first. Of
     /// more than two, the one that took the signal was the last; which of the others was the first does not show.
     #[must_use]
-    pub fn culprit(&self, threads: &[M], died_tid: Option<u32>) -> Option<Culprit> {
+    pub fn culprit(&self, threads: &[M], signalled: Option<usize>) -> Option<Culprit> {
         // Who took the signal is the last that died, perhaps not the first: without `m.dying` that cannot be told.
         if threads.iter().any(|m| m.dying.missing().is_some()) {
             return None;
         }
-        let took_signal = |m: &&M| died_tid.is_some_and(|tid| m.tid.value() == Some(&u64::from(tid)));
+        let signalled = signalled.and_then(|thread| threads.get(thread));
+        let took_signal = |m: &&M| signalled.is_some_and(|signalled| signalled.address == m.address);
         let dying: Vec<&M> = threads.iter().filter(|m| m.dying.value().is_some_and(|d| *d != 0)).collect();
         let m = match dying.as_slice() {
             [] => None,
@@ -60,7 +61,7 @@ impl Runtime<'_> {
                 };
                 (m, how)
             }
-            None => (threads.iter().find(took_signal)?, How::Signalled),
+            None => (signalled?, How::Signalled),
         };
         Some(Culprit { m: m.clone(), g: self.run_by(m), how })
     }

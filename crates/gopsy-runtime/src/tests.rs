@@ -152,10 +152,10 @@ fn a_process_that_has_hardly_begun_is_not_damaged() {
 
 #[test]
 fn the_culprit() {
-    let culprit = |memory: &SliceMemory, tid| {
+    let culprit = |memory: &SliceMemory, signalled| {
         check(memory, |runtime| {
             let threads = runtime.threads().unwrap().list;
-            runtime.culprit(&threads, tid).map(|c| (c.how, c.g.value().copied()))
+            runtime.culprit(&threads, signalled).map(|c| (c.how, c.g.value().copied()))
         })
     };
     assert_eq!(culprit(&memory(), None), Some((How::Panic, Some(Addr(G1)))));
@@ -163,7 +163,7 @@ fn the_culprit() {
     assert_eq!(culprit(&thrown, None), Some((How::Thrown, Some(Addr(G1)))));
     let quiet = memory().with(Addr(M0 + 0x18), [0; 8]);
     assert_eq!(culprit(&quiet, None), None);
-    assert_eq!(culprit(&quiet, Some(4242)), Some((How::Signalled, Some(Addr(G1)))));
+    assert_eq!(culprit(&quiet, Some(0)), Some((How::Signalled, Some(Addr(G1)))));
     assert_eq!(culprit(&quiet, Some(1)), None);
     // The goroutine says that another thread runs it.
     let moved = memory().with(Addr(G1 + 0x40), words(&[0xc000_9000]));

@@ -83,7 +83,7 @@ impl Foreign {
         self.modules.push(Module { image, bias, name: name.into(), code, tables: OnceCell::new() });
     }
 
-    /// Adds where a file was loaded that is not here, or not proved to be the one that was loaded.
+    /// Adds where the code of a file was loaded that is not here, or not proved to be the one that was loaded.
     pub fn add_missing(&mut self, mapped: impl IntoIterator<Item = Range>, name: &str) {
         let name: Rc<str> = name.into();
         self.missing.extend(mapped.into_iter().map(|range| (range, Rc::clone(&name))));

@@ -122,8 +122,8 @@ pub(crate) fn system_half(walker: &Walker<'_>, sp: Addr, delta: u64) -> Option<S
 const MAX_BELOW_ARGUMENTS: u64 = 4096;
 
 /// The half of `cgocallback` on the system stack, by the other one on the goroutine's, which has the same three arguments at its stack
-/// pointer: the function, where its arguments stand in its caller's frame on the stack of C, and a context (Go 1.17 to 1.26; since
-/// then they are passed in registers). Above the half they are those of `cgocallback` itself.
+/// pointer: the function, where its arguments stand in its caller's frame on the stack of C, and a context (since Go 1.27 they are passed in
+/// registers, and `cgocallbackg` keeps them there). Above the half they are those of `cgocallback` itself.
 pub(crate) fn searched_half(walker: &Walker<'_>, own_sp: Addr, delta: u64) -> Option<SystemHalf> {
     let arguments = |at: Addr| -> Option<[u64; 3]> {
         let mut bytes = [0; 24];
@@ -135,7 +135,8 @@ pub(crate) fn searched_half(walker: &Walker<'_>, own_sp: Addr, delta: u64) -> Op
     let own = arguments(own_sp)?;
     let [function, frame, _] = own;
     walker.code.find(Addr(function))?;
-    let frame = Addr(frame).0.checked_rem(WORD).filter(|rest| *rest == 0).map(|_| Addr(frame))?;
+    // Where there are no arguments it is a byte.
+    let frame = Addr(frame & !7);
     (1..MAX_BELOW_ARGUMENTS / WORD).find_map(|words| {
         let end = frame.checked_sub(words.checked_mul(WORD)?)?;
         let sp = end.checked_sub(WORD)?.checked_sub(delta)?;

@@ -22,8 +22,6 @@ pub(crate) struct Site {
     pub(crate) sp_write: bool,
     /// It runs deferred functions, which may give callbacks from C up (`unwindm` in `runtime/cgocall.go`).
     pub(crate) panics: bool,
-    /// It is the Go half of a function that C can call (cgo's `_cgoexp_…`).
-    pub(crate) exported: bool,
     /// It is the systemstack of Go 1.16, which has no flags.
     pub(crate) feigns_mstart: bool,
     /// It is C: the Go linker lists what it links, and of C objects it knows the names and no more.
@@ -33,7 +31,7 @@ pub(crate) struct Site {
 impl Site {
     /// Whether a walk goes through it like through nearly all: to the caller, on the same stack.
     pub(crate) fn is_plain(&self) -> bool {
-        self.role == FuncRole::Plain && !self.top_frame && !self.sp_write && !self.panics && !self.exported
+        self.role == FuncRole::Plain && !self.top_frame && !self.sp_write && !self.panics
     }
 }
 
@@ -157,7 +155,6 @@ impl Sites {
                 foreign: !func.has_pcsp(),
                 top_frame: func.flags().top_frame() || TOP_FRAME.contains(&name),
                 sp_write: func.flags().sp_write() || SP_WRITE.contains(&name),
-                exported: name.starts_with(b"_cgoexp_"),
                 panics: matches!(name, b"runtime.gopanic" | b"runtime.Goexit"),
             })
         });

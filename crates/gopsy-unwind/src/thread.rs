@@ -35,9 +35,9 @@ struct Thread<'w> {
     callback_sp: Option<Addr>,
     /// What runs deferred functions was passed: callbacks further out may have been given up.
     panicked: bool,
-    /// Where the function of the innermost callback begins.
-    exported: Option<Addr>,
     signals: Vec<SignalFrame>,
+    /// A handler of C called Go's, which it told what it was told.
+    handed_on: bool,
     lost: Vec<Lost>,
     near: Near,
     /// Where the innermost C frame stood that was called last.
@@ -75,8 +75,8 @@ impl Walker<'_> {
             at: Cursor { pc: Pc::Interrupted(pc), sp, found: Found::Context },
             registers: *registers,
             callback_sp: stacks.system_sp,
+            handed_on: false,
             panicked: false,
-            exported: None,
             signals: Vec::new(),
             lost: Vec::new(),
             near: Near::default(),
@@ -154,9 +154,6 @@ impl Thread<'_> {
     /// A Go frame.
     fn leave_go(&mut self, site: &Site, visit: &mut dyn FnMut(&RawFrame)) -> Step {
         self.panicked |= site.panics;
-        if site.exported {
-            self.exported = self.walker.code.func(site.func).map(|(func, bias)| bias.load(func.entry()));
-        }
         let (on, limit) = self.stack(self.at.sp);
         let Some(delta) = site.delta else {
             visit(&self.frame(Some(site), on, None));
@@ -330,12 +327,8 @@ impl Thread<'_> {
     /// gives that half up when a panic passes: what `m.g0.sched.sp` leads to then is another's, or what a callback has left that was
     /// over long before. Unless memory still holds it, the walk goes on as the runtime's does.
     fn callers_of_callback(&mut self, site: &Site, delta: u64, end: Addr) -> Step {
-        let half = self.callback_sp.and_then(|sp| Some((sp, handover::system_half(self.walker, sp, delta)?)));
-        let half = match half {
-            Some((_, half)) if !self.panicked => Some((half, Found::Table)),
-            Some((sp, half)) if self.is_first_of_thread(sp, &half, end) => Some((half, Found::FramePointer)),
-            _ => None,
-        };
+        let led_to = self.callback_sp.filter(|_| !self.panicked);
+        let half = led_to.and_then(|sp| handover::system_half(self.walker, sp, delta)).map(|half| (half, Found::Table));
         let searched =
             || handover::searched_half(self.walker, self.at.sp, delta).map(|half| (half, Found::FramePointer));
         match half.or_else(searched) {
@@ -349,18 +342,6 @@ impl Thread<'_> {
                 self.return_from(site, end)
             }
         }
-    }
-
-    /// Whether the half of a callback at `sp` is that of the outermost one, for which C's thread was lent an m: then `m.g0.sched.sp` was
-    /// set to where it stands before it was saved there (`needm` and `cgocallback`), and giving it up changes nothing. Its function
-    /// is the one that this goroutine began with, where that is known. `end` is where the goroutine's half ends.
-    fn is_first_of_thread(&self, sp: Addr, half: &handover::SystemHalf, end: Addr) -> bool {
-        let back = end.checked_sub(WORD).and_then(|slot| self.walker.mem.ptr(slot).ok());
-        let began = back.and_then(|back| self.walker.sites.at(Pc::Return(back), self.walker.code));
-        let function = || self.walker.mem.ptr(half.end).ok();
-        began.is_some_and(|site| site.top_frame)
-            && half.outer_sp == Some(sp)
-            && self.exported.is_none_or(|own| function() == Some(own))
     }
 
     /// The goroutine's stack pointer, or that of who called C on the system stack already.
@@ -423,13 +404,19 @@ impl Thread<'_> {
         let by_c = back.is_some_and(|back| {
             self.is_return_address(back).is_some() && !self.foreign.is_restorer(self.walker.mem, back)
         });
-        if by_c { self.return_from(site, end) } else { self.interrupted(end) }
+        if by_c {
+            self.handed_on = true;
+            self.return_from(site, end)
+        } else {
+            self.interrupted(end, true)
+        }
     }
 
-    /// What a signal interrupted: the registers are all in the signal frame.
-    fn interrupted(&mut self, ucontext: Addr) -> Step {
+    /// What a signal interrupted: the registers are all in the signal frame. Only a handler with `SA_SIGINFO` was told the signal there.
+    fn interrupted(&mut self, ucontext: Addr, told: bool) -> Step {
         let frame = match SignalFrame::read(self.walker.mem, ucontext) {
-            Ok(Some(frame)) => frame,
+            Ok(Some(frame)) if told => frame,
+            Ok(Some(frame)) => frame.as_the_processor_says(self.walker.mem),
             Ok(None) => return broken("no signal frame stands above the signal handler"),
             Err(fault) => return broken(fault.to_string()),
         };
@@ -461,7 +448,8 @@ impl Thread<'_> {
             let frame = self.frame(site.as_ref(), on, Some((self.at.sp, Found::Table)));
             let foreign = self.foreign.find(back).or(frame.foreign);
             visit(&RawFrame { pc: Pc::Interrupted(back), foreign, ..frame });
-            return self.interrupted(self.at.sp);
+            let told = std::mem::take(&mut self.handed_on);
+            return self.interrupted(self.at.sp, told);
         }
         let caller = match (known, self.at.pc) {
             (true, _) => self.caller_in_foreign(),

@@ -288,7 +288,19 @@ fn through_a_signal_handler_of_c() {
         row("start", Found::Cfi),
     ];
     assert_eq!((told(&walk, &foreign).as_slice(), &walk.end), (expected.as_slice(), &End::Outermost));
-    assert_eq!(walk.signals.iter().map(|s| s.number).collect::<Vec<_>>(), [11]);
+    // Of a handler of C it is not known that it was to be told the signal: what stands there may be an earlier one's.
+    let number = |more: &[(u64, u64)]| {
+        let walk = self::walk(&[&signal[..], more].concat(), &[("rip", BASE + LEAF + 4), ("rsp", SP)], &foreign);
+        walk.signals.iter().map(|s| (s.number, s.code, s.address)).collect::<Vec<_>>()
+    };
+    let (trapno, cr2, code, address) = (ucontext + 200, ucontext + 216, ucontext + 312, ucontext + 320);
+    assert_eq!(number(&[]), [(0, 0, 0)]);
+    assert_eq!(number(&[(code, 1), (address, 8), (trapno, 14), (cr2, 8)]), [(11, 1, 8)]);
+    assert_eq!(number(&[(code, 1), (address, 8), (trapno, 14), (cr2, 16)]), [(0, 0, 0)]);
+    assert_eq!(number(&[(code, 0x80), (trapno, 13)]), [(11, 0x80, 0)]);
+    assert_eq!(number(&[(code, 1), (address, 8), (trapno, 13), (cr2, 8)]), [(0, 0, 0)]);
+    let divided = |address| number(&[(ucontext + 304, 8), (code, 1), (ucontext + 320, address)]);
+    assert_eq!((divided(BASE + LEAF + 4), divided(BASE + LEAF)), (vec![(8, 1, BASE + LEAF + 4)], vec![(0, 0, 0)]));
 }
 
 #[test]

@@ -132,6 +132,16 @@ impl Walk {
         Walk { frames: self.frames, end: End::Outermost, ..Walk::empty() }
     }
 
+    /// From where it is no more than likely that something stands: no frame is worth more than the first.
+    #[must_use]
+    pub fn from_a_likely_place(mut self) -> Walk {
+        let unkept = self.unkept.values_mut().map(|(frame, _)| frame);
+        for frame in self.frames.iter_mut().chain(&mut self.outer).chain(unkept) {
+            frame.found = frame.found.max(Found::FramePointer);
+        }
+        self
+    }
+
     pub(crate) fn push(&mut self, frame: RawFrame) {
         if self.frames.len() < MAX_INNER {
             self.frames.push(frame);

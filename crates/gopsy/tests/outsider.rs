@@ -34,6 +34,16 @@ package main
 // static void raises(void) { raise(SIGSEGV); running++; }
 // static void gives_up(int number) { abort(); }
 // static void gives_up_told(int number, siginfo_t *info, void *context) { abort(); }
+// static void again(int number) { signal(number, SIG_DFL); raise(number); }
+// static void again_told(int number, siginfo_t *info, void *context) { again(number); running++; }
+// static void ends(int flags) {
+//	struct sigaction own;
+//	memset(&own, 0, sizeof own);
+//	own.sa_flags = SA_ONSTACK | flags;
+//	if (flags & SA_SIGINFO) own.sa_sigaction = again_told; else own.sa_handler = again;
+//	sigaction(SIGSEGV, &own, 0);
+//	faults();
+// }
 // static void handle(int told) {
 //	struct sigaction own;
 //	memset(&own, 0, sizeof own);
@@ -73,6 +83,12 @@ func calls(how string) {
 	case "nested":
 		C.handle(1)
 		C.faults()
+	case "ends":
+		C.ends(C.SA_NODEFER)
+	case "ends-told":
+		C.ends(C.SA_NODEFER | C.SA_SIGINFO)
+	case "ends-later":
+		C.ends(C.SA_SIGINFO)
 	case "spin":
 		C.spin()
 	}
@@ -132,6 +148,28 @@ fn a_fault_that_c_handles_is_followed_to_the_goroutine() {
             let [kind, _, function] = told(&said);
             assert_eq!((kind, function), ("native-abort", "main.fault"), "{} {how}: {said:#}", built.name);
         }
+    });
+}
+
+/// Handlers that send their signal once more end the process on purpose, and the program has failed before.
+#[test]
+fn a_handler_that_sends_its_signal_again_is_no_purpose_of_the_programs() {
+    each_built(SOURCE, true, &WAYS, |built| {
+        let verdict = |how: &str| {
+            let said = explained(built, how);
+            let told = told(&said).map(str::to_owned);
+            (told, said["findings"].to_string())
+        };
+        // The kernel told the handler of the fault, and the signal frame has it.
+        let (told, said) = verdict("ends-told");
+        assert_eq!(told, ["native-fault", "null-in-c", "main.calls"], "{}: {said}", built.name);
+        let (told, said) = verdict("ends");
+        assert_eq!(told[..2], ["signalled", "unknown"], "{}: {said}", built.name);
+        assert!(said.contains("while it handled a signal"), "{}: {said}", built.name);
+        // The signal was blocked until the handler was gone.
+        let (told, said) = verdict("ends-later");
+        assert_eq!(told[..2], ["signalled", "unknown"], "{}: {said}", built.name);
+        assert!(said.contains("where is not known"), "{}: {said}", built.name);
     });
 }
 

@@ -79,10 +79,15 @@ fn a_goroutine_whose_thread_stands_on_a_stack_that_is_lost() {
             let died = dies(built.folder, &format!("./app {how}"), &[]).unwrap();
             std::fs::write(&cut, without_main_stack(&std::fs::read(&died.core).unwrap())).unwrap();
         };
-        for (how, culprit) in [("throw", "main.unlocks"), ("panic", "main.panics")] {
+        // After a throw it stands on the lost stack: that its goroutine left off where its g says is inferred. After a panic it stands on
+        // the goroutine's (`fatalpanic`).
+        for (how, culprit, trust) in [("throw", "main.unlocks", "inferred"), ("panic", "main.panics", "table")] {
             dies(how);
             let said = json("explain", &cut, &[]);
             assert_eq!(said["verdict"]["culprit"]["function"], culprit, "{} {how}: {said:#}", built.name);
+            let said = json("stacks", &cut, &["--goroutine", "1"]);
+            let frames = said["groups"][0]["frames"].as_array().unwrap();
+            assert!(frames.iter().all(|frame| frame["trust"] == trust), "{} {how}: {said:#}", built.name);
         }
         for _ in 0..10 {
             dies("clock");

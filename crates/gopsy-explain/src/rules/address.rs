@@ -2,7 +2,7 @@
 
 use super::{Draft, draft};
 use crate::case::Case;
-use gopsy_model::{Cause, Confidence, Finding, Kind, Source};
+use gopsy_model::{Cause, Confidence, Finding, Kind, Signal, Source};
 
 pub(super) fn rules(case: &Case<'_>) -> Vec<Finding> {
     if !matches!(
@@ -64,7 +64,7 @@ fn stack_of_c(case: &Case<'_>, address: u64, code: Option<i64>) -> Option<Findin
         draft("stack-of-c", format!("a thread's stack of C ended at {address:#x}: what was called there did not fit"))
             .because(case.said())
             .because(case.fact(format!(
-                "the fault address {address:#x} lies in the frame that ends at the stack pointer, {sp:#x}, or right below: nothing can be written there"
+                "the fault address {address:#x} lies in the frame that ends at the stack pointer, {sp:#x}, or right below: it cannot be used"
             )));
     let d = if repeats {
         d.claims(Cause::UnboundedRecursion, Confidence::Likely)
@@ -90,7 +90,7 @@ fn fault(case: &Case<'_>, address: u64) -> Vec<Finding> {
     let code = signal.and_then(|s| s.code.value().copied());
     let bus = signal.is_some_and(|s| &*s.name == "SIGBUS");
     // Since Go 1.22 `addr=` of a signal that somebody sent is the sender's pid.
-    if code == Some(0) {
+    if signal.is_some_and(Signal::was_sent) {
         return Vec::new();
     }
     if bus && signal.is_some_and(|s| s.pc.value() == Some(&address)) {

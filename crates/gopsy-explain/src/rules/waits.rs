@@ -253,8 +253,8 @@ fn asleep(case: &Case<'_>, waiters: &[Waiter]) -> Vec<Finding> {
         For::Send => {
             let channel = channel_of(&subject.goroutine);
             // Who waits to send on another channel may be the receiver of this one: a circle.
-            let elsewhere = |w: &&&Waiter| w.what == For::Send && channel_of(&w.goroutine) != channel;
-            let circle = channel.is_some() && numbered.iter().any(|w| elsewhere(&w));
+            let elsewhere = |w: &Waiter| w.what == For::Send && channel_of(&w.goroutine) != channel;
+            let circle = channel.is_some() && numbered.iter().any(|w| elsewhere(w));
             let left = match others {
                 0 => "no goroutine is left that could receive",
                 _ => "none of those that are left receives from it",

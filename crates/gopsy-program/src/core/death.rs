@@ -114,19 +114,21 @@ impl CoreEvidence {
         };
     }
 
-    /// Whether a thread of C has that m and its g only to handle the signal that ended it (`badsignal` in `runtime/signal_unix.go`).
-    pub(super) fn is_lent(&self, culprit: &Culprit) -> bool {
+    /// The thread of a culprit, if that is one of C that has its m and g only to handle the signal that ended it (`badsignal` in
+    /// `runtime/signal_unix.go`).
+    pub(super) fn lent(&self, culprit: &Culprit) -> Option<usize> {
         let code = self.code();
         let thread = self.threads.iter().position(|m| m.address == culprit.m.address);
         let lent = |walk: &Walk| {
             let called = walk.frames.iter().any(|f| code.raw_name(f.func) == Some(b"runtime.badsignal"));
             called && walk.frames.iter().all(|f| f.on != On::Goroutine)
         };
-        culprit.how == How::Signalled && thread.and_then(|t| self.of_thread(t)).is_some_and(lent)
+        thread.filter(|t| culprit.how == How::Signalled && self.of_thread(*t).is_some_and(lent))
     }
 
-    /// The end of a process by a thread that is none of the runtime's: C's own, or one that the runtime's list has lost.
-    pub(super) fn describe_outsider(&mut self) {
+    /// The end of a process by a thread that is none of the runtime's: C's own, or one that the runtime's list has lost. `lent` is the one
+    /// that only seems to be.
+    pub(super) fn describe_outsider(&mut self, lent: Option<usize>) {
         let code = self.code();
         let kernels =
             |number: usize| self.core.threads().get(number).map(|thread| self.foreign_walk(None, &thread.registers));
@@ -140,6 +142,11 @@ impl CoreEvidence {
         if !proved || matches!(self.layouts.basis(), Basis::Nearest(_)) {
             return self
                 .note("who ended the process is not known: which of its threads are the runtime's is not proved");
+        }
+        let known = self.kernel_threads.iter().position(|of| *of == Some(ended.thread));
+        if known.is_some() && known != lent {
+            return self
+                .note("who ended the process is not known: its last thread is the runtime's, and others were dying");
         }
         let (why, note) = if self.all_threads {
             (Missing::NotApplicable, "the thread that ended the process is none of the Go runtime's")
@@ -220,25 +227,11 @@ impl CoreEvidence {
     fn raised_again(&self, thread: usize, of_kernel: &Thread) -> Option<Signal> {
         let number = u32::try_from(of_kernel.siginfo.filter(|info| info.code <= 0)?.number).ok()?;
         let walk = self.foreign_walk(self.threads.get(thread), &of_kernel.registers);
-        let first = walk.signals.last().filter(|_| number != SIGABRT)?;
-        let in_foreign_code = !self.in_go(first.pc);
+        let first =
+            walk.signals.last().filter(|first| number != SIGABRT && first.number == number && first.code > 0)?;
         let nobody = Known::Missing(Missing::NotApplicable);
-        if first.number == number && first.code > 0 {
-            return Some(Signal {
-                in_foreign_code,
-                ..fatal_signal(first, &nobody, Known::Missing(Missing::NotApplicable))
-            });
-        }
-        // For a handler without `SA_SIGINFO` the kernel writes no more than what was interrupted.
-        let untold = first.number == 0 && has_fault_address(number);
-        let lost = || Missing::NotInCore;
-        untold.then(|| Signal {
-            code: Known::Missing(lost()),
-            address: Known::Missing(lost()),
-            sender: Known::Missing(lost()),
-            in_foreign_code,
-            ..fatal_signal(&SignalFrame { number, ..*first }, &nobody, Known::Missing(lost()))
-        })
+        let fault = fatal_signal(first, &nobody, Known::Missing(Missing::NotApplicable));
+        Some(Signal { in_foreign_code: !self.in_go(first.pc), ..fault })
     }
 
     /// How a thread died. Where the runtime's own word on it is not proved, by what stands on its stacks.
@@ -391,6 +384,7 @@ fn signal(found: &GoSignal, m: &M) -> Signal {
         let number = i32::try_from(found.number).ok()?;
         Some(SigInfo { number, code: i32::try_from(*code).ok()?, address: *address })
     });
+    let trust = found.code.trust().max(found.address.trust()).unwrap_or(Trust::Exact);
     Signal {
         name,
         description,
@@ -400,7 +394,7 @@ fn signal(found: &GoSignal, m: &M) -> Signal {
         m: m.id.clone(),
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
-        sender: told.map_or(Known::Missing(Missing::NotApplicable), |told| sender(&told)),
+        sender: told.map_or(Known::Missing(Missing::NotApplicable), |told| sender(&told, trust)),
     }
 }
 
@@ -460,16 +454,17 @@ pub(super) fn fatal_signal(frame: &SignalFrame, text: &Known<Str>, m: Known<u64>
         m,
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
-        sender: sender(&SigInfo { number: frame.number.cast_signed(), code: frame.code, address: frame.address }),
+        sender: sender(
+            &SigInfo { number: frame.number.cast_signed(), code: frame.code, address: frame.address },
+            Trust::Exact,
+        ),
     }
 }
 
 /// Who sent a signal, of one that a process sent.
-fn sender(info: &SigInfo) -> Known<Sender> {
+fn sender(info: &SigInfo, trust: Trust) -> Known<Sender> {
     match info.sender() {
-        Some((pid, uid)) => {
-            Known::have(Sender { pid: u64::from(pid), uid: u64::from(uid) }, Trust::Exact, Source::Core)
-        }
+        Some((pid, uid)) => Known::have(Sender { pid: u64::from(pid), uid: u64::from(uid) }, trust, Source::Core),
         None => Known::Missing(Missing::NotApplicable),
     }
 }
@@ -495,7 +490,7 @@ pub(super) fn taken(core: &Core, thread: &Thread) -> Option<Signal> {
         m: Known::Missing(Missing::NotApplicable),
         in_foreign_code: false,
         instruction_bytes: Vec::new(),
-        sender: info.map_or(Known::Missing(Missing::NotInCore), |info| sender(&info)),
+        sender: info.map_or(Known::Missing(Missing::NotInCore), |info| sender(&info, Trust::Exact)),
     })
 }
 

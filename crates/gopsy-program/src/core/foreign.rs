@@ -38,7 +38,9 @@ pub(super) fn load(
                 }
             }
             Err(_) => {
-                foreign.add_missing(file.mappings.iter().map(|mapping| mapping.range), &name);
+                let is_data = |at| core.segments().iter().any(|s| s.range.contains(at) && !s.executable);
+                let code = file.mappings.iter().map(|mapping| mapping.range).filter(|range| !is_data(range.start));
+                foreign.add_missing(code, &name);
                 missing.push(name);
             }
         }

@@ -246,9 +246,11 @@ impl CoreEvidence {
         let missing = evidence.missing();
         evidence.notes.extend(missing);
         let has_died = completeness::may_have_died(&evidence.core) || evidence.at_end_of_panic().is_some();
-        match evidence.whose_end(culprit) {
-            Some(culprit) if !evidence.is_lent(&culprit) => evidence.describe(&culprit),
-            _ => evidence.describe_outsider(),
+        let culprit = evidence.whose_end(culprit);
+        let lent = culprit.as_ref().and_then(|culprit| evidence.lent(culprit));
+        match culprit {
+            Some(culprit) if lent.is_none() => evidence.describe(&culprit),
+            _ => evidence.describe_outsider(lent),
         }
         evidence.crash.unread = evidence.crash.headlines.is_empty() && has_died;
         Ok(evidence)

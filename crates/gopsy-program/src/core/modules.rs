@@ -70,10 +70,11 @@ impl Modules {
                 Ok(module) => modules.list.push(module),
                 // The next may be there.
                 Err(error) => {
-                    modules.broken = Some(match core.u64(Addr(header.0)) {
-                        Ok(_) => format!("{}: {error}", called(core, at)),
-                        Err(fault) => format!("{}: its tables: {fault}", called(core, at)),
-                    });
+                    let why = match core.u64(Addr(header.0)) {
+                        Ok(_) => error.to_string(),
+                        Err(fault) => format!("its tables: {fault}"),
+                    };
+                    modules.broken = Some(format!("{}: {why}", called(core, at)));
                 }
             }
             at = next;

@@ -74,7 +74,8 @@ impl Found {
         };
         let Threads { list: threads, broken } = threads;
         let all_threads = broken.is_none();
-        let kernel_threads = super::threads::kernel_threads(&runtime, &threads, core);
+        let forked = super::threads::forked_by(&threads, core);
+        let kernel_threads = super::threads::kernel_threads(&runtime, &threads, core, forked);
         remarks.extend(
             broken.map(|broken| format!("the list of threads breaks off behind {}: {}", threads.len(), broken.why)),
         );
@@ -89,13 +90,12 @@ impl Found {
         let all_goroutines = listed.complete;
         let dead = |g: &Addr| runtime.status(*g).value() == Some(&Status::Dead);
         let goroutines = listed.addresses.into_iter().filter(|g| !dead(g)).collect();
-        let died = core.threads().iter().find(|t| t.signal != 0).map(|t| t.tid);
-        let forked = super::threads::forked_by(&threads, core);
         remarks.extend(forked.map(|parent| {
             format!("thread {parent} of the program forked this process: of its parent's threads it has that one only")
         }));
-        let died = died.map(|tid| forked.and_then(|parent| u32::try_from(parent).ok()).unwrap_or(tid));
-        let culprit = runtime.culprit(&threads, died);
+        let signalled = core.threads().iter().position(|t| t.signal != 0);
+        let signalled = signalled.and_then(|number| kernel_threads.iter().position(|of| *of == Some(number)));
+        let culprit = runtime.culprit(&threads, signalled);
         Ok(Found { layouts, threads, all_threads, kernel_threads, goroutines, all_goroutines, culprit, remarks })
     }
 }

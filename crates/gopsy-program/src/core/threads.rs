@@ -36,19 +36,27 @@ pub(super) fn forked_by(threads: &[M], core: &Core) -> Option<u64> {
 }
 
 /// Which of the kernel's threads each of the runtime's is: the one whose number it has. One that has no number yet (`minit` tells
-/// it when it has let signals in) is the one that stands on one of its stacks; before it knows those, the one that is left over.
-pub(super) fn kernel_threads(runtime: &Runtime<'_>, threads: &[M], core: &Core) -> Vec<Option<usize>> {
+/// it when it has let signals in) is the one that stands on one of its stacks; before it knows those, the one that is left over. The only
+/// thread of a forked process is the one of its parent's that forked it.
+pub(super) fn kernel_threads(
+    runtime: &Runtime<'_>,
+    threads: &[M],
+    core: &Core,
+    forked: Option<u64>,
+) -> Vec<Option<usize>> {
     // The first of a number that two have: only a damaged core has that.
     let numbered = core.threads().iter().enumerate().rev();
     let by_number: HashMap<u64, usize> = numbered.map(|(at, thread)| (u64::from(thread.tid), at)).collect();
     let mut found: Vec<Option<usize>> =
         threads.iter().map(|m| m.tid.value().and_then(|number| by_number.get(number).copied())).collect();
-    if let Some(parent) = forked_by(threads, core) {
+    if let Some(parent) = forked {
         let is_it = |m: &M| m.tid.value() == Some(&parent);
         found.iter_mut().zip(threads).filter(|(_, m)| is_it(m)).for_each(|(found, _)| *found = Some(0));
         return found;
     }
-    let is_new = |at: &usize| threads.get(*at).is_some_and(|m| m.tid.value() == Some(&0));
+    // One that waits for a thread of C to be lent to has a goroutine already, and no thread (`oneNewExtraM`).
+    let is_new =
+        |at: &usize| threads.get(*at).is_some_and(|m| m.tid.value() == Some(&0) && m.curg.value() == Some(&Addr(0)));
     let mut new: Vec<usize> = (0..threads.len()).filter(is_new).collect();
     if new.is_empty() {
         return found;
@@ -170,10 +178,12 @@ impl CoreEvidence {
         };
         let stacks = Stacks::of(&self.runtime(), Some(g), thread.and_then(|t| self.threads.get(t)));
         let walk = Walker::new(&self.core, &code, &self.sites).walk(pc, sp, &stacks);
+        let inferred = unseen && syscall.is_none();
+        let walk = if inferred { walk.from_a_likely_place() } else { walk };
         let names = walk.frames.iter().map(|f| code.raw_name(f.func));
         let skip = if printed { own_dying(names) } else { 0 };
         let mut stack = gopsy_unwind::frames(&walk, skip, &code, Source::Core);
-        if unseen && syscall.is_none() {
+        if inferred {
             let why =
                 "where it left off for its thread's system stack: of that the core holds too little to follow it back";
             stack.remarks.push(why.into());
