@@ -54,9 +54,12 @@ pub(super) fn kernel_threads(
         found.iter_mut().zip(threads).filter(|(_, m)| is_it(m)).for_each(|(found, _)| *found = Some(0));
         return found;
     }
-    // One that waits for a thread of C to be lent to has a goroutine already, and no thread (`oneNewExtraM`).
-    let is_new =
-        |at: &usize| threads.get(*at).is_some_and(|m| m.tid.value() == Some(&0) && m.curg.value() == Some(&Addr(0)));
+    // One that waits for a thread of C to be lent to has no thread, and a goroutine that is dead meanwhile (`oneNewExtraM`).
+    let waits = |m: &M| {
+        let status = || m.curg.value().and_then(|g| runtime.status(*g).into_value());
+        m.curg.value() != Some(&Addr(0)) && status().is_none_or(|status| status == Status::Dead)
+    };
+    let is_new = |at: &usize| threads.get(*at).is_some_and(|m| m.tid.value() == Some(&0) && !waits(m));
     let mut new: Vec<usize> = (0..threads.len()).filter(is_new).collect();
     if new.is_empty() {
         return found;
