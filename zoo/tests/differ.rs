@@ -1,8 +1,8 @@
 //! Cores against the texts of the same deaths, made anew with real Go.
 //!
 //! A part of all runs is made in which every specimen, Go version and build mode has its turns with each other;
-//! `GOPSY_ZOO=all` makes them all. Each must leave a core and a text that can be read and have no difference, but for those
-//! of the list `NOT_READY`, each with its reason. Where there is no Go, or the kernel puts cores elsewhere, it says what was
+//! `GOPSY_ZOO=all` makes them all. Each must leave a core and a text that can be read and have no difference; which may lack one of
+//! them is listed, each with its reason (`lacking.rs`). Where there is no Go, or the kernel puts cores elsewhere, it says what was
 //! skipped; with `zoo` in `GOPSY_REQUIRE` a skip is a failure.
 
 use std::path::Path;
@@ -32,7 +32,7 @@ fn deaths_leave_cores_that_are_equal() {
     let kit = Kit::find(&CORE_VERSIONS);
     Bench::at(folder.path(), false).run(&cells, &kit, JOBS, &|cell, outcome| {
         let line = report.lock().expect("no worker panics with it").add(cell, outcome);
-        if is_wrong(cell, outcome) {
+        if outcome.is_wrong(cell) {
             complaints.lock().expect("no worker panics with it").push(line.unwrap_or_else(|| cell.name()));
         }
     });
@@ -44,16 +44,6 @@ fn deaths_leave_cores_that_are_equal() {
         skip("zoo", &format!("{count} runs: {why}"));
     }
     assert_eq!(report.runs() + report.skipped().values().sum::<usize>(), cells.len());
-}
-
-fn is_wrong(cell: &Cell<'_>, outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Compared { .. } => !outcome.is_equal(),
-        Outcome::NoCore(_) => !differ::may_lack_core(cell),
-        Outcome::NoText => !differ::may_lack_text(cell),
-        Outcome::Unreadable(_) | Outcome::Panicked | Outcome::NotMade(_) => true,
-        Outcome::Skipped(_) => false,
-    }
 }
 
 #[test]
@@ -76,14 +66,14 @@ fn what_is_wrong_with_a_run() {
     let (unequal, none) = (compared(vec![difference]), Outcome::NoCore("it did not die".to_owned()));
     for mode in BuildMode::ALL {
         let any = cell("nil-field", "1.16", mode);
-        assert!(is_wrong(&any, &unequal) && is_wrong(&any, &none), "{mode}");
-        assert!(!is_wrong(&any, &compared(Vec::new())));
+        assert!(unequal.is_wrong(&any) && none.is_wrong(&any), "{mode}");
+        assert!(!compared(Vec::new()).is_wrong(&any));
     }
     let large = cell("oom-huge", "1.20", BuildMode::Pie);
-    assert!(!is_wrong(&large, &none) && is_wrong(&large, &unequal));
+    assert!(!none.is_wrong(&large) && unequal.is_wrong(&large));
     // An exception is for what differs, never for what cannot be read.
     for outcome in [Outcome::Unreadable("x".to_owned()), Outcome::Panicked, Outcome::NoText] {
-        assert!(is_wrong(&large, &outcome), "{outcome:?}");
+        assert!(outcome.is_wrong(&large), "{outcome:?}");
     }
 }
 

@@ -61,6 +61,17 @@ impl Outcome {
     pub fn is_equal(&self) -> bool {
         matches!(self, Outcome::Compared { different, .. } if different.is_empty())
     }
+
+    /// Whether a run should have ended otherwise: it is not equal, or lacks what it must leave.
+    pub fn is_wrong(&self, cell: &Cell<'_>) -> bool {
+        match self {
+            Outcome::Compared { .. } => !self.is_equal(),
+            Outcome::NoCore(_) => !may_lack_core(cell),
+            Outcome::NoText => !may_lack_text(cell),
+            Outcome::Unreadable(_) | Outcome::Panicked | Outcome::NotMade(_) => true,
+            Outcome::Skipped(_) => false,
+        }
+    }
 }
 
 /// Where deaths are made and compared.
